@@ -1,0 +1,1 @@
+"""What the Makefile calls: ``python -m learnit_core.commands.NAME``."""

@@ -1,0 +1,141 @@
+"""Running a notebook from the command line with its progress in view."""
+
+import asyncio
+import contextlib
+import re
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import Any, TextIO
+
+import jupytext
+import nbformat
+from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
+from jupyter_client.manager import AsyncKernelManager
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError, DeadKernelError
+from traitlets import Unicode
+
+
+class NotebookFailed(Exception):
+    """A notebook that stopped early; the message is what to show to its user."""
+
+
+class _OnePython(KernelSpecManager):
+    """Offers the kernel of one Python, whatever kernels are registered on this machine."""
+
+    python = Unicode()
+
+    def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
+        argv = [self.python, "-Xfrozen_modules=off", "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+        return KernelSpec(argv=argv, display_name="Python 3 (ipykernel)", language="python")
+
+
+class Echo:
+    """Writes what a notebook prints: as it comes to a terminal, line by line and with bars finished elsewhere."""
+
+    def __init__(self, target: TextIO):
+        self.target = target
+        self.live = target.isatty()
+        self.pending = ""
+
+    def write(self, text: str) -> None:
+        """Show ``text``. Of a bar that is drawn over and over ("\\r") a log gets the last state only."""
+        if self.live:
+            shown, self.pending = text, (self.pending + text).rpartition("\n")[2]
+        else:
+            *lines, self.pending = (self.pending + text).split("\n")
+            self.pending = self.pending.rstrip("\r").rpartition("\r")[2] + "\r" * self.pending.endswith("\r")
+            shown = "".join(line.rstrip("\r").rpartition("\r")[2] + "\n" for line in lines)
+        self.target.write(shown)
+        self.target.flush()
+
+    def line(self, text: str) -> None:
+        """Show a line of our own below whatever stands there unfinished."""
+        if self.pending:
+            self.write("\n")
+        self.write(text + "\n")
+
+
+class _Client(NotebookClient):
+    """Echoes printed text, announces the notebook's sections, and stops its kernel on Ctrl-C."""
+
+    def __init__(self, nb: nbformat.NotebookNode, echo: Echo, **options: Any):
+        super().__init__(nb, on_notebook_start=self._watch_for_interrupt, on_cell_start=self._announce, **options)
+        self.echo = echo
+        self.started = time.monotonic()
+        self.interrupted = False
+        self.section = "the beginning"
+
+    def process_message(self, msg: dict[str, Any], cell: nbformat.NotebookNode, cell_index: int):
+        if msg["msg_type"] == "stream":
+            self.echo.write(msg["content"]["text"])
+        return super().process_message(msg, cell, cell_index)
+
+    def _announce(self, cell: nbformat.NotebookNode, cell_index: int) -> None:
+        heading = re.search(r"^#{1,3} +(.+)$", cell.source, re.MULTILINE)
+        if cell.cell_type == "markdown" and heading:
+            self.section = heading[1]
+            minutes, seconds = divmod(int(time.monotonic() - self.started), 60)
+            self.echo.line(f"[{minutes}:{seconds:02d}, cell {cell_index + 1} of {len(self.nb.cells)}] {self.section}")
+
+    def _watch_for_interrupt(self, notebook: nbformat.NotebookNode) -> None:
+        def interrupt() -> None:
+            self.interrupted = True
+            self.kill = asyncio.ensure_future(self.km.signal_kernel(signal.SIGKILL))
+
+        with contextlib.suppress(NotImplementedError):  # on Windows
+            for number in (signal.SIGINT, signal.SIGTERM):
+                asyncio.get_running_loop().add_signal_handler(number, interrupt)
+
+
+def read(path: Path) -> nbformat.NotebookNode:
+    """The notebook in a .py (py:percent) or .ipynb file."""
+    return jupytext.read(path, fmt="py:percent" if path.suffix == ".py" else "ipynb")
+
+
+def execute(
+    path: Path, *, env: dict[str, str], python: str = sys.executable, target: TextIO = sys.stdout
+) -> nbformat.NotebookNode:
+    """Run the notebook at ``path`` in its own directory with the kernel of ``python``; returns it with its outputs.
+
+    ``env`` is the kernel's whole environment. Raises :class:`NotebookFailed` if a cell fails, the kernel dies or the
+    user interrupts; no kernel stays behind.
+    """
+    echo = Echo(target)
+    notebook = read(path)
+    manager = AsyncKernelManager(kernel_spec_manager=_OnePython(python=python))
+    client = _Client(
+        notebook,
+        echo,
+        km=manager,
+        timeout=None,
+        shutdown_kernel="immediate",
+        resources={"metadata": {"path": str(path.parent)}},
+        store_widget_state=False,
+        coalesce_streams=True,
+    )
+    try:
+        return client.execute(env=env, cleanup_kc=True)
+    except CellExecutionError as error:
+        raise NotebookFailed(_explain(error, notebook, client.section)) from None
+    except DeadKernelError:
+        reason = "was interrupted" if client.interrupted else "lost its kernel (often: no memory left)"
+        raise NotebookFailed(
+            f"The notebook {reason} in the section {client.section!r}. "
+            "Run the same command again to go on from the last checkpoint."
+        ) from None
+    finally:
+        if echo.pending:
+            echo.write("\n")
+
+
+def _explain(error: CellExecutionError, notebook: nbformat.NotebookNode, section: str) -> str:
+    """Our own errors are one sentence and need no more; of others the traceback is shown, once."""
+    if error.ename == "LearnitError":
+        return error.evalue
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    traceback = [line for output in outputs if output.output_type == "error" for line in output.traceback]
+    text = re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(traceback))
+    return f"The notebook stopped in the section {section!r}:\n\n{text}"

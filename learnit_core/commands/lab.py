@@ -1,0 +1,16 @@
+"""``make lab``: JupyterLab on the notebooks, with LEARNIT_* paths counted from where the command was given."""
+
+import os
+import sys
+
+from learnit_core.commands.repository import ROOT, absolute_environment
+
+
+def main() -> None:
+    """Replace this process by JupyterLab; further arguments are passed on to it."""
+    command = [sys.executable, "-m", "jupyterlab", str(ROOT / "notebooks"), *sys.argv[1:]]
+    os.execve(sys.executable, command, absolute_environment(dict(os.environ)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,91 @@
+"""Scores: PSNR, how a fit proceeds, steps to match, and intervals for paired differences."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jax import Array
+from jaxtyping import Float, Int
+
+from learnit_core.errors import LearnitError
+from learnit_core.fit import fit
+from learnit_core.types import Batch, LossFn, Params, PRNGKey, Task
+
+
+def psnr(prediction: Float[Array, "*shape"], target: Float[Array, "*shape"]) -> Float[Array, ""]:
+    """Peak signal-to-noise ratio in dB of a whole signal with peak 1; the prediction is clipped to [0, 1] first."""
+    return -10 * jnp.log10(jnp.mean(jnp.square(jnp.clip(prediction, 0, 1) - target)))
+
+
+class Setting(NamedTuple):
+    """How a fit at test time descends: ``optimizer`` is "sgd" or "adam", ``learning_rate`` its rate."""
+
+    optimizer: str
+    learning_rate: float
+
+    def build(self) -> optax.GradientTransformation:
+        """The optax optimiser; the rate may be traced, so that one compiled fit serves every rate."""
+        builders = {"sgd": optax.sgd, "adam": optax.adam}
+        if self.optimizer not in builders:
+            raise LearnitError(f"unknown optimizer {self.optimizer!r}: expected one of {', '.join(builders)}")
+        return builders[self.optimizer](self.learning_rate)
+
+
+def curves(
+    loss: LossFn,
+    score: Callable[[Params, Batch], Array],
+    params: Params,
+    tasks: Task,
+    key: PRNGKey,
+    *,
+    optimizer: optax.GradientTransformation,
+    num_steps: int,
+) -> Float[Array, "signals steps+1"]:
+    """Fit every task's support set from ``params`` and score its query set before and after every step.
+
+    ``tasks`` has a leading signal axis; ``score(params, query)`` is a number, in dB where this package prints it.
+    """
+
+    def one(task):
+        def probe(p):
+            return score(p, task.query)
+
+        fitted = fit(loss, params, task.support, key, optimizer=optimizer, num_steps=num_steps, probe=probe)
+        return jnp.concatenate([probe(params)[None], fitted.probes])
+
+    return jax.lax.map(one, tasks)
+
+
+def steps_to_match(
+    curve: Float[np.ndarray, "signals steps+1"], target: Float[np.ndarray, " signals"]
+) -> tuple[Int[np.ndarray, " signals"], Int[np.ndarray, ""]]:
+    """First step at which each signal reaches its own target PSNR, and how many never do.
+
+    Those that never do count as the limit, the curve's last step; say how many when you print the mean.
+    """
+    reached = np.asarray(curve) >= np.asarray(target)[:, None]
+    never = ~reached.any(axis=1)
+    return np.where(never, reached.shape[1] - 1, reached.argmax(axis=1)), np.sum(never)
+
+
+class Interval(NamedTuple):
+    """A mean and the bounds of its bootstrap interval."""
+
+    mean: float
+    low: float
+    high: float
+
+
+def paired_interval(
+    a: Float[np.ndarray, " signals"], b: Float[np.ndarray, " signals"], *, level: float = 0.95, seed: int = 0
+) -> Interval:
+    """Mean of ``a − b`` over signals with its bootstrap interval (10,000 resamples of the signals)."""
+    difference = np.asarray(a, np.float64) - np.asarray(b, np.float64)
+    if difference.ndim != 1 or not len(difference):
+        raise LearnitError(f"paired scores have shapes {np.shape(a)} and {np.shape(b)}: expected one number a signal")
+    draws = np.random.default_rng(seed).integers(len(difference), size=(10_000, len(difference)))
+    low, high = np.quantile(difference[draws].mean(axis=1), [(1 - level) / 2, (1 + level) / 2])
+    return Interval(float(difference.mean()), float(low), float(high))

@@ -1,0 +1,181 @@
+"""Image regression (paper section 4.1, Table 1): fit a picture with a SIREN in two gradient steps.
+
+Profiles, field, tasks and meta-training. Notebook, weights, tuning, results, bench and tests all start from here;
+the comparison of initialisations stands in :mod:`learnit_core.experiments.image_table`.
+"""
+
+import zlib
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jax import Array
+
+from learnit_core import evaluate, losses, meta, models, signals, training
+from learnit_core.errors import LearnitError
+from learnit_core.experiments.settings import Settings
+from learnit_core.signals import ImageSplits
+from learnit_core.types import Field, Params, Pixels, PRNGKey, Task
+
+CLASSES = ("text", "sdf", "faces")
+ALGORITHMS = ("maml", "fomaml", "reptile")
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Everything that decides a meta-training and its test, for one size of machine.
+
+    ``counts`` are training, validation and test signals of the classes that can be drawn at will; ``fit_steps``
+    those of Mean and Matched; ``limit`` the steps after which a fit that has not matched MAML is given up.
+    """
+
+    name: str
+    size: int
+    counts: tuple[int, int, int]
+    width: int
+    depth: int
+    w0: float
+    outer_rate: float
+    num_steps: int
+    decay: bool = True
+    inner_rate: float = 1e-2
+    inner_steps: int = 2
+    maml_batch: int = 3
+    reptile_batch: int = 10
+    fit_steps: int = 1500
+    limit: int = 100
+
+    def capped(self, settings: Settings) -> "Profile":
+        """The same with every loop cut to ``settings.max_steps``."""
+        loops = ("num_steps", "fit_steps", "limit")
+        return replace(self, **{name: max(2, settings.cap(getattr(self, name))) for name in loops})
+
+
+PROFILES = {
+    "quick": Profile(
+        "quick", size=32, counts=(2000, 12, 20), width=128, depth=4, w0=60.0, outer_rate=3e-4, num_steps=600, limit=50
+    ),
+    "standard": Profile(
+        "standard", size=64, counts=(10_000, 20, 64), width=256, depth=5, w0=100.0, outer_rate=2e-4, num_steps=10_000
+    ),
+    # Supplement section 1 and the authors' code: constant Adam 1e-5, SIREN 5 x 256 with w0 = 200 at 178 x 178.
+    "paper": Profile(
+        "paper", size=178, counts=(10_000, 100, 100), width=256, depth=5, w0=200.0, outer_rate=1e-5,
+        num_steps=150_000, decay=False, fit_steps=3000,
+    ),
+}  # fmt: skip
+
+SHIPPED = {
+    "quick": {
+        data: {f"meta-{algorithm}": f"image-{data}-quick-{algorithm}" for algorithm in ("maml", "reptile")}
+        for data in CLASSES
+    },
+    "standard": {
+        data: {"meta-maml": name}
+        for data, name in {"text": "image-text-64", "sdf": "image-sdf-64", "faces": "image-faces-25"}.items()
+    },
+}
+"""Names for :func:`learnit_core.weights.pretrained` by profile (network and size), class and initialisation."""
+
+
+def load_signals(profile: Profile, data: str, *, seed: int = 0) -> ImageSplits:
+    """Pictures of a built-in class or a folder at the profile's size and counts."""
+    return signals.load(data, size=profile.size, counts=profile.counts, seed=seed)
+
+
+def field_for(profile: Profile, channels: int) -> Field:
+    """The profile's SIREN from pixel positions to ``channels`` values."""
+    return models.siren(2, channels, width=profile.width, depth=profile.depth, w0=profile.w0)
+
+
+def tasks(pictures: np.ndarray | Array) -> Task:
+    """Pictures [n, h, w, c] as tasks whose support and query are all pixels, as in the paper."""
+    num, height, width, channels = pictures.shape
+    coords = jnp.broadcast_to(models.pixel_grid(height, width), (num, height * width, 2))
+    pixels = Pixels(coords, jnp.reshape(pictures, (num, height * width, channels)))
+    return Task(support=pixels, query=pixels)
+
+
+def sampler(batch_size: int) -> Callable[[PRNGKey, Array], Task]:
+    """``sample_tasks`` that draws ``batch_size`` pictures, with replacement, from data [n, h, w, c]."""
+
+    def sample_tasks(key, data):
+        return tasks(data[jax.random.randint(key, (batch_size,), 0, len(data))])
+
+    return sample_tasks
+
+
+def score(field: Field) -> Callable[[Params, Pixels], Array]:
+    """PSNR of the field's picture over the pixels given [dB]."""
+    return lambda params, pixels: evaluate.psnr(field.apply(params, pixels.coords), pixels.values)
+
+
+def meta_grad_for(profile: Profile, field: Field, algorithm: str) -> meta.MetaGrad:
+    """MAML, FOMAML or Reptile with the profile's inner loop."""
+    if algorithm not in ALGORITHMS:
+        raise LearnitError(f"unknown algorithm {algorithm!r}: expected one of {', '.join(ALGORITHMS)}")
+    loss = losses.image_loss(field)
+    adapt = meta.adapt_with(loss, optax.sgd(profile.inner_rate), profile.inner_steps)
+    return getattr(meta, algorithm)(loss, adapt)
+
+
+def outer_optimizer(profile: Profile) -> optax.GradientTransformation:
+    """Adam; except in the paper's profile the rate falls to zero along a cosine, which suits short trainings."""
+    if not profile.decay:
+        return optax.adam(profile.outer_rate)
+    return optax.adam(optax.cosine_decay_schedule(profile.outer_rate, profile.num_steps))
+
+
+def meta_train(
+    profile: Profile, images: ImageSplits, algorithm: str, *, seed: int = 0, folder: Path | None = None
+) -> tuple[Field, Params, training.History]:
+    """Meta-train on ``images.train``; validation is PSNR after the inner steps on ``images.validation`` [dB].
+
+    With a ``folder`` the run keeps a checkpoint there and goes on from it.
+    """
+    field = field_for(profile, images.train.shape[-1])
+    optimizer = outer_optimizer(profile)
+    init_key, train_key = jax.random.split(jax.random.key(seed))
+    loss, unseen = losses.image_loss(field), tasks(images.validation)
+
+    @jax.jit
+    def validate(params):
+        return jnp.mean(
+            evaluate.curves(
+                loss, score(field), params, unseen, train_key,
+                optimizer=optax.sgd(profile.inner_rate), num_steps=profile.inner_steps,
+            )[:, -1]
+        )  # fmt: skip
+
+    checkpoint = None
+    if folder is not None:
+        file = Path(folder) / f"{algorithm}-{images.name}-seed{seed}.safetensors"
+        config = asdict(profile) | {
+            "algorithm": algorithm, "data": images.name, "seed": seed, "counts": [len(s) for s in images[1:4]],
+            "fingerprint": _fingerprint(images.train), "shape": list(images.train.shape[1:]),
+        }  # fmt: skip
+        checkpoint = training.Checkpoint(file, config)
+    state, history = training.train(
+        meta_grad_for(profile, field, algorithm),
+        sampler(profile.reptile_batch if algorithm == "reptile" else profile.maml_batch),
+        training.in_memory(images.train),
+        meta.init_state(field.init(init_key), optimizer),
+        train_key,
+        optimizer=optimizer,
+        num_steps=profile.num_steps,
+        chunk=50,
+        validate=validate,
+        validate_every=2,
+        checkpoint=checkpoint,
+        description=f"{algorithm} on {images.name}",
+    )
+    return field, state.params, history
+
+
+def _fingerprint(pictures: np.ndarray) -> str:
+    """A short checksum of the training pictures: a checkpoint must not be continued on other data."""
+    return f"{zlib.crc32(np.ascontiguousarray(pictures).tobytes()):08x}"

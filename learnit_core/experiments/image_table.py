@@ -1,0 +1,170 @@
+"""Table 1 on any class: six initialisations, fitted to signals they have not seen, each with its tuned setting."""
+
+import functools
+import json
+from collections.abc import Callable, Mapping, Sequence
+from importlib import resources
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float
+
+from learnit_core import evaluate, inits, losses, metrics, models, signals
+from learnit_core.evaluate import Setting
+from learnit_core.experiments import image
+from learnit_core.signals import ImageSplits
+from learnit_core.types import Field, Params, Pixels
+
+INITS = ("standard", "mean", "matched", "shuffled", "meta-reptile", "meta-maml")
+"""Rows of the table, in the paper's order."""
+
+PAPER = {name: Setting("adam", 1e-4) for name in INITS} | {
+    name: Setting("sgd", 1e-2) for name in INITS if name.startswith("meta")
+}
+"""The paper's own settings at test time (supplement, section 1)."""
+
+STEPS = 2
+SHUFFLES = 3
+
+Draws = Sequence[Params]
+"""Parameters of one initialisation; several draws where a single one would be luck."""
+
+Runner = Callable[[Draws, Setting, int], np.ndarray]
+"""``run(draws, setting, num_steps)``: PSNR [dB] of each signal after 0, 1, … steps, averaged over the draws."""
+
+
+class Settings(NamedTuple):
+    """Tuned settings by initialisation, for the two columns of the table, and whose validation signals chose them."""
+
+    after_two_steps: Mapping[str, Setting]
+    to_match: Mapping[str, Setting]
+    tuned_on: str
+
+
+def runner(field: Field, pictures: Float[np.ndarray, "signals h w c"]) -> Runner:
+    """Compile the fit of ``pictures`` once for each optimiser; learning rates are arguments."""
+    loss, score, unseen = losses.image_loss(field), image.score(field), image.tasks(pictures)
+
+    @functools.partial(jax.jit, static_argnames=("optimizer", "num_steps"))
+    def compiled(params, rate, tasks, optimizer, num_steps):
+        build = Setting(optimizer, rate).build()
+        return evaluate.curves(
+            loss, score, params, tasks, jax.random.key(0), optimizer=build, num_steps=num_steps
+        )
+
+    def run(draws, setting, num_steps):
+        curves = [compiled(p, setting.learning_rate, unseen, setting.optimizer, num_steps) for p in draws]
+        return np.mean(np.asarray(curves), axis=0)
+
+    return run
+
+
+def baselines(
+    profile: image.Profile, field: Field, images: ImageSplits, meta_params: Params, *, seed: int = 0
+) -> tuple[dict[str, Draws], dict[str, float]]:
+    """Standard, Mean, Matched and Shuffled, and the PSNR [dB] that Mean and Matched reach to their targets.
+
+    ``meta_params`` is the initialisation that Matched imitates and Shuffled permutes (MAML's, as in the paper).
+    """
+    shape = images.train.shape[1:]
+    keys = jax.random.split(jax.random.fold_in(jax.random.key(seed), 1), 3)
+    coords = models.pixel_grid(*shape[:2])
+    targets = {
+        "mean": jnp.reshape(signals.mean_signal(images.train), (-1, shape[2])),
+        "matched": field.apply(meta_params, coords),
+    }
+    fits = {
+        name: _fit_to(field, Pixels(coords, target), jax.random.fold_in(keys[1], i), profile.fit_steps)
+        for i, (name, target) in enumerate(targets.items())
+    }
+    made = {
+        "standard": [inits.standard(field, keys[0])],
+        "mean": [fits["mean"][0]],
+        "matched": [fits["matched"][0]],
+        "shuffled": [inits.shuffled(meta_params, key) for key in jax.random.split(keys[2], SHUFFLES)],
+    }
+    return made, {name: reached for name, (_, reached) in fits.items()}
+
+
+def _fit_to(field: Field, target: Pixels, key, num_steps: int) -> tuple[Params, float]:
+    @jax.jit
+    def run(target, key):
+        params = inits.fitted(field, losses.image_loss(field), target, key, num_steps=num_steps).params
+        return params, losses.image_loss(field)(params, target, key)
+
+    params, loss = run(target, key)
+    return params, float(-10 * jnp.log10(loss))
+
+
+def tuned_settings(profile: str, data: str) -> Settings:
+    """Settings chosen by ``make tune`` for a profile and class; others borrow those of the nearest built-in class.
+
+    Photographs take the settings of ``faces``, and sizes that were not tuned those of ``quick``.
+    """
+    table = json.loads((resources.files("learnit_core.experiments") / "image_tuned.json").read_text("utf-8"))
+    size = profile if profile in table["profiles"] else "quick"
+    built_in = data if data in table["profiles"][size] else "faces"
+    chosen = table["profiles"][size][built_in]["inits"]
+    columns = [{name: Setting(*entry[column]["choice"]) for name, entry in chosen.items()} for column in
+               ("after_two_steps", "to_match")]  # fmt: skip
+    exact = size == profile and built_in == data
+    return Settings(*columns, f"validation ({built_in}, {size})" if not exact else "validation")
+
+
+def table_rows(
+    run: Runner, made: Mapping[str, Draws], settings: Settings, *, trained_on: str, data: str, seed: int, limit: int
+) -> tuple[list[dict[str, Any]], dict[str, np.ndarray]]:
+    """Rows of the metrics file for one class, and curves [signals, limit + 1] with the settings tuned to match.
+
+    Steps to match is the first step at which a signal reaches its own PSNR under MAML after two steps, with the
+    setting tuned for that. The paper's own settings stand as further rows outside the table.
+    """
+    target = run(made["meta-maml"], settings.after_two_steps["meta-maml"], STEPS)[:, STEPS]
+    rows, curves = [], {}
+    for name in [name for name in INITS if name in made]:
+
+        @functools.cache
+        def curve(setting, num_steps, draws=made[name]):
+            return run(draws, setting, num_steps)
+
+        curves[name] = curve(settings.to_match[name], limit)
+        about = dict(
+            experiment="image", trained_on=None if name == "standard" else trained_on, data=data, split="test",
+            init=name, observations="full", seed=seed,
+        )  # fmt: skip
+        rows.append(metrics.row(**about, steps=0, psnr_per_signal=curves[name][:, 0]))
+        columns = [(settings.after_two_steps[name], settings.to_match[name], settings.tuned_on, True)]
+        if any(PAPER[name] != setting for setting in columns[0][:2]):
+            columns.append((PAPER[name], PAPER[name], "the paper's setting", False))
+        for two_steps, to_match, tuned_on, in_table in columns:
+            match = {}
+            if name != "meta-maml":
+                steps, never = evaluate.steps_to_match(curve(to_match, limit), target)
+                match = dict(steps_to_match=steps, never_matched=int(never), limit=limit, match_setting=list(to_match))
+            rows.append(
+                metrics.row(
+                    **about, steps=STEPS, psnr_per_signal=curve(two_steps, STEPS)[:, STEPS],
+                    optimizer=two_steps.optimizer, learning_rate=two_steps.learning_rate, tuned_on=tuned_on,
+                    in_table=in_table, **match,
+                )
+            )  # fmt: skip
+    return rows, curves
+
+
+def control_rows(images: ImageSplits, *, data: str, seed: int, pictures: np.ndarray | None = None) -> list[dict]:
+    """The two controls: the class mean and the nearest training signal, as if they were the fit."""
+    pictures = images.test if pictures is None else pictures
+    mean = signals.mean_signal(images.train)
+    scores = {
+        "class-mean": [-10 * np.log10(np.mean((mean - picture) ** 2)) for picture in pictures],
+        "nearest-training": signals.nearest(images.train, pictures)[1],
+    }
+    return [
+        metrics.row(
+            experiment="image", trained_on=images.name, data=data, split="test", init=name, observations="none",
+            steps=0, psnr_per_signal=score, seed=seed, in_table=True,
+        )
+        for name, score in scores.items()
+    ]  # fmt: skip

@@ -1,0 +1,47 @@
+"""Gradient descent on one signal: the inner loop of meta-learning and the fit at test time are the same loop."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from jax import Array
+from jaxtyping import Float
+
+from learnit_core.types import Batch, LossFn, Params, PRNGKey
+
+
+class Fit(NamedTuple):
+    """Parameters after the last step, the loss *before* each step, and what the probe saw *after* each step."""
+
+    params: Params
+    losses: Float[Array, " steps"]
+    probes: Any
+
+
+def fit(
+    loss: LossFn,
+    params: Params,
+    batch: Batch,
+    key: PRNGKey,
+    *,
+    optimizer: optax.GradientTransformation,
+    num_steps: int,
+    probe: Callable[[Params], Any] | None = None,
+) -> Fit:
+    """Fit ``params`` to ``batch`` by ``num_steps`` steps of ``optimizer``.
+
+    ``probe(params)`` is evaluated after every step and stacked along a leading axis [steps, ...]; without a
+    probe ``probes`` is None. Step ``i`` draws with ``fold_in(key, i)``, so a longer fit begins as a shorter one.
+    """
+
+    def step(carry, i):
+        params, opt_state = carry
+        value, grads = jax.value_and_grad(loss)(params, batch, jax.random.fold_in(key, i))
+        updates, opt_state = optimizer.update(grads, opt_state, params)
+        params = optax.apply_updates(params, updates)
+        return (params, opt_state), (value, probe(params) if probe else None)
+
+    (params, _), (losses, probes) = jax.lax.scan(step, (params, optimizer.init(params)), jnp.arange(num_steps))
+    return Fit(params, losses, probes)

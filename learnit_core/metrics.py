@@ -1,0 +1,126 @@
+"""The metrics file: one JSON for each run of an experiment, in which every row says how it came about."""
+
+import json
+import os
+import platform
+import resource
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from learnit_core.errors import LearnitError
+
+KEY = ("experiment", "trained_on", "data", "split", "init", "observations", "steps", "seed")
+"""What identifies a measurement; several optimiser settings may stand under one key."""
+
+PACKAGES = ("jax", "jaxlib", "optax", "numpy", "learnit")
+
+
+def row(
+    *,
+    experiment: str,
+    trained_on: str | None,
+    data: str,
+    split: str,
+    init: str,
+    observations: str,
+    steps: int,
+    psnr_per_signal: Any,
+    seed: int,
+    optimizer: str | None = None,
+    learning_rate: float | None = None,
+    tuned_on: str | None = None,
+    steps_to_match: Any = None,
+    in_table: bool = False,
+    **extra: Any,
+) -> dict[str, Any]:
+    """One result: PSNR [dB] of each signal with mean and sample deviation, and how it was obtained.
+
+    ``steps_to_match`` is one number a signal, or None. ``extra`` goes in as it is (JSON).
+    """
+    scores = np.asarray(psnr_per_signal, np.float64)
+    match = None if steps_to_match is None else np.asarray(steps_to_match, np.float64)
+    return {
+        "experiment": experiment, "trained_on": trained_on, "data": data, "split": split, "init": init,
+        "observations": observations, "steps": steps, "optimizer": optimizer, "learning_rate": learning_rate,
+        "tuned_on": tuned_on, "psnr_db": _mean(scores), "psnr_std": _deviation(scores),
+        "psnr_per_signal": [round(float(s), 3) for s in scores],
+        "steps_to_match": None if match is None else _mean(match),
+        "steps_to_match_std": None if match is None else _deviation(match),
+        "num_signals": len(scores), "seed": seed, "in_table": in_table, **extra,
+    }  # fmt: skip
+
+
+def write(
+    file: str | os.PathLike,
+    *,
+    notebook: str,
+    profile: str,
+    seed: int,
+    precision: str,
+    seconds: dict[str, float],
+    results: list[dict[str, Any]],
+    **extra: Any,
+) -> dict[str, Any]:
+    """Write ``file`` whole or not at all, with device, versions and peak memory added; returns what was written.
+
+    Raises LearnitError if two rows claim the same cell of the main table.
+    """
+    cells = [tuple(r[k] for k in KEY) for r in results if r["in_table"]]
+    if repeated := {cell for cell in cells if cells.count(cell) > 1}:
+        raise LearnitError(f"two rows of {file} stand in one cell of the table: {sorted(map(str, repeated))[0]}")
+    report = {
+        "notebook": notebook, "profile": profile, "seed": seed, "device": device(), "versions": versions(),
+        "precision": precision, "seconds": {name: round(s, 2) for name, s in seconds.items()},
+        "peak_memory_bytes": peak_memory_bytes(), **extra, "results": results,
+    }  # fmt: skip
+    write_json(file, report)
+    return report
+
+
+def write_json(file: str | os.PathLike, content: Any) -> None:
+    """Write JSON to ``file``, replacing it only when all is written."""
+    file = Path(file)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    partial = file.with_name(f".{file.name}.{os.getpid()}.partial")
+    partial.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    os.replace(partial, file)
+
+
+def device() -> str:
+    """The device JAX computes on, and how many processor cores there are."""
+    kind = jax.devices()[0].device_kind
+    return f"{jax.default_backend()}: {kind}" if jax.default_backend() != "cpu" else (
+        f"cpu: {platform.machine()}, {os.cpu_count()} cores"
+    )  # fmt: skip
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of the packages that decide the numbers."""
+    found = {"python": platform.python_version()}
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "not installed"
+    return found
+
+
+def peak_memory_bytes() -> int:
+    """Most memory in use so far: of the accelerator if there is one, else of this process."""
+    statistics = jax.devices()[0].memory_stats() or {}
+    if "peak_bytes_in_use" in statistics:
+        return int(statistics["peak_bytes_in_use"])
+    # Linux counts in KiB, macOS in bytes.
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if platform.system() == "Darwin" else 1024)
+
+
+def _mean(values: np.ndarray) -> float:
+    return round(float(values.mean()), 3)
+
+
+def _deviation(values: np.ndarray) -> float | None:
+    return round(float(values.std(ddof=1)), 3) if len(values) > 1 else None

@@ -1,0 +1,144 @@
+"""Photographs of one's own: any folder of pictures, or a single one.
+
+Every picture is turned upright (EXIF), laid over white where it is transparent, cropped to its largest centred
+square and scaled to the side that is asked for. Colour profiles are ignored; of an animation the first frame counts.
+"""
+
+import hashlib
+import warnings
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from learnit_core.errors import LearnitError
+
+EXTENSIONS = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif")
+FEWEST = 10  # pictures for three splits
+
+_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")  # by content: no others are decoded, whatever the name
+
+
+def splits(folder: Path, size: int, channels: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, str]:
+    """Training, validation and test pictures of a folder, float32 [n, size, size, channels], and a note.
+
+    A permutation drawn with ``seed`` deals them out: a tenth each for test and validation (of a hundred pictures or
+    more, at least 20 and 10), the rest for training. Of pictures that come out equal in every pixel only the first
+    counts. Raises ``LearnitError`` if fewer than 10 different pictures can be read.
+    """
+    names, pictures = read_folder(folder, size, channels)
+    first = _first_of_equals(pictures)
+    if len(first) < FEWEST:
+        raise LearnitError(
+            f"{folder} holds {len(first)} different readable pictures; expected at least {FEWEST}, "
+            "to be split into training, validation and test."
+        )
+    order = np.random.default_rng(seed).permutation(first)
+    num_test = num_validation = max(1, round(len(order) / 10))
+    if len(order) >= 100:
+        num_test, num_validation = max(num_test, 20), max(num_validation, 10)
+    test, validation, train = np.split(order, [num_test, num_test + num_validation])
+    copies = f" ({len(names) - len(first)} exact copies left out)" if len(first) < len(names) else ""
+    note = (
+        f"{len(first)} photographs from the folder {folder.resolve().name!r}{copies}; "
+        "no picture is in two splits, but whether two of them show the same person, thing or place is not known."
+    )
+    return pictures[train], pictures[validation], pictures[test], note
+
+
+def read_folder(folder: Path, size: int, channels: int) -> tuple[list[str], np.ndarray]:
+    """Relative paths, sorted, and pictures float32 [n, size, size, channels] of all a folder holds, however deep.
+
+    Hidden files and folders are passed over. A picture that cannot be read is named in a warning and skipped; if
+    none can be read, ``LearnitError``.
+    """
+    names, pictures, reasons = [], [], []
+    for name in _pictures_in(folder):
+        try:
+            pictures.append(_decode(folder / name, size, channels))
+            names.append(name)
+        except LearnitError as error:
+            reasons.append(str(error))
+            warnings.warn(f"Skipped: {error}", stacklevel=2)
+    if not pictures:
+        raise LearnitError(f"None of the {len(reasons)} pictures in {folder} can be read; the first: {reasons[0]}")
+    return names, _to_unit(np.stack(pictures))
+
+
+def read(path: Path, size: int, channels: int) -> np.ndarray:
+    """One picture, float32 [size, size, channels] in [0, 1], upright, its largest centred square.
+
+    Raises ``LearnitError`` if it is no picture, is truncated or damaged, or is so large that decoding it is unsafe.
+    """
+    return _to_unit(_decode(path, size, channels))
+
+
+def _pictures_in(folder: Path) -> list[str]:
+    """Paths of the pictures in a folder, relative to it, in order; ``LearnitError`` if there are none."""
+    found, others = [], []
+    for path in folder.rglob("*"):
+        relative = path.relative_to(folder)
+        hidden = any(part.startswith(".") for part in relative.parts)
+        if not hidden and (path.is_file() or path.is_symlink()):  # a broken link is worth a warning when it is read
+            (found if path.suffix.lower() in EXTENSIONS else others).append(relative.as_posix())
+    if not found:
+        contents = f"{len(others)} other files, such as {min(others)}" if others else "nothing"
+        raise LearnitError(f"{folder} holds {contents}; expected pictures ({', '.join(EXTENSIONS)}).")
+    return sorted(found)
+
+
+def _decode(path: Path, size: int, channels: int) -> np.ndarray:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of large but safe pictures and of odd metadata
+            with Image.open(path, formats=_FORMATS) as image:
+                image.draft(image.mode, (2 * size, 2 * size))  # a large JPEG is decoded at a fraction of its side
+                pixels = _eight_bit(ImageOps.exif_transpose(image), channels)
+    except UnidentifiedImageError:
+        raise LearnitError(f"{path} is not a picture of a known kind ({_beginning(path)}).") from None
+    except Image.DecompressionBombError as error:
+        raise LearnitError(f"{path} is too large to be decoded safely: {error}") from None
+    except Exception as error:  # a damaged file can make a decoder raise almost anything
+        raise LearnitError(f"{path} cannot be decoded: {str(error).rstrip('.')}.") from None
+    width, height = pixels.size
+    side = min(width, height)
+    left, top = (width - side) / 2, (height - side) / 2
+    pixels = pixels.resize((size, size), Image.Resampling.LANCZOS, box=(left, top, left + side, top + side))
+    return np.asarray(pixels).reshape(size, size, channels)
+
+
+def _eight_bit(image: Image.Image, channels: int) -> Image.Image:
+    """Grey or colour with 8 bits a channel, transparent parts over white."""
+    if image.mode.startswith("I"):  # 16 bits a pixel, which some versions of Pillow keep in 32
+        values = np.asarray(image)
+        if values.min() < 0 or values.max() > 65535:
+            raise ValueError(f"its numbers run from {values.min()} to {values.max()}, beyond 16 bits")
+        image = Image.fromarray(np.round(values / 257).astype(np.uint8))
+    elif image.mode == "F":
+        values = np.asarray(image)
+        if not (values.min() >= 0 and values.max() <= 1):  # written so that a NaN fails, too
+            raise ValueError(f"its numbers run from {values.min()} to {values.max()}, beyond [0, 1]")
+        image = Image.fromarray(np.round(values * 255).astype(np.uint8))
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    image = image.convert("RGB")
+    return image.convert("L") if channels == 1 else image
+
+
+def _to_unit(pixels: np.ndarray) -> np.ndarray:
+    return pixels.astype(np.float32) / 255
+
+
+def _beginning(path: Path) -> str:
+    with open(path, "rb") as file:
+        start = file.read(12)
+    return f"it begins with {start!r}" if start else "the file is empty"
+
+
+def _first_of_equals(pictures: np.ndarray) -> list[int]:
+    """Indices of the pictures that do not repeat an earlier one exactly."""
+    seen: dict[bytes, int] = {}
+    for index, picture in enumerate(pictures):
+        seen.setdefault(hashlib.sha256(picture.tobytes()).digest(), index)
+    return list(seen.values())

@@ -1,0 +1,166 @@
+"""Meta-training on real hardware: jitted chunks of outer steps, and between them progress, validation, checkpoints.
+
+A run that was stopped, however suddenly, goes on from its last checkpoint and ends with the same weights bit for
+bit: every random number is a function of the step, chunks begin at the same steps, and data is a pure function of
+the step numbers.
+"""
+
+import functools
+import math
+import os
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+import optax
+from tqdm import tqdm
+
+from learnit_core import weights
+from learnit_core.errors import LearnitError
+from learnit_core.meta import MetaGrad, MetaState, meta_steps
+from learnit_core.types import Batch, Params, PRNGKey, Task
+
+Source = Callable[[int, int], Batch]
+"""``source(first_step, num_steps)``: the data of a chunk; a pure function, called one chunk ahead on a thread."""
+
+
+@dataclass
+class History:
+    """What meta-training reported: query losses of every step, validation scores, and the time it took."""
+
+    losses: list[float] = field(default_factory=list)
+    validation: list[tuple[int, float]] = field(default_factory=list)
+    seconds: float = 0.0
+    compile_seconds: float = 0.0
+    resumed_from: int = 0
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Where a run is kept, and the configuration that it belongs to (JSON; a run of another one is refused).
+
+    Written at chunk boundaries, at most every ``every_seconds``, and at the end.
+    """
+
+    file: str | os.PathLike
+    config: dict[str, Any]
+    every_seconds: float = 20.0
+
+
+def in_memory(data: Batch) -> Source:
+    """The source of a data set that fits the device: the same arrays for every chunk."""
+    data = jax.device_put(data)
+    return lambda first_step, num_steps: data
+
+
+def train(
+    meta_grad: MetaGrad,
+    sample_tasks: Callable[[PRNGKey, Batch], Task],
+    source: Source,
+    state: MetaState,
+    key: PRNGKey,
+    *,
+    optimizer: optax.GradientTransformation,
+    num_steps: int,
+    chunk: int = 100,
+    validate: Callable[[Params], float] | None = None,
+    validate_every: int = 5,
+    checkpoint: Checkpoint | None = None,
+    over_tasks: str = "map",
+    description: str = "meta-training",
+) -> tuple[MetaState, History]:
+    """Run outer steps up to ``num_steps`` in all, from ``state`` or from the checkpoint if there is one.
+
+    ``validate(params)`` [dB] is called every ``validate_every`` chunks and at the end. Raises LearnitError if the
+    loss stops being finite (the checkpoint then keeps the last good state) and if the checkpoint belongs to another
+    configuration.
+    """
+    history = History()
+    if checkpoint and Path(checkpoint.file).exists():
+        state, history = _restore(checkpoint, state)
+    first = history.resumed_from = int(state.step)
+    if first >= num_steps:
+        return state, history
+
+    @functools.partial(jax.jit, static_argnames="num_steps")
+    def advance(state, data, key, num_steps):
+        return meta_steps(
+            meta_grad, sample_tasks, data, state, key,
+            optimizer=optimizer, num_steps=num_steps, over_tasks=over_tasks,
+        )  # fmt: skip
+
+    # Chunks begin at multiples of `chunk`, wherever a run resumes: the same compiled program sees the same steps.
+    bounds = [first, *range((first // chunk + 1) * chunk, num_steps, chunk), num_steps]
+    chunks = [(start, stop - start) for start, stop in zip(bounds[:-1], bounds[1:], strict=True)]
+    saved_at = began = time.perf_counter()
+    earlier = history.seconds
+    with ThreadPoolExecutor(1) as host, tqdm(total=num_steps, initial=first, desc=description, unit="step") as bar:
+        upcoming = host.submit(source, *chunks[0])
+        for index, (start, length) in enumerate(chunks):
+            data = upcoming.result()
+            if index + 1 < len(chunks):
+                upcoming = host.submit(source, *chunks[index + 1])
+            called = time.perf_counter()
+            advanced, losses = advance(state, data, key, num_steps=length)
+            losses = np.asarray(losses)
+            if index == 0:
+                history.compile_seconds = time.perf_counter() - called
+            if not np.isfinite(losses).all():
+                if checkpoint:
+                    _store(checkpoint, state, history)
+                raise LearnitError(_diverged(start, losses, checkpoint))
+            state = advanced
+            history.losses.extend(losses.tolist())
+            history.seconds = earlier + time.perf_counter() - began
+            last = index + 1 == len(chunks)
+            if validate and (last or (start + length) % (validate_every * chunk) == 0):
+                history.validation.append((start + length, float(validate(state.params))))
+                bar.set_postfix_str(f"validation {history.validation[-1][1]:.2f} dB", refresh=False)
+            bar.update(length)
+            if checkpoint and (last or time.perf_counter() - saved_at > checkpoint.every_seconds):
+                _store(checkpoint, state, history)
+                saved_at = time.perf_counter()
+    return state, history
+
+
+def _diverged(start: int, losses: np.ndarray, checkpoint: Checkpoint | None) -> str:
+    bad = int(np.flatnonzero(~np.isfinite(losses))[0])
+    before = f"{losses[bad - 1]:.3g} one step before" if bad else "the first of its chunk"
+    kept = f"; the state of step {start} is kept in {checkpoint.file}" if checkpoint else ""
+    return (
+        f"meta-training diverged at step {start + bad}: the loss is {losses[bad]} ({before}){kept}. "
+        "Try a smaller inner or outer learning rate, fewer inner steps, or a smaller w0"
+    )
+
+
+def _store(checkpoint: Checkpoint, state: MetaState, history: History) -> None:
+    arrays = weights.named_leaves(state) | {"history/losses": np.asarray(history.losses, np.float32)}
+    header = {
+        "config": checkpoint.config,
+        "validation": history.validation,
+        "seconds": history.seconds,
+        "compile_seconds": history.compile_seconds,
+    }
+    weights.write_arrays(checkpoint.file, arrays, header)
+
+
+def _restore(checkpoint: Checkpoint, template: MetaState) -> tuple[MetaState, History]:
+    arrays, header = weights.read_arrays(checkpoint.file)
+    found, expected = header.get("config"), checkpoint.config
+    if found != expected:
+        names = sorted(expected.keys() | (found or {}).keys())
+        differing = [n for n in names if (found or {}).get(n, math.nan) != expected.get(n, math.nan)]
+        raise LearnitError(
+            f"the checkpoint {checkpoint.file} belongs to another configuration: "
+            + "; ".join(f"{n} is {(found or {}).get(n)!r} there, {expected.get(n)!r} here" for n in differing)
+            + ". Choose another output folder, or delete the file to start afresh"
+        )
+    losses = arrays.pop("history/losses", np.zeros(0))
+    state = jax.tree.map(jax.numpy.asarray, weights.unflatten_like(template, arrays, checkpoint.file))
+    validation = [tuple(pair) for pair in header.get("validation", [])]
+    return state, History(losses.tolist(), validation, header.get("seconds", 0.0), header.get("compile_seconds", 0.0))

@@ -1,0 +1,81 @@
+"""Choosing optimiser and learning rate on validation signals, the same way for every initialisation."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from learnit_core.evaluate import Setting
+
+GRID = {
+    "sgd": (1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1, 1.0),
+    "adam": (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2),
+}
+"""Learning rates tried, in half decades."""
+
+
+class Tuned(NamedTuple):
+    """The best setting, its validation score, and every score seen as {"sgd": {"0.001": score, …}, …}."""
+
+    choice: Setting
+    score: float
+    scores: dict[str, dict[str, float]]
+
+
+def tune(
+    run: Callable[[Setting], Float[np.ndarray, "signals steps+1"]],
+    objectives: dict[str, Callable[[Any], float]],
+    *,
+    grid: dict[str, tuple[float, ...]] = GRID,
+    widenings: int = 4,
+) -> dict[str, Tuned]:
+    """Find, for each objective (higher is better), the best setting of the grid.
+
+    ``run(setting)`` gives PSNR curves on validation signals [dB]; every setting is run once, whatever the number of
+    objectives. A choice on the edge of its optimiser's rates widens the grid there, at most ``widenings`` times.
+    Fits that diverge count as −∞.
+    """
+    curves: dict[Setting, Any] = {}
+
+    def best(objective):
+        scores = {setting: _finite(objective(curve)) for setting, curve in curves.items()}
+        choice = max(scores, key=scores.__getitem__)
+        return Tuned(choice, scores[choice], _nested(scores))
+
+    pending = [Setting(name, rate) for name, rates in grid.items() for rate in rates]
+    for _ in range(widenings + 1):
+        for setting in pending:
+            curves[setting] = run(setting)
+        choices = {best(objective).choice for objective in objectives.values()}
+        pending = sorted({wider for choice in choices if (wider := _beyond(choice, curves)) is not None})
+        if not pending:
+            break
+    return {name: best(objective) for name, objective in objectives.items()}
+
+
+def _beyond(choice: Setting, tried) -> Setting | None:
+    """The setting half a decade past ``choice`` if that stands on the edge of what was tried."""
+    rates = [s.learning_rate for s in tried if s.optimizer == choice.optimizer]
+    if choice.learning_rate == max(rates):
+        return Setting(choice.optimizer, _half_decade(choice.learning_rate, up=True))
+    if choice.learning_rate == min(rates):
+        return Setting(choice.optimizer, _half_decade(choice.learning_rate, up=False))
+    return None
+
+
+def _half_decade(rate: float, *, up: bool) -> float:
+    """The neighbour of ``rate`` among …, 0.1, 0.3, 1, 3, …"""
+    index = round(2 * np.log10(rate)) + (1 if up else -1)
+    return float(f"{3 if index % 2 else 1}e{index // 2}")
+
+
+def _finite(score: float) -> float:
+    return float(score) if np.isfinite(score) else -np.inf
+
+
+def _nested(scores: dict[Setting, float]) -> dict[str, dict[str, float]]:
+    nested: dict[str, dict[str, float]] = {}
+    for setting, score in sorted(scores.items()):
+        nested.setdefault(setting.optimizer, {})[f"{setting.learning_rate:g}"] = round(score, 3)
+    return nested

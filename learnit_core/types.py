@@ -1,0 +1,44 @@
+"""Types shared by every module: parameters, fields, tasks and what is observed of a signal."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from jax import Array
+from jaxtyping import Float, Key, PyTree, Scalar
+
+Params = PyTree[Array]
+"""Learned numbers only, as nested lists or dicts of arrays. Fixed numbers live in the field's spec."""
+
+Batch = PyTree[Array]
+"""What is observed of one signal; the loss knows how to read it."""
+
+PRNGKey = Key[Array, ""]
+
+LossFn = Callable[[Params, Batch, PRNGKey], Scalar]
+"""``loss(params, batch, key)``; the key decides any mini-batching inside."""
+
+
+class Field(NamedTuple):
+    """A coordinate-based network: a function of position with parameters to fit.
+
+    ``init(key)`` draws parameters; ``apply(params, coords)`` maps coordinates [*batch, in_dim] to values
+    [*batch, out_dim]; ``spec`` is plain JSON from which :func:`learnit_core.models.from_spec` rebuilds the field.
+    """
+
+    init: Callable[[PRNGKey], Params]
+    apply: Callable[[Params, Array], Array]
+    spec: dict[str, Any]
+
+
+class Task(NamedTuple):
+    """One signal of a class: observations to adapt to, and observations to be judged by."""
+
+    support: Batch
+    query: Batch
+
+
+class Pixels(NamedTuple):
+    """An image as a set of observations: positions and the values there (any range; pictures use [0, 1])."""
+
+    coords: Float[Array, "*tasks pixels 2"]
+    values: Float[Array, "*tasks pixels channels"]

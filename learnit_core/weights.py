@@ -1,0 +1,127 @@
+"""Weights as points in a space: mixing them, and keeping them in files that describe themselves.
+
+A weights file is safetensors: the parameters, the field's fixed arrays, and a JSON header with the field's spec and
+where the numbers come from. Nothing is pickled, so a file from a stranger can hold wrong numbers but no code.
+"""
+
+import json
+import os
+from collections.abc import Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from jaxtyping import Float
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
+from learnit_core.errors import LearnitError
+from learnit_core.models import from_spec
+from learnit_core.types import Field, Params
+
+
+def lerp(a: Params, b: Params, t: Float[Array, ""] | float) -> Params:
+    """(1 − t) a + t b, for two parameter trees of one shape."""
+    return jax.tree.map(lambda x, y: (1 - t) * x + t * y, a, b)
+
+
+def barycentric(corners: Sequence[Params], coefficients: Sequence[float] | Float[Array, " corners"]) -> Params:
+    """Σ cᵢ cornerᵢ. Coefficients that sum to one give a weighted mean of the corners."""
+    if len(corners) != len(coefficients):
+        raise LearnitError(f"found {len(corners)} corners but {len(coefficients)} coefficients: expected as many")
+    return jax.tree.map(lambda *leaves: sum(c * leaf for c, leaf in zip(coefficients, leaves, strict=True)), *corners)
+
+
+def path(a: Params, b: Params, ts: Float[Array, " points"]) -> Params:
+    """The straight line from ``a`` to ``b`` at each of ``ts``: leaves get a leading axis [points]."""
+    return jax.vmap(lambda t: lerp(a, b, t))(jnp.asarray(ts))
+
+
+def save(file: str | os.PathLike, field: Field, params: Params, provenance: dict[str, Any]) -> None:
+    """Write parameters with the field's spec and ``provenance`` (JSON: command, seed, steps, …) to ``file``."""
+    arrays = {f"params/{name}": leaf for name, leaf in named_leaves(params).items()}
+    spec = {}
+    for name, value in field.spec.items():
+        if isinstance(value, np.ndarray):
+            arrays[f"buffers/{name}"] = value
+        else:
+            spec[name] = value
+    write_arrays(file, arrays, {"spec": spec, "provenance": provenance})
+
+
+def load(file: str | os.PathLike) -> tuple[Field, Params, dict[str, Any]]:
+    """Read what :func:`save` wrote: the field rebuilt from its spec, its parameters, and their provenance.
+
+    Raises LearnitError if the file is missing, truncated, not safetensors, or its arrays do not fit its spec.
+    """
+    arrays, header = read_arrays(file)
+    if "spec" not in header:
+        raise LearnitError(f"{file} holds no field spec in its header: expected a file written by learnit_core")
+    buffers = {n.removeprefix("buffers/"): a for n, a in arrays.items() if n.startswith("buffers/")}
+    field = from_spec({**header["spec"], **buffers})
+    template = jax.eval_shape(field.init, jax.random.key(0))
+    params = unflatten_like(template, {n.removeprefix("params/"): a for n, a in arrays.items() if n[:7] == "params/"},
+                            file)  # fmt: skip
+    return field, jax.tree.map(jnp.asarray, params), header.get("provenance", {})
+
+
+def pretrained(name: str) -> tuple[Field, Params, dict[str, Any]]:
+    """A shipped initialisation by name, as :func:`load` returns it; an unknown name lists those there are."""
+    folder = resources.files("learnit_core") / "pretrained"
+    with resources.as_file(folder) as directory:
+        file = Path(directory) / f"{name}.safetensors"
+        if not file.is_file():
+            names = sorted(f.stem for f in Path(directory).glob("*.safetensors"))
+            raise LearnitError(f"no shipped initialisation is called {name!r}: expected one of {', '.join(names)}")
+        return load(file)
+
+
+def named_leaves(tree: Any) -> dict[str, Array]:
+    """Leaves of a pytree under names such as ``0/w``, in the tree's order."""
+    leaves, _ = jax.tree_util.tree_flatten_with_path(tree)
+    return {jax.tree_util.keystr(keys, simple=True, separator="/"): leaf for keys, leaf in leaves}
+
+
+def unflatten_like(template: Any, arrays: dict[str, np.ndarray], where: str | os.PathLike) -> Any:
+    """Arrays by name back into the structure of ``template``; names, shapes and types must agree."""
+    expected = named_leaves(template)
+    if missing := sorted(expected.keys() ^ arrays.keys()):
+        raise LearnitError(f"{where} does not hold the arrays expected: {', '.join(missing[:4])} on one side only")
+    for name, leaf in expected.items():
+        if arrays[name].shape != leaf.shape or arrays[name].dtype != leaf.dtype:
+            found, wanted = arrays[name], leaf
+            raise LearnitError(
+                f"array {name} in {where} is {found.dtype}{list(found.shape)}: "
+                f"expected {wanted.dtype}{list(wanted.shape)}"
+            )
+    return jax.tree.unflatten(jax.tree.structure(template), [arrays[name] for name in expected])
+
+
+def write_arrays(file: str | os.PathLike, arrays: dict[str, Any], header: dict[str, Any]) -> None:
+    """Write arrays and a JSON header to a safetensors file, whole or not at all."""
+    file = Path(file)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    partial = file.with_name(f".{file.name}.{os.getpid()}.partial")
+    try:
+        # Safetensors wants contiguous numpy arrays, and string metadata only.
+        contiguous = {name: np.ascontiguousarray(np.asarray(a)).reshape(np.shape(a)) for name, a in arrays.items()}
+        save_file(contiguous, partial, metadata={key: json.dumps(value) for key, value in header.items()})
+        os.replace(partial, file)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def read_arrays(file: str | os.PathLike) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """Read what :func:`write_arrays` wrote. Raises LearnitError for a file that is missing or damaged."""
+    if not Path(file).is_file():
+        raise LearnitError(f"no weights file at {file}")
+    try:
+        with safe_open(file, framework="numpy") as opened:
+            header = {key: json.loads(value) for key, value in (opened.metadata() or {}).items()}
+            return {name: opened.get_tensor(name) for name in opened.keys()}, header  # noqa: SIM118
+    except (SafetensorError, json.JSONDecodeError, OSError) as error:
+        raise LearnitError(f"{file} is not a whole safetensors file ({error})") from error
