@@ -16,11 +16,11 @@ GRID = {
 
 
 class Tuned(NamedTuple):
-    """The best setting, its validation score, and every score seen as {"sgd": {"0.001": score, …}, …}."""
+    """The best setting, its validation score, and all scores as {"sgd": {"0.001": score, …}, …} (None: diverged)."""
 
     choice: Setting
     score: float
-    scores: dict[str, dict[str, float]]
+    scores: dict[str, dict[str, float | None]]
 
 
 def tune(
@@ -74,8 +74,9 @@ def _finite(score: float) -> float:
     return float(score) if np.isfinite(score) else -np.inf
 
 
-def _nested(scores: dict[Setting, float]) -> dict[str, dict[str, float]]:
-    nested: dict[str, dict[str, float]] = {}
+def _nested(scores: dict[Setting, float]) -> dict[str, dict[str, float | None]]:
+    nested: dict[str, dict[str, float | None]] = {}
     for setting, score in sorted(scores.items()):
-        nested.setdefault(setting.optimizer, {})[f"{setting.learning_rate:g}"] = round(score, 3)
+        rates = nested.setdefault(setting.optimizer, {})
+        rates[f"{setting.learning_rate:g}"] = round(score, 3) if np.isfinite(score) else None
     return nested

@@ -34,7 +34,7 @@ def main(arguments: list[str] | None = None) -> int:
     except LearnitError as error:
         print(f"demo: {error}", file=sys.stderr)
         return 2
-    env = absolute_environment(os.environ | {"PYDEVD_DISABLE_FILE_VALIDATION": "1"})
+    env = absolute_environment(dict(os.environ))
     env["LEARNIT_PROFILE"] = env.get("LEARNIT_PROFILE", "").strip() or "quick"
     out = Path(env["LEARNIT_OUT"]) / notebook.stem
     print(f"Running {notebook.stem} with profile {env['LEARNIT_PROFILE']}; results go to {out}")

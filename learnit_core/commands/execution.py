@@ -28,7 +28,7 @@ class _OnePython(KernelSpecManager):
     python = Unicode()
 
     def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
-        argv = [self.python, "-Xfrozen_modules=off", "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+        argv = [self.python, "-m", "ipykernel_launcher", "-f", "{connection_file}", "--log-level=40"]
         return KernelSpec(argv=argv, display_name="Python 3 (ipykernel)", language="python")
 
 
@@ -39,23 +39,32 @@ class Echo:
         self.target = target
         self.live = target.isatty()
         self.pending = ""
+        self.source = self.cut_off = ""
 
-    def write(self, text: str) -> None:
-        """Show ``text``. Of a bar that is drawn over and over ("\\r") a log gets the last state only."""
-        if self.live:
-            shown, self.pending = text, (self.pending + text).rpartition("\n")[2]
-        else:
-            *lines, self.pending = (self.pending + text).split("\n")
-            self.pending = self.pending.rstrip("\r").rpartition("\r")[2] + "\r" * self.pending.endswith("\r")
-            shown = "".join(line.rstrip("\r").rpartition("\r")[2] + "\n" for line in lines)
-        self.target.write(shown)
+    def write(self, text: str, source: str = "") -> None:
+        """Show ``text`` of the stream ``source``. Of a bar drawn over and over ("\\r") a log gets the last state only.
+
+        A line that another stream left unfinished is ended first; its own line end, which then comes late, is dropped.
+        """
+        if source == self.cut_off:
+            text, self.cut_off = text.removeprefix("\n"), ""
+        if self.pending and source != self.source:
+            self._show("\n")
+            self.cut_off = self.source
+        self.source = source
+        self._show(text)
+
+    def _show(self, text: str) -> None:
+        *lines, self.pending = (self.pending + text).split("\n")
+        if not self.live:
+            text = "".join(line.rstrip("\r").rpartition("\r")[2] + "\n" for line in lines)
+        self.target.write(text)
         self.target.flush()
 
-    def line(self, text: str) -> None:
-        """Show a line of our own below whatever stands there unfinished."""
+    def end(self) -> None:
+        """End a line that stands unfinished."""
         if self.pending:
-            self.write("\n")
-        self.write(text + "\n")
+            self._show("\n")
 
 
 class _Client(NotebookClient):
@@ -70,7 +79,7 @@ class _Client(NotebookClient):
 
     def process_message(self, msg: dict[str, Any], cell: nbformat.NotebookNode, cell_index: int):
         if msg["msg_type"] == "stream":
-            self.echo.write(msg["content"]["text"])
+            self.echo.write(msg["content"]["text"], msg["content"]["name"])
         return super().process_message(msg, cell, cell_index)
 
     def _announce(self, cell: nbformat.NotebookNode, cell_index: int) -> None:
@@ -78,7 +87,8 @@ class _Client(NotebookClient):
         if cell.cell_type == "markdown" and heading:
             self.section = heading[1]
             minutes, seconds = divmod(int(time.monotonic() - self.started), 60)
-            self.echo.line(f"[{minutes}:{seconds:02d}, cell {cell_index + 1} of {len(self.nb.cells)}] {self.section}")
+            place = f"[{minutes}:{seconds:02d}, cell {cell_index + 1} of {len(self.nb.cells)}]"
+            self.echo.write(f"{place} {self.section}\n")
 
     def _watch_for_interrupt(self, notebook: nbformat.NotebookNode) -> None:
         def interrupt() -> None:
@@ -100,7 +110,7 @@ def execute(
 ) -> nbformat.NotebookNode:
     """Run the notebook at ``path`` in its own directory with the kernel of ``python``; returns it with its outputs.
 
-    ``env`` is the kernel's whole environment. Raises :class:`NotebookFailed` if a cell fails, the kernel dies or the
+    ``env`` is the kernel's environment. Raises :class:`NotebookFailed` if a cell fails, the kernel dies or the
     user interrupts; no kernel stays behind.
     """
     echo = Echo(target)
@@ -117,7 +127,7 @@ def execute(
         coalesce_streams=True,
     )
     try:
-        return client.execute(env=env, cleanup_kc=True)
+        return client.execute(env=env | {"PYDEVD_DISABLE_FILE_VALIDATION": "1"}, cleanup_kc=True)
     except CellExecutionError as error:
         raise NotebookFailed(_explain(error, notebook, client.section)) from None
     except DeadKernelError:
@@ -127,8 +137,7 @@ def execute(
             "Run the same command again to go on from the last checkpoint."
         ) from None
     finally:
-        if echo.pending:
-            echo.write("\n")
+        echo.end()
 
 
 def _explain(error: CellExecutionError, notebook: nbformat.NotebookNode, section: str) -> str:

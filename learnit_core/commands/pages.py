@@ -21,9 +21,11 @@ def write_page(notebook: nbformat.NotebookNode, path: Path) -> None:
     """Write ``notebook`` with its outputs to ``path``, which is replaced only when the page is complete.
 
     Controls need a running kernel, so a line of text stands in for each; pictures and their alternative text stay.
+    Badges, whose pictures would come from the network, are left out.
     """
     page = notebook.copy()
     page.metadata.pop("widgets", None)
+    page.cells = [cell for cell in page.cells if "badges" not in cell.metadata.get("tags", [])]
     for cell in page.cells:
         for output in cell.get("outputs", []):
             if "application/vnd.jupyter.widget-view+json" in output.get("data", {}):

@@ -7,7 +7,7 @@ Checkpoints stand under ``$LEARNIT_OUT/weights``; the finished files go into ``l
 """
 
 import argparse
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -29,7 +29,7 @@ class Shipped(NamedTuple):
 def _recipes() -> dict[str, Shipped]:
     quick = image.PROFILES["quick"]
     # The `standard` network and size, with as many steps as two cores do in a quarter of an hour or less each.
-    large = replace(image.PROFILES["standard"], counts=(4000, 20, 32), fit_steps=600)
+    large = replace(image.PROFILES["standard"], counts=(4000, 20, 32))
     recipes = {
         f"image-{data}-quick-{algorithm}": Shipped(data, algorithm, quick)
         for data in image.CLASSES
@@ -58,7 +58,7 @@ def make(name: str, settings: Settings, target: Path, *, seed: int = 0) -> Path:
     provenance = {
         "name": name, "command": f"python -m learnit_core.commands.weights {name}", "data": data,
         "data_note": images.note, "shape": list(images.train.shape[1:]), "algorithm": algorithm, "seed": seed,
-        "profile": asdict(profile), "seconds": round(history.seconds, 1),
+        "profile": profile.training(), "seconds": round(history.seconds, 1),
         "validation_psnr_db": round(history.validation[-1][1], 2), "device": metrics.device(),
         "versions": metrics.versions(),
     }  # fmt: skip

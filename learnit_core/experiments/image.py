@@ -8,6 +8,7 @@ import zlib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -17,7 +18,9 @@ from jax import Array
 
 from learnit_core import evaluate, losses, meta, models, signals, training
 from learnit_core.errors import LearnitError
+from learnit_core.evaluate import Setting
 from learnit_core.experiments.settings import Settings
+from learnit_core.fit import fit
 from learnit_core.signals import ImageSplits
 from learnit_core.types import Field, Params, Pixels, PRNGKey, Task
 
@@ -49,15 +52,23 @@ class Profile:
     fit_steps: int = 1500
     limit: int = 100
 
+    def training(self) -> dict[str, Any]:
+        """What decides the meta-trained weights: a checkpoint of other values is refused."""
+        return {name: value for name, value in asdict(self).items() if name not in ("fit_steps", "limit", "counts")}
+
     def capped(self, settings: Settings) -> "Profile":
-        """The same with every loop cut to ``settings.max_steps``."""
-        loops = ("num_steps", "fit_steps", "limit")
-        return replace(self, **{name: max(2, settings.cap(getattr(self, name))) for name in loops})
+        """The same with every loop cut to ``settings.max_steps``, drawing signals included (ten or two a step)."""
+        if settings.max_steps is None:
+            return self
+        loops = {name: max(2, settings.cap(getattr(self, name))) for name in ("num_steps", "fit_steps", "limit")}
+        most = (10 * settings.max_steps, 2 * settings.max_steps, 2 * settings.max_steps)
+        return replace(self, **loops, counts=tuple(map(min, self.counts, most)))
 
 
 PROFILES = {
     "quick": Profile(
-        "quick", size=32, counts=(2000, 12, 20), width=128, depth=4, w0=60.0, outer_rate=3e-4, num_steps=600, limit=50
+        "quick", size=32, counts=(2000, 12, 20), width=128, depth=4, w0=60.0, outer_rate=3e-4,
+        num_steps=600, fit_steps=300, limit=40,
     ),
     "standard": Profile(
         "standard", size=64, counts=(10_000, 20, 64), width=256, depth=5, w0=100.0, outer_rate=2e-4, num_steps=10_000
@@ -87,6 +98,11 @@ def load_signals(profile: Profile, data: str, *, seed: int = 0) -> ImageSplits:
     return signals.load(data, size=profile.size, counts=profile.counts, seed=seed)
 
 
+def large_test(data: str, *, count: int) -> np.ndarray:
+    """The first ``count`` test pictures at the size of the large shipped initialisation of a built-in class."""
+    return signals.load(data, size=PROFILES["standard"].size, counts=(1, 1, count)).test[:count]
+
+
 def field_for(profile: Profile, channels: int) -> Field:
     """The profile's SIREN from pixel positions to ``channels`` values."""
     return models.siren(2, channels, width=profile.width, depth=profile.depth, w0=profile.w0)
@@ -112,6 +128,21 @@ def sampler(batch_size: int) -> Callable[[PRNGKey, Array], Task]:
 def score(field: Field) -> Callable[[Params, Pixels], Array]:
     """PSNR of the field's picture over the pixels given [dB]."""
     return lambda params, pixels: evaluate.psnr(field.apply(params, pixels.coords), pixels.values)
+
+
+def fit_channels(field: Field, params: Params, picture: np.ndarray, setting: Setting, num_steps: int) -> np.ndarray:
+    """Fit a grey network to each channel of one picture [h, w, c]; returns the fitted picture [h, w, c]."""
+    height, width, _ = picture.shape
+    channels = tasks(jnp.moveaxis(jnp.asarray(picture), -1, 0)[..., None])
+
+    def one(task):
+        fitted = fit(
+            losses.image_loss(field), params, task.support, jax.random.key(0),
+            optimizer=setting.build(), num_steps=num_steps,
+        )  # fmt: skip
+        return field.apply(fitted.params, task.support.coords).reshape(height, width)
+
+    return np.moveaxis(np.asarray(jax.jit(lambda t: jax.lax.map(one, t))(channels)), 0, -1)
 
 
 def meta_grad_for(profile: Profile, field: Field, algorithm: str) -> meta.MetaGrad:
@@ -154,9 +185,9 @@ def meta_train(
     checkpoint = None
     if folder is not None:
         file = Path(folder) / f"{algorithm}-{images.name}-seed{seed}.safetensors"
-        config = asdict(profile) | {
-            "algorithm": algorithm, "data": images.name, "seed": seed, "counts": [len(s) for s in images[1:4]],
-            "fingerprint": _fingerprint(images.train), "shape": list(images.train.shape[1:]),
+        config = profile.training() | {
+            "algorithm": algorithm, "data": images.name, "seed": seed,
+            "train_shape": list(images.train.shape), "train_checksum": _checksum(images.train),
         }  # fmt: skip
         checkpoint = training.Checkpoint(file, config)
     state, history = training.train(
@@ -176,6 +207,6 @@ def meta_train(
     return field, state.params, history
 
 
-def _fingerprint(pictures: np.ndarray) -> str:
+def _checksum(pictures: np.ndarray) -> str:
     """A short checksum of the training pictures: a checkpoint must not be continued on other data."""
     return f"{zlib.crc32(np.ascontiguousarray(pictures).tobytes()):08x}"

@@ -20,6 +20,11 @@ from learnit_core.types import Field, Params, Pixels
 INITS = ("standard", "mean", "matched", "shuffled", "meta-reptile", "meta-maml")
 """Rows of the table, in the paper's order."""
 
+LABELS = {
+    "standard": "Standard", "mean": "Mean", "matched": "Matched", "shuffled": "Shuffled", "meta-reptile": "Reptile",
+    "meta-maml": "MAML", "class-mean": "control: class mean", "nearest-training": "control: nearest training picture",
+}  # fmt: skip
+
 PAPER = {name: Setting("adam", 1e-4) for name in INITS} | {
     name: Setting("sgd", 1e-2) for name in INITS if name.startswith("meta")
 }
@@ -114,12 +119,20 @@ def tuned_settings(profile: str, data: str) -> Settings:
 
 
 def table_rows(
-    run: Runner, made: Mapping[str, Draws], settings: Settings, *, trained_on: str, data: str, seed: int, limit: int
+    run: Runner,
+    made: Mapping[str, Draws],
+    settings: Settings,
+    *,
+    trained_on: str,
+    data: str,
+    seed: int,
+    limit: int,
+    paper_too: bool = True,
 ) -> tuple[list[dict[str, Any]], dict[str, np.ndarray]]:
     """Rows of the metrics file for one class, and curves [signals, limit + 1] with the settings tuned to match.
 
     Steps to match is the first step at which a signal reaches its own PSNR under MAML after two steps, with the
-    setting tuned for that. The paper's own settings stand as further rows outside the table.
+    setting tuned for that. The paper's own settings stand as further rows outside the table if ``paper_too``.
     """
     target = run(made["meta-maml"], settings.after_two_steps["meta-maml"], STEPS)[:, STEPS]
     rows, curves = [], {}
@@ -136,7 +149,7 @@ def table_rows(
         )  # fmt: skip
         rows.append(metrics.row(**about, steps=0, psnr_per_signal=curves[name][:, 0]))
         columns = [(settings.after_two_steps[name], settings.to_match[name], settings.tuned_on, True)]
-        if any(PAPER[name] != setting for setting in columns[0][:2]):
+        if paper_too and any(PAPER[name] != setting for setting in columns[0][:2]):
             columns.append((PAPER[name], PAPER[name], "the paper's setting", False))
         for two_steps, to_match, tuned_on, in_table in columns:
             match = {}
@@ -168,3 +181,40 @@ def control_rows(images: ImageSplits, *, data: str, seed: int, pictures: np.ndar
         )
         for name, score in scores.items()
     ]  # fmt: skip
+
+
+def markdown(rows: Sequence[Mapping[str, Any]]) -> str:
+    """The main table's rows as Markdown, and below it the rows with the paper's own settings if there are any."""
+    lines = [
+        "| initialisation | setting, 2 steps | PSNR after 2 steps [dB] | setting, to match | steps to match MAML |",
+        "|---|---|---|---|---|",
+    ]
+    for row in [r for r in rows if r["in_table"]] + [r for r in rows if r["tuned_on"] == "the paper's setting"]:
+        name = LABELS.get(row["init"], row["init"])
+        if not row["in_table"]:
+            name += ", the paper's setting"
+        deviation = "" if row["psnr_std"] is None else f" ± {row['psnr_std']:.1f}"
+        setting = f"{row['optimizer']} {row['learning_rate']:g}" if row["optimizer"] else "no fit"
+        match, match_setting = "–", "–"
+        if row["steps_to_match"] is not None:
+            match = f"{row['steps_to_match']:.1f}"
+            if row["steps_to_match_std"] is not None:
+                match += f" ± {row['steps_to_match_std']:.1f}"
+            if row["never_matched"]:
+                match += f" ({row['never_matched']} of {row['num_signals']} not within {row['limit']})"
+            match_setting = "{} {:g}".format(*row["match_setting"])
+        lines.append(f"| {name} | {setting} | {row['psnr_db']:.1f}{deviation} | {match_setting} | {match} |")
+    return "\n".join(lines)
+
+
+def overtaking(curves: Mapping[str, np.ndarray]) -> str:
+    """Which initialisations have a higher mean PSNR than MAML at the end of the curves, and from which step on."""
+    maml = curves["meta-maml"].mean(axis=0)
+    said = []
+    for name, curve in curves.items():
+        behind = np.flatnonzero(curve.mean(axis=0) <= maml)
+        if name != "meta-maml" and behind[-1] < len(maml) - 1:
+            said.append(f"{LABELS[name]} from step {behind[-1] + 1} on")
+    if not said:
+        return f"No other initialisation overtakes MAML within {len(maml) - 1} steps."
+    return "With more steps, these overtake MAML: " + ", ".join(said) + "."

@@ -136,7 +136,7 @@ def _superformula(u: np.ndarray, angle: np.ndarray) -> np.ndarray:
     """Gielis's superformula (2003): stars and flowers of 2 to 7 arms."""
     arms = 2 + np.floor(6 * u[:, :1])
     n1, n2, n3 = (low + span * u[:, i : i + 1] for i, low, span in ((1, 0.6, 2.4), (2, 1.0, 5.0), (3, 1.0, 5.0)))
-    n3 = np.where(arms % 2 == 1, n2, n3)  # with an odd number of arms the curve closes only if these agree
+    n3 = np.where(arms % 2 == 1, n2, n3)  # unequal, two kinds of arms alternate: not with an odd number
     quarter = arms * angle / 4
     base = np.abs(np.cos(quarter)) ** n2 + np.abs(np.sin(quarter)) ** n3
     return np.maximum(base, 1e-6) ** (-1 / n1)

@@ -1,0 +1,68 @@
+# The entry points that a person has to remember. `make` alone lists them.
+# LEARNIT_PROFILE, LEARNIT_DATA, LEARNIT_TEST_DATA, LEARNIT_OUT, LEARNIT_CACHE and LEARNIT_MAX_STEPS are passed on.
+
+PYTHON ?= python3
+NOTEBOOK ?= 01_image_regression
+# What the environment is held to; empty for the newest versions there are.
+CONSTRAINTS ?= constraints/locked.txt
+# Further arguments to the command, for example `make results ARGS=--help`, `make test ARGS='-m "not slow"'`.
+ARGS ?=
+
+VENV := .venv
+READY := $(VENV)/.ready
+RUN := $(VENV)/bin/python -m
+
+.DEFAULT_GOAL := help
+.PHONY: help demo lab test check notebooks tune results weights bench lock clean
+
+help:  ## list these targets
+	@sed -n 's/^\([a-z]*\): .*## /  make \1	/p' $(MAKEFILE_LIST) | expand -t 18
+
+demo: $(READY)  ## run a notebook and keep its results: make demo [NOTEBOOK=01_image_regression]
+	@$(RUN) learnit_core.commands.demo '$(NOTEBOOK)'
+
+lab: $(READY)  ## open the notebooks in JupyterLab
+	@$(RUN) learnit_core.commands.lab $(ARGS)
+
+test: check  ## everything that must hold: the checks, all tests, the notebooks
+	@$(RUN) pytest --quiet $(ARGS)
+
+check: $(READY)  ## lint, layout, and whether all that is generated is up to date
+	@$(RUN) ruff check --quiet
+	@$(RUN) ruff format --check --quiet
+	@$(RUN) learnit_core.commands.notebooks --check
+
+notebooks: $(READY)  ## generate the .ipynb from the .py, badges and Colab cells
+	@$(RUN) learnit_core.commands.notebooks
+
+tune: $(READY)  ## choose optimisers, rates and steps on validation signals (resumable)
+	@$(RUN) learnit_core.commands.tune $(ARGS)
+
+results: $(READY)  ## the full tables, three meta-training seeds (resumable)
+	@$(RUN) learnit_core.commands.results $(ARGS)
+
+weights: $(READY)  ## train the initialisations that are shipped (resumable, hours)
+	@$(RUN) learnit_core.commands.weights $(ARGS)
+
+bench: $(READY)  ## time the meta-learning step against a plain one
+	@$(RUN) learnit_core.commands.bench $(ARGS)
+
+# The environment is made again when the list of dependencies or its versions change.
+$(READY): pyproject.toml $(CONSTRAINTS)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo 'learnit needs Python 3.11 or newer; `$(PYTHON)` is not that. Name another: make demo PYTHON=python3.12' >&2; exit 1; }
+	@echo 'Setting up $(VENV); once, and it takes some minutes.'
+	@test -x $(VENV)/bin/pip || $(PYTHON) -m venv --clear $(VENV)
+	@$(RUN) pip install --quiet --disable-pip-version-check $(addprefix -c ,$(CONSTRAINTS)) -e '.[notebooks,data,dev]'
+	@touch $@
+
+lock:  ## renew constraints/locked.txt: make lock PYTHON=python3.11
+	rm -rf build/lock
+	$(PYTHON) -m venv build/lock
+	build/lock/bin/pip install --quiet '.[notebooks,data,dev]'
+	{ sed '/^[^#]/,$$d' constraints/locked.txt; build/lock/bin/pip freeze --exclude learnit; } > build/locked.txt
+	mv build/locked.txt constraints/locked.txt
+
+clean:  ## remove the environment and caches; results in out/ stay
+	rm -rf $(VENV) build dist .pytest_cache .ruff_cache
+	find . -name __pycache__ -prune -exec rm -rf {} +

@@ -1,0 +1,109 @@
+"""Is the straight line between two fitted networks meaningful? (Supplement, section 2 and Figure 1.)
+
+Networks are fitted from one initialisation until they reach one and the same PSNR. The picture of the mean of two
+such networks is then compared with the mean of their two pictures: in a weight space where mixing weights mixes
+signals the two agree, in one where it scrambles them they do not.
+"""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from jaxtyping import Float
+
+from learnit_core import evaluate, losses, models, weights
+from learnit_core.evaluate import Setting
+from learnit_core.experiments import image
+from learnit_core.types import Field, Params
+
+
+class FittedTo(NamedTuple):
+    """Networks fitted to a PSNR: parameters with a leading signal axis, PSNR [dB] and steps of each signal."""
+
+    params: Params
+    psnr: Float[Array, " signals"]
+    steps: Float[Array, " signals"]
+
+
+def fit_to(
+    field: Field,
+    params: Params,
+    pictures: Float[np.ndarray, "signals h w c"],
+    setting: Setting,
+    *,
+    target_db: float,
+    max_steps: int = 2000,
+) -> FittedTo:
+    """Fit each picture from ``params`` until its PSNR is ``target_db``.
+
+    Those that never get there keep what they have after ``max_steps``: look at ``psnr``.
+    """
+    loss, score, optimizer = losses.image_loss(field), image.score(field), setting.build()
+
+    def one(task):
+        def unfinished(carry):
+            step, params, _, _ = carry
+            return (score(params, task.query) < target_db) & (step < max_steps)
+
+        def step(carry):
+            step, params, _, opt_state = carry
+            grads = jax.grad(loss)(params, task.support, jax.random.key(0))
+            updates, opt_state = optimizer.update(grads, opt_state, params)
+            return step + 1, jax.tree.map(jnp.add, params, updates), params, opt_state
+
+        steps, after, before, _ = jax.lax.while_loop(unfinished, step, (0, params, params, optimizer.init(params)))
+
+        # The last step usually overshoots the target: go only as far along it as is needed.
+        def halve(_, bounds):
+            low, high = bounds
+            middle = (low + high) / 2
+            enough = score(weights.lerp(before, after, middle), task.query) >= target_db
+            return jnp.where(enough, low, middle), jnp.where(enough, middle, high)
+
+        _, fraction = jax.lax.fori_loop(0, 12, halve, (0.0, 1.0))
+        reached = weights.lerp(before, after, fraction)
+        return FittedTo(reached, score(reached, task.query), steps - 1 + fraction)
+
+    return jax.jit(lambda tasks: jax.lax.map(one, tasks))(image.tasks(pictures))
+
+
+def agreement(
+    field: Field, params: Params, pairs: Float[np.ndarray, "pairs 2"], shape: tuple[int, int]
+) -> Float[np.ndarray, " pairs"]:
+    """PSNR [dB] between the picture of two networks' mean weights and the mean of their pictures, for each pair.
+
+    ``params`` has a leading signal axis, ``pairs`` are indices into it, ``shape`` is (height, width).
+    """
+    coords = models.pixel_grid(*shape)
+
+    @jax.jit
+    def one(i, j):
+        a, b = (jax.tree.map(lambda leaf, k=k: leaf[k], params) for k in (i, j))
+        blended = (field.apply(a, coords) + field.apply(b, coords)) / 2
+        return evaluate.psnr(field.apply(weights.lerp(a, b, 0.5), coords), jnp.clip(blended, 0, 1))
+
+    return np.asarray([one(i, j) for i, j in np.asarray(pairs)])
+
+
+def entry(fitted: FittedTo, agreements: np.ndarray, *, data: str, target_db: float) -> dict[str, Any]:
+    """What the metrics file says of one way of fitting."""
+    return {
+        "data": data, "target_psnr_db": target_db, "fitted_psnr_db": [round(float(p), 2) for p in fitted.psnr],
+        "steps": round(float(np.mean(fitted.steps)), 1), "num_pairs": len(agreements),
+        "agreement_db": round(float(agreements.mean()), 2), "agreement_std": round(float(agreements.std(ddof=1)), 2),
+    }  # fmt: skip
+
+
+def markdown(report: Mapping[str, Mapping[str, Any]]) -> str:
+    """A table of agreements, one line a way of fitting."""
+    lines = ["| fitted from | fits [dB] | pairs | mean weights' picture against mean picture [dB] |", "|---|---|---|---|"]
+    for name, entry in report.items():
+        fits = entry["fitted_psnr_db"]
+        lines.append(
+            f"| {name} | {min(fits):.1f} to {max(fits):.1f} | {entry['num_pairs']} | "
+            f"{entry['agreement_db']:.1f} ± {entry['agreement_std']:.1f} |"
+        )
+    return "\n".join(lines)

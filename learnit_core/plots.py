@@ -1,0 +1,151 @@
+"""Figures for the notebooks: few kinds, one look, each with a text for people who do not see it."""
+
+import base64
+import html
+import io
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from learnit_core.errors import LearnitError
+
+COLOURS = {
+    "standard": "#7f7f7f", "mean": "#e69f00", "matched": "#56b4e9", "shuffled": "#cc79a7",
+    "meta-reptile": "#009e73", "meta-fomaml": "#0072b2", "meta-maml": "#d55e00",
+}  # fmt: skip
+"""One colour for each initialisation, told apart by colour-blind readers too (Okabe and Ito)."""
+
+LABELS = {
+    "standard": "Standard", "mean": "Mean", "matched": "Matched", "shuffled": "Shuffled",
+    "meta-reptile": "Reptile", "meta-fomaml": "FOMAML", "meta-maml": "MAML",
+}  # fmt: skip
+
+
+class Gallery:
+    """Where a notebook's figures go: shown in the page with their alternative text, and kept as PNG files."""
+
+    def __init__(self, folder: str | os.PathLike):
+        self.folder = Path(folder)
+
+    def show(self, figure: Figure, name: str, *, alt: str) -> None:
+        """Save ``figure`` as ``name``.png in the folder and display it in the notebook with ``alt`` as its text."""
+        if not alt.strip():
+            raise LearnitError(f"the figure {name} has no alternative text: say in a sentence what it shows")
+        from IPython.display import HTML, display
+
+        self.folder.mkdir(parents=True, exist_ok=True)
+        data = io.BytesIO()
+        figure.savefig(data, format="png", dpi=110, facecolor="white", bbox_inches="tight")
+        (self.folder / f"{name}.png").write_bytes(data.getvalue())
+        encoded = base64.b64encode(data.getvalue()).decode()
+        display(HTML(f'<img alt="{html.escape(alt)}" src="data:image/png;base64,{encoded}" style="max-width:100%">'))
+
+
+def picture_grid(
+    rows: Sequence[Sequence[np.ndarray | None]],
+    *,
+    row_labels: Sequence[str] = (),
+    column_labels: Sequence[str] = (),
+    captions: Sequence[Sequence[str]] | None = None,
+    cell: float = 1.25,
+) -> Figure:
+    """Pictures [h, w, c] with values in [0, 1] in rows and columns; None leaves a gap. Captions stand below each."""
+    num_rows, num_columns = len(rows), max(len(row) for row in rows)
+    height = cell + (0.22 if captions else 0.0)
+    figure = Figure(figsize=(num_columns * cell + (0.9 if row_labels else 0), num_rows * height + 0.35))
+    axes = figure.subplots(num_rows, num_columns, squeeze=False, gridspec_kw={"wspace": 0.06, "hspace": 0.06})
+    for r, row in enumerate(rows):
+        for c in range(num_columns):
+            axis = axes[r, c]
+            axis.set(xticks=[], yticks=[])
+            axis.spines[:].set_visible(False)
+            picture = row[c] if c < len(row) else None
+            if picture is not None:
+                axis.imshow(np.clip(picture, 0, 1).squeeze(), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+            if captions and c < len(captions[r]) and captions[r][c]:
+                axis.set_xlabel(captions[r][c], fontsize=9, labelpad=2)
+            if r == 0 and c < len(column_labels):
+                axis.set_title(column_labels[c], fontsize=10)
+        if r < len(row_labels):
+            axes[r, 0].set_ylabel(row_labels[r], rotation=0, ha="right", va="center", fontsize=10)
+    if captions:
+        figure.subplots_adjust(hspace=0.28)
+    return figure
+
+
+def step_curves(
+    curves: Mapping[str, np.ndarray], *, title: str, mark: int | None = 2, ylabel: str = "PSNR [dB]"
+) -> Figure:
+    """Mean PSNR over signals against gradient steps, one line an initialisation; the band is the middle half."""
+    figure, axis = _axes((7.0, 3.8))
+    for name, curve in curves.items():
+        steps = np.arange(curve.shape[1])
+        low, high = np.percentile(curve, [25, 75], axis=0)
+        axis.fill_between(steps, low, high, color=COLOURS[name], alpha=0.15, linewidth=0)
+        axis.plot(steps, curve.mean(axis=0), color=COLOURS[name], label=LABELS[name], linewidth=2)
+    if mark is not None:
+        axis.axvline(mark, color="black", linewidth=0.8, linestyle=":")
+        axis.annotate(f"{mark} steps", (mark, 1), (4, -2), xycoords=("data", "axes fraction"),
+                      textcoords="offset points", va="top", fontsize=9)  # fmt: skip
+    axis.set(xlabel="gradient steps at test time", ylabel=ylabel, title=title, xlim=(0, None))
+    axis.legend(frameon=False, fontsize=9, loc="lower right", ncols=2)
+    return figure
+
+
+def training_curves(curves: Mapping[str, Sequence[tuple[int, float]]], *, reference: float, title: str) -> Figure:
+    """Validation PSNR against outer steps for each algorithm, and a line for what no meta-training reaches."""
+    figure, axis = _axes((7.0, 3.2))
+    for name, points in curves.items():
+        axis.plot(*zip(*points, strict=True), "o-", color=COLOURS[name], label=LABELS[name], markersize=3)
+    axis.axhline(reference, color=COLOURS["standard"], linestyle="--", label="Standard, same two steps")
+    axis.set(xlabel="outer steps", ylabel="validation PSNR\nafter two steps [dB]", title=title)
+    axis.legend(frameon=False, fontsize=9)
+    return figure
+
+
+def bars(
+    groups: Mapping[str, Mapping[str, float]], *, title: str, ylabel: str, references: Mapping[str, float] | None = None
+) -> Figure:
+    """Grouped bars: one group per key, one bar per initialisation; ``references`` draws a dashed line per group."""
+    figure, axis = _axes((7.4, 3.4))
+    for g, (group, values) in enumerate(groups.items()):
+        width = 0.8 / len(values)
+        for i, (name, value) in enumerate(values.items()):
+            x = g - 0.4 + (i + 0.5) * width
+            axis.bar(x, value, width * 0.92, color=COLOURS[name], label=LABELS[name] if g == 0 else None)
+            axis.annotate(f"{value:.0f}", (x, value), (0, 1), textcoords="offset points", ha="center", fontsize=9)
+        if references and group in references:
+            axis.hlines(references[group], g - 0.42, g + 0.42, color="black", linestyle="--", linewidth=1,
+                        label="nearest training signal" if g == 0 else None)  # fmt: skip
+    axis.set(xticks=range(len(groups)), xticklabels=list(groups), ylabel=ylabel, title=title)
+    axis.legend(frameon=False, fontsize=9, ncols=4, loc="upper center", bbox_to_anchor=(0.5, -0.12))
+    return figure
+
+
+def heat_table(
+    values: np.ndarray, *, rows: Sequence[str], columns: Sequence[str], title: str, xlabel: str, ylabel: str
+) -> Figure:
+    """A small table of numbers, coloured by value within each column and with the best of each column in bold."""
+    figure, axis = _axes((1.3 * len(columns) + 2.2, 0.62 * len(rows) + 1.2))
+    spread = np.ptp(values, axis=0)
+    shade = (values - values.min(axis=0)) / np.where(spread > 0, spread, 1)
+    axis.imshow(shade, cmap="YlGn", vmin=-0.1, vmax=1.6, aspect="auto")
+    for r, c in np.ndindex(values.shape):
+        best = values[r, c] == values[:, c].max()
+        axis.text(c, r, f"{values[r, c]:.1f}", ha="center", va="center", fontweight="bold" if best else "normal")
+    axis.set(xticks=range(len(columns)), xticklabels=columns, yticks=range(len(rows)), yticklabels=rows,
+             xlabel=xlabel, ylabel=ylabel, title=title)  # fmt: skip
+    axis.tick_params(length=0)
+    axis.spines[:].set_visible(False)
+    return figure
+
+
+def _axes(size: tuple[float, float]):
+    """A figure of ``size`` inches with one pair of axes, open at the top and right."""
+    figure = Figure(figsize=size)
+    axis = figure.subplots()
+    axis.spines[["top", "right"]].set_visible(False)
+    return figure, axis

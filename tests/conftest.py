@@ -1,0 +1,30 @@
+"""What holds for all tests: nobody's settings leak in, and nothing is written outside temporary folders."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+# At import, before learnit_core or matplotlib are.
+for name in [name for name in os.environ if name.startswith("LEARNIT_")]:
+    del os.environ[name]
+os.environ["MPLBACKEND"] = "agg"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory):
+    """Rendered signals are kept for one run of the tests."""
+    os.environ["LEARNIT_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+    os.environ["LEARNIT_OUT"] = str(tmp_path_factory.mktemp("out"))
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory) -> Path:
+    """The project's wheel, built from the checkout."""
+    folder = tmp_path_factory.mktemp("wheel")
+    root = Path(__file__).resolve().parent.parent
+    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", folder, root]
+    subprocess.run(command, check=True)
+    return next(folder.glob("*.whl"))

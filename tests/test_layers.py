@@ -1,0 +1,102 @@
+"""Who may import whom in the core: the table of docs/design.md, held by reading the imports of every file."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from learnit_core.commands.repository import ROOT
+
+# A module, and the modules that it may import. Everybody may import `errors`; a package may import itself.
+MAY_IMPORT = {
+    "errors": [],
+    "types": [],
+    "models": ["types"],
+    "tomography": [],
+    "volume": [],
+    "losses": ["types", "tomography", "volume"],
+    "fit": ["types"],
+    "meta": ["types", "fit"],
+    "training": ["types", "meta", "weights"],
+    "evaluate": ["types", "fit"],
+    "tuning": ["types", "fit", "evaluate"],
+    "metrics": ["types", "fit", "evaluate"],
+    "inits": ["types", "fit"],
+    "weights": ["types", "models"],
+    "signals": ["types"],
+    "explorer": ["weights"],
+    "plots": [],
+}
+MAY_IMPORT["experiments"] = list(MAY_IMPORT)
+MAY_IMPORT["commands"] = [*MAY_IMPORT]
+
+
+def imported(source: str, package: list[str]) -> set[str]:
+    """The parts of the core that ``source``, a file of ``package`` (["learnit_core", ...]), imports anywhere in it."""
+    names = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names += [alias.name.split(".") for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            start = package[: len(package) + 1 - node.level] if node.level else []
+            module = start + (node.module.split(".") if node.module else [])
+            names += [module] if len(module) > 1 else [[*module, alias.name] for alias in node.names]
+    return {name[1] for name in names if name[0] == "learnit_core" and len(name) > 1}
+
+
+def faults(core: Path) -> list[str]:
+    """One line for each import in the folder ``core`` that the table does not allow."""
+    found = []
+    for path in sorted(core.rglob("*.py")):
+        place = path.relative_to(core).with_suffix("").parts
+        module = place[0]
+        if module == "__init__":
+            allowed: set[str] = set()
+        elif module in MAY_IMPORT:
+            allowed = {module, "errors", *MAY_IMPORT[module]}
+        else:
+            found.append(f"{module} is not in the table")
+            continue
+        for name in sorted(imported(path.read_text(encoding="utf-8"), ["learnit_core", *place[:-1]]) - allowed):
+            found.append(f"{'/'.join(place)} imports {name}")
+    return found
+
+
+def test_the_core_follows_the_table():
+    assert faults(ROOT / "learnit_core") == []
+
+
+def test_the_table_has_no_cycles():
+    order: list[str] = []
+    left = {module: set(allowed) - {module} for module, allowed in MAY_IMPORT.items()}
+    while left:
+        free = [module for module, allowed in left.items() if allowed <= set(order)]
+        assert free, f"these import each other in a circle: {sorted(left)}"
+        order += free
+        left = {module: allowed for module, allowed in left.items() if module not in free}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "import learnit_core.losses",
+        "import learnit_core.models as m",
+        "from learnit_core import volume",
+        "from learnit_core.tomography import project",
+        "from . import models",
+        "from .losses import image_loss",
+        "def late():\n    from learnit_core.models import siren",
+    ],
+)
+def test_a_forbidden_import_is_caught(tmp_path, line):
+    (tmp_path / "meta.py").write_text(f"import jax\nfrom learnit_core.fit import fit\n{line}\n")
+    assert len(faults(tmp_path)) == 1
+
+
+def test_a_forbidden_import_in_a_package_and_a_stranger_are_caught(tmp_path):
+    (tmp_path / "signals").mkdir()
+    (tmp_path / "signals" / "text.py").write_text(
+        "from . import faces\nfrom ..types import Task\nfrom ..fit import fit\n"
+    )
+    (tmp_path / "unheard_of.py").write_text("")
+    assert faults(tmp_path) == ["signals/text imports fit", "unheard_of is not in the table"]

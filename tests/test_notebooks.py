@@ -1,0 +1,130 @@
+"""The notebooks as files, and from beginning to end in every profile, the way a user runs them."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+
+import nbformat
+import pytest
+
+from learnit_core.commands import demo
+from learnit_core.commands import notebooks as pairing
+from learnit_core.commands.execution import execute
+from learnit_core.commands.repository import ROOT, notebooks
+from learnit_core.metrics import KEY
+
+SOURCES = notebooks()
+EXPERIMENTS = [path for path in SOURCES if path.stem.startswith("01_")]
+ROW = {
+    "experiment": str,
+    "trained_on": (str, type(None)),
+    "data": str,
+    "split": str,
+    "init": str,
+    "observations": str,
+    "steps": int,
+    "psnr_db": (int, float),
+    "psnr_per_signal": list,
+    "num_signals": int,
+    "seed": int,
+    "in_table": bool,
+}
+
+
+def check_results(out, profile):
+    """What every experiment notebook leaves: metrics by the rules of docs/design.md, figures and a page."""
+    metrics = json.loads((out / "metrics.json").read_text())
+    assert metrics["notebook"] == out.name
+    assert metrics["profile"] == profile
+    assert {"seed", "device", "versions", "precision", "seconds", "results"} <= metrics.keys()
+    for row in metrics["results"]:
+        for name, kind in ROW.items():
+            assert isinstance(row[name], kind), (name, row[name])
+        assert len(row["psnr_per_signal"]) == row["num_signals"]
+    table = [tuple(row[name] for name in KEY) for row in metrics["results"] if row["in_table"]]
+    assert table and len(set(table)) == len(table), "two rows stand in one cell of the main table"
+    assert list((out / "figures").glob("*.png"))
+    return metrics
+
+
+def run_demo(monkeypatch, tmp_path, notebook, **settings):
+    for name, value in settings.items():
+        monkeypatch.setenv(f"LEARNIT_{name}", str(value))
+    monkeypatch.setenv("LEARNIT_OUT", str(tmp_path))
+    assert demo.main([notebook.stem]) == 0
+    return tmp_path / notebook.stem
+
+
+def test_notebook_01_is_there():
+    assert [path.stem for path in EXPERIMENTS] == ["01_image_regression"]
+
+
+def test_generated_files_are_up_to_date():
+    assert pairing.main(["--check"]) == 0
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.stem)
+def test_committed_notebooks_are_stripped(path):
+    notebook = nbformat.read(path.with_suffix(".ipynb"), as_version=4)
+    nbformat.validate(notebook)
+    assert "widgets" not in notebook.metadata
+    assert not any(cell.get("outputs") or cell.get("execution_count") for cell in notebook.cells)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("profile", ["quick", "standard", "paper"])
+@pytest.mark.parametrize("path", EXPERIMENTS, ids=lambda path: path.stem)
+def test_two_steps_of_every_loop(monkeypatch, tmp_path, path, profile):
+    out = run_demo(monkeypatch, tmp_path, path, PROFILE=profile, MAX_STEPS=2)
+    check_results(out, profile)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.stem)
+def test_quick_from_beginning_to_end(monkeypatch, tmp_path, path):
+    out = run_demo(monkeypatch, tmp_path, path)
+    metrics = check_results(out, "quick")
+    assert metrics["seconds"]["total"] < 15 * 60  # six minutes are aimed at, on two cores with nothing else to do
+    page = (out / "index.html").read_text()
+    assert "<img" in page and "application/vnd.jupyter.widget" not in page
+
+
+@pytest.fixture(scope="module")
+def colab_python(tmp_path_factory):
+    """An environment with exactly constraints/colab.txt; the path of its Python."""
+    folder = tmp_path_factory.mktemp("colab")
+    subprocess.run([sys.executable, "-m", "venv", folder], check=True)
+    python = str(folder / "bin" / "python")
+    constraints = ROOT / "constraints" / "colab.txt"
+    subprocess.run([python, "-m", "pip", "install", "--quiet", "--no-compile", "-r", constraints], check=True)
+    yield python
+    shutil.rmtree(folder)
+
+
+def versions(python):
+    listed = subprocess.run([python, "-m", "pip", "list", "--format=json"], capture_output=True, check=True)
+    return {package["name"]: package["version"] for package in json.loads(listed.stdout)}
+
+
+@pytest.mark.colab
+@pytest.mark.parametrize("path", EXPERIMENTS, ids=lambda path: path.stem)
+def test_colab_stays_as_it_is_and_runs_the_notebook(tmp_path, path, colab_python, wheel):
+    before = versions(colab_python)
+    settings = {"COLAB": "1", "WHEEL": str(wheel), "OUT": str(tmp_path), "MAX_STEPS": "2", "PROFILE": "quick"}
+    env = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    env |= {f"LEARNIT_{name}": value for name, value in settings.items()}
+    # Elsewhere than in the checkout, so that what runs is the wheel.
+    copy = shutil.copy(path.with_suffix(".ipynb"), tmp_path)
+    execute(tmp_path / copy, env=env, python=colab_python)
+    check_results(tmp_path / path.stem, "quick")
+    after = versions(colab_python)
+    assert {name: after.get(name) for name in before} == before
+    assert {"jax", "numpy", "ipywidgets"} <= before.keys()
+    assert "learnit" in after and "learnit" not in before
+
+
+def test_the_set_up_cell_does_nothing_elsewhere(monkeypatch):
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: pytest.fail("something was started"))
+    exec(pairing.COLAB_CELL)

@@ -1,0 +1,113 @@
+"""The frame around the code: one list of dependencies, workflows that are valid, one address, a complete wheel."""
+
+import re
+import subprocess
+import sys
+import tomllib
+import zipfile
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+from learnit_core.commands.repository import ROOT, address
+
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+
+
+def requirements() -> list[Requirement]:
+    lists = [PROJECT["dependencies"], *PROJECT["optional-dependencies"].values()]
+    return [Requirement(line) for lines in lists for line in lines]
+
+
+def pins(name: str) -> dict[str, Version]:
+    lines = (ROOT / "constraints" / f"{name}.txt").read_text().splitlines()
+    pairs = [line.split("==") for line in lines if line and not line.startswith("#")]
+    assert all(len(pair) == 2 for pair in pairs), "a constraint is not of the form name==version"
+    return {canonicalize_name(package): Version(version) for package, version in pairs}
+
+
+def test_conda_brings_python_and_pip_only():
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text())
+    python, pip, by_pip = environment["dependencies"]
+    assert pip == "pip"
+    assert Requirement(python.replace("=", "==")).name == "python"
+    assert Version(python.split("=")[1]) in Requirement("python" + PROJECT["requires-python"]).specifier
+    constraints, project = by_pip["pip"]
+    assert (ROOT / constraints.removeprefix("-c ")).is_file()
+    extras = re.fullmatch(r"-e \.\[([a-z,]+)\]", project)[1].split(",")
+    assert set(extras) == set(PROJECT["optional-dependencies"])
+
+
+def test_locked_versions_are_complete_and_allowed():
+    locked = pins("locked")
+    for requirement in requirements():
+        assert locked.get(canonicalize_name(requirement.name)) in requirement.specifier, requirement
+
+
+def test_colab_versions_are_allowed():
+    colab = pins("colab")
+    for requirement in requirements():
+        if (version := colab.get(canonicalize_name(requirement.name))) is not None:
+            assert version in requirement.specifier, requirement
+
+
+def test_every_dependency_is_imported_somewhere():
+    modules = {"scikit-image": "skimage", "pillow": "PIL"}
+    code = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "learnit_core").rglob("*.py"))
+    imports = set(re.findall(r"^\s*(?:import|from) (\w+)", code, re.MULTILINE))
+    names = {Requirement(line).name for line in PROJECT["dependencies"]}
+    assert {name for name in names if modules.get(name, name) not in imports} <= {"jaxlib"}  # what jax runs on
+
+
+def check_workflows(*files: Path) -> int:
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.github-workflows"]
+    return subprocess.run([*command, *map(str, files)], capture_output=True).returncode
+
+
+def test_workflows_follow_the_schema(tmp_path):
+    assert len(WORKFLOWS) == 3
+    assert check_workflows(*WORKFLOWS) == 0
+    broken = tmp_path / "broken.yml"
+    broken.write_text(WORKFLOWS[0].read_text().replace("runs-on:", "runs-at:"))
+    assert check_workflows(broken) != 0
+
+
+def test_workflows_take_no_more_rights_than_they_need():
+    for path in WORKFLOWS:
+        workflow = yaml.safe_load(path.read_text())
+        assert workflow["permissions"] == {"contents": "read"}
+        for name, job in workflow["jobs"].items():
+            rights = {} if name != "report" else {"issues": "write"}
+            assert job.get("permissions", {}) == rights
+            assert "timeout-minutes" in job
+
+
+def test_there_is_one_address():
+    owner = address().removeprefix("https://github.com/")
+    project = owner.split("/")[1]
+    found = set()
+    for pattern in ("*.md", "*.yml", "*.toml", "*.py", "*.ipynb"):
+        for folder in (".", ".github/workflows", "docs", "notebooks", "learnit_core/commands"):
+            for path in (ROOT / folder).glob(pattern):
+                text = path.read_text(encoding="utf-8")
+                found |= {
+                    (path.name, other)
+                    for other in re.findall(rf"(?:github\.com|github/|github\.io)/?([\w.-]+/{project})\b", text)
+                    if other != owner
+                }
+    assert found == set()
+
+
+@pytest.mark.slow
+def test_the_wheel_holds_the_package_and_its_data(wheel):
+    names = set(zipfile.ZipFile(wheel).namelist())
+    tracked = subprocess.run(["git", "ls-files", "learnit_core"], cwd=ROOT, capture_output=True, text=True)
+    expected = tracked.stdout.split() if tracked.returncode == 0 else []
+    assert set(expected) <= names
+    assert "learnit_core/fit.py" in names
+    assert not any(name.startswith(("tests", "notebooks")) for name in names)
