@@ -1,6 +1,7 @@
 """Types shared by every module: parameters, fields, tasks and what is observed of a signal."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from jax import Array
@@ -18,11 +19,13 @@ LossFn = Callable[[Params, Batch, PRNGKey], Scalar]
 """``loss(params, batch, key)``; the key decides any mini-batching inside."""
 
 
-class Field(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Field:
     """A coordinate-based network: a function of position with parameters to fit.
 
     ``init(key)`` draws parameters; ``apply(params, coords)`` maps coordinates [*batch, in_dim] to values
-    [*batch, out_dim]; ``spec`` is plain JSON from which :func:`learnit_core.models.from_spec` rebuilds the field.
+    [*batch, out_dim]; ``spec`` is plain JSON (and fixed arrays) from which :func:`learnit_core.models.from_spec`
+    rebuilds the field. Fields compare by identity, so that one can be a static argument of ``jax.jit``.
     """
 
     init: Callable[[PRNGKey], Params]

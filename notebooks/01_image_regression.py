@@ -11,11 +11,11 @@
 # %% [markdown]
 # # Learned initialisations: a picture in two gradient steps
 #
-# A *coordinate-based network* stores one picture in its weights: give it a position, and it returns the colour there.
-# Fitting it means gradient descent, from random weights, for hundreds of steps. The paper *Learned Initializations
-# for Optimizing Coordinate-Based Neural Representations* (Tancik, Mildenhall et al., CVPR 2021) asks: if all our
-# pictures come from one class, say lines of text, can we *learn* weights to start from, so that a **new** picture of
-# the class is there after **two** steps? This notebook reproduces its section 4.1 and Table 1.
+# A *coordinate-based network* stores one picture in its weights: give it a position, and it returns the colour
+# there. Fitting it means gradient descent, from random weights, for hundreds of steps. The paper *Learned
+# Initializations for Optimizing Coordinate-Based Neural Representations* (Tancik, Mildenhall et al., CVPR 2021)
+# asks: if all our pictures come from one class, say lines of text, can we *learn* weights to start from, so that a
+# **new** picture of the class is there after **two** steps? This notebook reproduces its section 4.1 and Table 1.
 #
 # **You will be able to**
 #
@@ -51,7 +51,7 @@ import numpy as np
 import optax
 from IPython.display import Markdown, display
 
-from learnit_core import evaluate, explorer, fit, inits, losses, meta, metrics, models, plots, signals, weights
+from learnit_core import evaluate, explorer, inits, losses, meta, metrics, models, plots, signals, weights
 from learnit_core.evaluate import Setting
 from learnit_core.experiments import image, image_table, interpolation
 from learnit_core.experiments.settings import Settings
@@ -71,8 +71,8 @@ TRAIN_LIVE = True  # @param {type:"boolean"}
 KEEP_ON_DRIVE = False  # @param {type:"boolean"}
 
 # %% [markdown]
-# `DATA` is what is trained on: `text`, `sdf`, `faces`, or a folder of photographs. `TEST_DATA` is what is fitted; name
-# one photograph and leave `DATA` empty, and nothing is trained: your picture meets the shipped initialisation.
+# `DATA` is what is trained on: `text`, `sdf`, `faces`, or a folder of photographs. `TEST_DATA` is what is fitted;
+# name one photograph and leave `DATA` empty, and nothing is trained: your picture meets the shipped initialisation.
 # In Colab, `KEEP_ON_DRIVE` puts results and checkpoints on your drive; run the notebook again after an interruption,
 # and the training goes on where it stopped.
 
@@ -100,14 +100,14 @@ print(f"{metrics.device()} · profile {profile.name} · JAX {jax.__version__} ·
 # %% [markdown]
 # ## 1. The signals
 #
-# Three classes are built in. **Text** is random strings in random fonts; **SDF** are signed distance fields of random
-# closed curves (grey 0.5 is the curve itself); **faces** are 100 real photographs, 25 pixels wide. Training,
-# validation and test pictures are different ones: we train on the first, choose step sizes on the second, and look at
-# the third only to print a score.
+# Three classes are built in. **Text** is random strings in random fonts; **SDF** are signed distance fields of
+# random closed curves (grey 0.5 is the curve itself); **faces** are 100 real photographs, 25 pixels wide. Training,
+# validation and test pictures are different ones: we train on the first, choose step sizes on the second, and look
+# at the third only to print a score.
 #
-# Notice how different two pictures of a class are. A class whose pictures all look alike would make our task trivial,
-# so we measure it: the **class mean** and the **nearest training picture**, taken as answers for a test picture,
-# are two controls that every table below carries.
+# Notice how different two pictures of a class are. A class whose pictures all look alike would make our task
+# trivial, so we measure it: the **class mean** and the **nearest training picture**, taken as answers for a test
+# picture, are two controls that every table below carries.
 
 # %%
 classes = {name: image.load_signals(profile, name) for name in image.CLASSES}
@@ -132,8 +132,8 @@ for splits in shown.values():
 #
 # Our network is a **SIREN**: linear layers with sines between them, $x \mapsto \sin(\omega_0 (W x + b))$, from a
 # position in $[0, 1)^2$ to a value. Its loss is the mean squared error over *all* pixels. The measure of quality is
-# the peak signal-to-noise ratio, $\mathrm{PSNR} = -10 \log_{10} \mathrm{MSE}$ in decibel (dB): 10 dB is a bad guess, from about
-# 30 dB on the eye sees little wrong at this size.
+# the peak signal-to-noise ratio, $\mathrm{PSNR} = -10 \log_{10} \mathrm{MSE}$ in decibel (dB): 10 dB is a bad guess,
+# from about 30 dB on the eye sees little wrong at this size.
 
 # %%
 field = image.field_for(profile, channels)
@@ -156,15 +156,11 @@ def picture(params):
 
 def pictures_along(params, setting, steps):
     """Pictures and PSNR [dB] after each of ``steps`` gradient steps on the example."""
-    shown = []
-    for n in steps:
-        fitted = fit.fit(loss, params, example.support, jax.random.key(0), optimizer=setting.build(), num_steps=n)
-        shown.append(picture(fitted.params))
-    captions = [f"{evaluate.psnr(p, images.test[0]):.1f} dB" for p in shown]
-    return shown, captions
+    shown = image.frames(field, params, images.test[:1], setting, max(steps))[0, steps]
+    return list(shown), [f"{evaluate.psnr(p, images.test[0]):.1f} dB" for p in shown]
 
 
-steps = [settings.cap(n) for n in (0, 1, 2, 5, 10, 20, 40)]
+steps = [n for n in (0, 1, 2, 5, 10, 20, 40) if n <= max(2, settings.cap(40))]
 standard_pictures, captions = pictures_along(random_weights, best, steps)
 gallery.show(
     plots.picture_grid(
@@ -184,12 +180,12 @@ gallery.show(
 # **Inner loop.** From the initialisation $\theta_0$, take two gradient steps on one picture $T$:
 # $\theta_2(\theta_0, T)$.
 #
-# **Outer loop.** Change $\theta_0$ so that $\theta_2$ is better, on average over pictures of the class.
-# *MAML* takes the exact gradient of $L(\theta_2(\theta_0, T), T)$ with respect to $\theta_0$, which runs back
-# *through* the two inner steps. *Reptile* does without: it moves $\theta_0$ a little towards $\theta_2$.
+# **Outer loop.** Change $\theta_0$ so that $\theta_2$ is better, on average over pictures of the class. *MAML* takes
+# the exact gradient of $L(\theta_2(\theta_0, T), T)$ with respect to $\theta_0$, which runs back *through* the two
+# inner steps. *Reptile* does without: it moves $\theta_0$ a little towards $\theta_2$.
 #
-# In code, an algorithm is an **adapter** (the inner loop) and a **meta-gradient**; the outer optimiser is Adam, as in
-# the paper. Here is a single meta-gradient of each, on one picture:
+# In code, an algorithm is an **adapter** (the inner loop) and a **meta-gradient**; the outer optimiser is Adam, as
+# in the paper. Here is a single meta-gradient of each, on one picture:
 
 # %%
 adapt = meta.adapt_with(loss, optax.sgd(profile.inner_rate), profile.inner_steps)
@@ -198,9 +194,9 @@ for name, algorithm in {"MAML": meta.maml, "FOMAML": meta.fomaml, "Reptile": met
     print(f"{name:8} loss after two steps {value:.4f}, length of the meta-gradient {optax.global_norm(gradient):.3g}")
 
 # %% [markdown]
-# The loss is the same for all three, because the inner loop is; the directions differ. Now hundreds of such steps. Each
-# draws a few training pictures; a progress bar shows the PSNR after two steps on *validation* pictures. The training
-# saves itself as it goes: interrupt it, run the cell again, and it goes on as if nothing had happened.
+# The loss is the same for all three, because the inner loop is; the directions differ. Now hundreds of such steps.
+# Each draws a few training pictures; a progress bar shows the PSNR after two steps on *validation* pictures. The
+# training saves itself as it goes: interrupt it, run the cell again, and it goes on as if nothing had happened.
 
 # %%
 metas, histories = {}, {}
@@ -232,8 +228,8 @@ if histories:
 # %% [markdown]
 # ## 4. A new picture, two steps
 #
-# The same test picture as above, now from every initialisation. Besides the two learned ones and **Standard** there are
-# three that use the class without learning *where to start*:
+# The same test picture as above, now from every initialisation. Besides the two learned ones and **Standard** there
+# are three that use the class without learning *where to start*:
 #
 # - **Mean**: weights whose picture is the mean of the training pictures;
 # - **Matched**: weights whose picture is that of MAML's initialisation, but which are *other* weights;
@@ -267,11 +263,11 @@ gallery.show(
 # %% [markdown]
 # ## 5. Table 1
 #
-# One picture proves nothing, so: all test pictures. Two columns. The first is **PSNR after two steps**. The second is
-# the number of **steps to match**: when does a picture reach *its own* PSNR under MAML after two steps? Every
+# One picture proves nothing, so: all test pictures. Two columns. The first is **PSNR after two steps**. The second
+# is the number of **steps to match**: when does a picture reach *its own* PSNR under MAML after two steps? Every
 # initialisation, ours too, has the optimiser and step size that did best on validation pictures, for that column
-# (they stand in a file beside the experiment, with every score of the search). Pictures that never match count as the
-# limit; their number stands in brackets.
+# (they stand in a file beside the experiment, with every score of the search). Pictures that never match count as
+# the limit; their number stands in brackets.
 
 # %%
 run = image_table.runner(field, images.test)
@@ -294,9 +290,10 @@ print(image_table.overtaking(curves))
 # right the picture can change: with enough steps a good optimiser gets there from anywhere, and a baseline with a
 # larger step size may overtake. A learned initialisation buys *speed*, not the last decibel.
 #
-# Mean and Matched begin where the class is in *picture* space, Shuffled has the right *distribution* of weights. That none of
-# them comes close says that the **arrangement** of the weights is what has been learned: MAML's picture before any
-# step looks like nothing much (first column above), yet its weights are placed so that a step moves them well.
+# Mean and Matched begin where the class is in *picture* space, Shuffled has the right *distribution* of weights.
+# That none of them comes close says that the **arrangement** of the weights is what has been learned: MAML's picture
+# before any step looks like nothing much (first column above), yet its weights are placed so that a step moves them
+# well.
 #
 # ### The other classes
 #
@@ -305,10 +302,10 @@ print(image_table.overtaking(curves))
 
 # %%
 by_class = {images.name: [row for row in results if row["in_table"]]}
+grey = image.field_for(profile, 1)
 for name, splits in classes.items():
     if name in by_class or name not in shipped:
         continue
-    grey = image.field_for(profile, 1)
     learned = {init: weights.pretrained(file)[1] for init, file in shipped[name].items()}
     others, _ = image_table.baselines(profile, grey, splits, learned["meta-maml"], seed=SEED)
     others |= {init: [params] for init, params in learned.items()}
@@ -338,8 +335,8 @@ gallery.show(
 # %% [markdown]
 # ## 6. Trained on one class, tested on another
 #
-# Is it the *class* that was learned, or merely "pictures"? Rows are what MAML was trained on, columns what is fitted,
-# with the two SGD steps of meta-training for every cell.
+# Is it the *class* that was learned, or merely "pictures"? Rows are what MAML was trained on, columns what is
+# fitted, with the two SGD steps of meta-training for every cell.
 
 # %%
 trained = {name: weights.pretrained(files["meta-maml"]) for name, files in shipped.items()}
@@ -369,8 +366,8 @@ if trained:
     )  # fmt: skip
 
 # %% [markdown]
-# The bold number is the best of its column. Text asks for sharp edges anywhere, distance fields are smooth; look which way
-# the transfer fails.
+# The bold number is the best of its column. Text asks for sharp edges anywhere, distance fields are smooth; look
+# which way the transfer fails.
 #
 # ## 7. The shipped initialisations, larger
 #
@@ -387,17 +384,11 @@ for name, files in image.SHIPPED["standard"].items():
     large_tuned = image_table.tuned_settings("standard", name).after_two_steps
     height = truth.shape[1]
     pair = {"standard": inits.standard(large, jax.random.key(SEED + 100)), "meta-maml": start}
-    grid = models.pixel_grid(height, height)
     row, caption = [], []
     for init, params in pair.items():
-        for n in (0, 2):
-            task = jax.tree.map(lambda leaf: leaf[0], image.tasks(truth))
-            fitted = fit.fit(
-                losses.image_loss(large), params, task.support, jax.random.key(0),
-                optimizer=large_tuned[init].build(), num_steps=n,
-            ).params  # fmt: skip
-            row.append(np.asarray(large.apply(fitted, grid)).reshape(height, height, 1))
-            caption.append(f"{evaluate.psnr(row[-1], truth[0]):.1f} dB")
+        for shown_picture in image.frames(large, params, truth[:1], large_tuned[init], 2)[0, [0, 2]]:
+            row.append(shown_picture)
+            caption.append(f"{evaluate.psnr(shown_picture, truth[0]):.1f} dB")
         scores = large_run([params], large_tuned[init], 2)[:, 2]
         results.append(
             metrics.row(
@@ -422,9 +413,9 @@ gallery.show(
 # %% [markdown]
 # ## 8. Interpolating weights
 #
-# Fit three pictures *from the same initialisation*, then walk in a straight line from one network's **weights** to the
-# next. Upper rows: networks fitted from Standard. Lower rows: from MAML. All are fitted to the same PSNR, so that none
-# has an advantage from a better fit.
+# Fit three pictures *from the same initialisation*, then walk in a straight line from one network's **weights** to
+# the next. Upper rows: networks fitted from Standard. Lower rows: from MAML. All are fitted to the same PSNR, so
+# that none has an advantage from a better fit.
 
 # %%
 target_db = 30.0
@@ -469,8 +460,8 @@ gallery.show(
 )
 
 # %% [markdown]
-# Now drag it yourself. Left, networks fitted from Standard, right, from MAML: the same two pictures, the same PSNR at
-# both ends.
+# Now drag it yourself. Left, networks fitted from Standard, right, from MAML: the same two pictures, the same PSNR
+# at both ends.
 
 # %%
 slider = explorer.weight_slider(
@@ -485,10 +476,10 @@ display(slider)
 # %% [markdown]
 # ### As a number
 #
-# Where mixing weights means mixing signals, the picture of the *mean weights* equals the *mean of the two pictures*. So
-# we measure their agreement, as PSNR between the two, over all pairs of the fitted pictures. A high number says that
-# between the two networks the map from weights to picture is nearly **linear**. It does not say that the mixture is a
-# plausible new picture: the mean of two strings is two strings on top of each other.
+# Where mixing weights means mixing signals, the picture of the *mean weights* equals the *mean of the two pictures*.
+# So we measure their agreement, as PSNR between the two, over all pairs of the fitted pictures. A high number says
+# that between the two networks the map from weights to picture is nearly **linear**. It does not say that the
+# mixture is a plausible new picture: the mean of two strings is two strings on top of each other.
 
 # %%
 pairs = np.array([(i, j) for i in range(num_fitted) for j in range(i)])
@@ -499,15 +490,14 @@ for name, fitted in fits.items():
 display(Markdown(interpolation.markdown(interpolation_report)))
 
 # %% [markdown]
-# Two things to see. MAML's fits stay close to where they started, and near a good initialisation the network is almost
-# linear in its weights. And the *optimiser of the fit* matters as much as the start: Adam moves every weight by about
-# the same amount, whatever its gradient, and leaves that linear region.
+# Two things to see. MAML's fits stay close to where they started, and near a good initialisation the network is
+# almost linear in its weights. And the *optimiser of the fit* matters as much as the start: Adam moves every weight
+# by about the same amount, whatever its gradient, and leaves that linear region.
 #
 # In the larger network, with the shipped initialisation of the faces, the same comparison:
 
 # %%
-_, start, _ = weights.pretrained(image.SHIPPED["standard"]["faces"]["meta-maml"])
-large = weights.pretrained(image.SHIPPED["standard"]["faces"]["meta-maml"])[0]
+large, start, _ = weights.pretrained(image.SHIPPED["standard"]["faces"]["meta-maml"])
 faces = classes["faces"].test[:7]
 side = faces.shape[1]
 large_variants = {
@@ -540,9 +530,9 @@ display(Markdown(interpolation.markdown(large_report)))
 # %% [markdown]
 # ## 9. A photograph of your own
 #
-# Upload a picture, or set `LEARNIT_TEST_DATA=me.jpg`. It is fitted from the shipped initialisation of the *faces*, without
-# any training, one network for each colour channel, beside the same from random weights. Your photograph is not of that
-# class and larger than those pictures: see how far the initialisation carries.
+# Upload a picture, or set `LEARNIT_TEST_DATA=me.jpg`. It is fitted from the shipped initialisation of the *faces*,
+# without any training, one network for each colour channel, beside the same from random weights. Your photograph is
+# not of that class and larger than those pictures: see how far the initialisation carries.
 
 # %%
 photo_start = weights.pretrained(image.SHIPPED["standard"]["faces"]["meta-maml"])
@@ -555,7 +545,7 @@ def fit_photo(truth):
     starts = {"standard": inits.standard(grey_field, jax.random.key(SEED + 100)), "meta-maml": learned}
     rows, captions, report = [], [], {}
     for init, params in starts.items():
-        fitted = [image.fit_channels(grey_field, params, truth, photo_tuned[init], n) for n in (0, 2, 10)]
+        fitted = image.channel_frames(grey_field, params, truth, photo_tuned[init], 10)[[0, 2, 10]]
         scores = [float(evaluate.psnr(p, truth)) for p in fitted]
         rows.append([*fitted, truth])
         captions.append([*(f"{score:.1f} dB" for score in scores), ""])
@@ -590,9 +580,9 @@ if own_pictures is not None:
 # %% [markdown]
 # ## 10. Exercises
 #
-# **Exercise 1: Reptile by hand.** *Predict:* Reptile needs no derivative of the adaptation. What does it feed to Adam?
-# *Run:* complete the function; the check compares it with the package. *Explain:* why does a *minus* stand there, when we want
-# to move *towards* the adapted weights?
+# **Exercise 1: Reptile by hand.** *Predict:* Reptile needs no derivative of the adaptation. What does it feed to
+# Adam? *Run:* complete the function; the check compares it with the package. *Explain:* why does a *minus* stand
+# there, when we want to move *towards* the adapted weights?
 
 
 # %%
@@ -621,8 +611,9 @@ else:
 # $\theta_0$ towards $\theta_2$.
 # </details>
 #
-# **Exercise 2: which layer carries it?** *Predict:* MAML's weights are shuffled in one layer only. In which does that hurt
-# most? *Run:* the cell below. *Explain:* the first layer decides which frequencies there are, the last how they are added up.
+# **Exercise 2: which layer carries it?** *Predict:* MAML's weights are shuffled in one layer only. In which does
+# that hurt most? *Run:* the cell below. *Explain:* the first layer decides which frequencies there are, the last how
+# they are added up.
 
 # %%
 learned = metas["meta-maml"]
@@ -637,31 +628,34 @@ print(f"none shuffled: {whole:.1f} dB")
 # %% [markdown]
 # <details><summary>Solution</summary>
 #
-# Shuffling any layer costs far more than it costs Standard to be random: the layers were learned *together*. A last layer
-# that is shuffled hurts too, although two gradient steps can change it most easily.
+# Shuffling any layer costs far more than it costs Standard to be random: the layers were learned *together*. A last
+# layer that is shuffled hurts too, although two gradient steps can change it most easily.
 # </details>
 #
-# **Exercise 3: more steps than it was trained for.** *Predict:* MAML was trained to be good after two steps. Is it better or worse
-# after ten, with the same step size? *Run:* read it off the curve in section 5, then change `steps` of
-# `pictures_along(metas["meta-maml"], Setting("sgd", 1e-2), steps)`. *Explain* what would change if the inner loop had ten steps.
+# **Exercise 3: more steps than it was trained for.** *Predict:* MAML was trained to be good after two steps. Is it
+# better or worse after ten, with the same step size? *Run:* read it off the curve in section 5, then change `steps`
+# of `pictures_along(metas["meta-maml"], Setting("sgd", 1e-2), steps)`. *Explain* what would change if the inner loop
+# had ten steps.
 #
 # <details><summary>Solution</summary>
 #
-# It goes on rising here: the inner loss is a smooth function of the weights near the learned start, and the step is small enough. With ten inner
-# steps MAML would spend them differently, start from a worse first picture if that makes the tenth better, and cost five times as
-# much memory and time for the outer gradient.
+# It goes on rising here: the inner loss is a smooth function of the weights near the learned start, and the step is
+# small enough. With ten inner steps MAML would spend them differently, start from a worse first picture if that
+# makes the tenth better, and cost five times as much memory and time for the outer gradient.
 # </details>
 #
 # ## Summary
 #
-# Two gradient steps are enough for a picture of a known class, if the weights to start from are learned. It is the arrangement of
-# the weights that matters: networks that show the same picture (Matched), or have the same numbers in another order (Shuffled),
-# do not have it. Near the learned weights a network is almost linear in its weights, so that mixing weights mixes pictures.
+# Two gradient steps are enough for a picture of a known class, if the weights to start from are learned. It is the
+# arrangement of the weights that matters: networks that show the same picture (Matched), or have the same numbers in
+# another order (Shuffled), do not have it. Near the learned weights a network is almost linear in its weights, so
+# that mixing weights mixes pictures.
 #
-# **References.** Tancik, Mildenhall et al., *Learned Initializations for Optimizing Coordinate-Based Neural Representations*,
-# CVPR 2021 · Finn, Abbeel, Levine, *Model-Agnostic Meta-Learning*, ICML 2017 · Nichol, Achiam, Schulman, *On First-Order
-# Meta-Learning Algorithms*, 2018 · Sitzmann et al., *Implicit Neural Representations with Periodic Activation Functions*,
-# NeurIPS 2020 · Huang et al., *Labeled Faces in the Wild*, 2007 (the faces, as packed in scikit-image).
+# **References.** Tancik, Mildenhall et al., *Learned Initializations for Optimizing Coordinate-Based Neural
+# Representations*, CVPR 2021 · Finn, Abbeel, Levine, *Model-Agnostic Meta-Learning*, ICML 2017 · Nichol, Achiam,
+# Schulman, *On First-Order Meta-Learning Algorithms*, 2018 · Sitzmann et al., *Implicit Neural Representations with
+# Periodic Activation Functions*, NeurIPS 2020 · Huang et al., *Labeled Faces in the Wild*, 2007 (the faces, as
+# packed in scikit-image).
 
 # %%
 report = metrics.write(

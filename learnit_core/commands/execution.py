@@ -2,12 +2,13 @@
 
 import asyncio
 import contextlib
+import io
 import re
 import signal
 import sys
 import time
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import jupytext
 import nbformat
@@ -35,7 +36,7 @@ class _OnePython(KernelSpecManager):
 class Echo:
     """Writes what a notebook prints: as it comes to a terminal, line by line and with bars finished elsewhere."""
 
-    def __init__(self, target: TextIO):
+    def __init__(self, target: io.TextIOBase):
         self.target = target
         self.live = target.isatty()
         self.pending = ""
@@ -106,14 +107,14 @@ def read(path: Path) -> nbformat.NotebookNode:
 
 
 def execute(
-    path: Path, *, env: dict[str, str], python: str = sys.executable, target: TextIO = sys.stdout
+    path: Path, *, env: dict[str, str], python: str = sys.executable, target: io.TextIOBase | None = None
 ) -> nbformat.NotebookNode:
     """Run the notebook at ``path`` in its own directory with the kernel of ``python``; returns it with its outputs.
 
-    ``env`` is the kernel's environment. Raises :class:`NotebookFailed` if a cell fails, the kernel dies or the
-    user interrupts; no kernel stays behind.
+    ``env`` is the kernel's environment, ``target`` where progress is shown (by default standard output). Raises
+    :class:`NotebookFailed` if a cell fails, the kernel dies or the user interrupts; no kernel stays behind.
     """
-    echo = Echo(target)
+    echo = Echo(target or sys.stdout)
     notebook = read(path)
     manager = AsyncKernelManager(kernel_spec_manager=_OnePython(python=python))
     client = _Client(

@@ -21,6 +21,7 @@ from learnit_core.experiments import image, image_table
 from learnit_core.experiments.settings import Settings
 from learnit_core.tuning import GRID, tune
 
+COMMAND = "python -m learnit_core.commands.tune"
 TARGET = Path(image.__file__).with_name("image_tuned.json")
 
 
@@ -80,9 +81,15 @@ def main() -> None:
     settings = Settings.from_env()
     draft = settings.out / "tune" / "image_tuned.json"
     try:
-        content = json.loads(draft.read_text("utf-8")) if draft.exists() else {}
-        if content.get("grid") != _grid():
-            content = {"command": "python -m learnit_core.commands.tune", "seed": 0, "grid": _grid(), "profiles": {}}
+        if draft.exists():
+            content = json.loads(draft.read_text("utf-8"))
+        else:
+            # What is not asked for stays as it is.
+            content = json.loads(arguments.target.read_text("utf-8")) if arguments.target.exists() else {}
+            kept = {name: part for name, part in content.get("profiles", {}).items() if name not in arguments.profiles}
+            content = {"command": COMMAND, "seed": 0, "grid": _grid(), "profiles": kept}
+        if content["grid"] != _grid():
+            raise LearnitError(f"{draft} was begun with another grid of rates: delete it to start afresh")
         for name in arguments.profiles:
             classes = content["profiles"].setdefault(name, {})
             for data in image.SHIPPED[name]:

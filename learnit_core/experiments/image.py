@@ -4,6 +4,7 @@ Profiles, field, tasks and meta-training. Notebook, weights, tuning, results, be
 the comparison of initialisations stands in :mod:`learnit_core.experiments.image_table`.
 """
 
+import functools
 import zlib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
@@ -15,6 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 from jax import Array
+from jaxtyping import Float
 
 from learnit_core import evaluate, losses, meta, models, signals, training
 from learnit_core.errors import LearnitError
@@ -103,6 +105,7 @@ def large_test(data: str, *, count: int) -> np.ndarray:
     return signals.load(data, size=PROFILES["standard"].size, counts=(1, 1, count)).test[:count]
 
 
+@functools.cache
 def field_for(profile: Profile, channels: int) -> Field:
     """The profile's SIREN from pixel positions to ``channels`` values."""
     return models.siren(2, channels, width=profile.width, depth=profile.depth, w0=profile.w0)
@@ -130,19 +133,33 @@ def score(field: Field) -> Callable[[Params, Pixels], Array]:
     return lambda params, pixels: evaluate.psnr(field.apply(params, pixels.coords), pixels.values)
 
 
-def fit_channels(field: Field, params: Params, picture: np.ndarray, setting: Setting, num_steps: int) -> np.ndarray:
-    """Fit a grey network to each channel of one picture [h, w, c]; returns the fitted picture [h, w, c]."""
-    height, width, _ = picture.shape
-    channels = tasks(jnp.moveaxis(jnp.asarray(picture), -1, 0)[..., None])
+def frames(
+    field: Field, params: Params, pictures: np.ndarray, setting: Setting, num_steps: int
+) -> Float[np.ndarray, "signals steps+1 h w c"]:
+    """What the network shows of each picture [signals, h, w, c] after 0, 1, … gradient steps on it."""
+    shown = _frames(field, params, tasks(pictures), setting.learning_rate, setting.optimizer, num_steps)
+    return np.asarray(shown).reshape(len(pictures), num_steps + 1, *pictures.shape[1:])
+
+
+def channel_frames(
+    field: Field, params: Params, picture: np.ndarray, setting: Setting, num_steps: int
+) -> Float[np.ndarray, "steps+1 h w c"]:
+    """The same for one colour picture [h, w, c] and a grey network, fitted to each channel by itself."""
+    return np.stack(frames(field, params, np.moveaxis(picture, -1, 0)[..., None], setting, num_steps)[..., 0], axis=-1)
+
+
+@functools.partial(jax.jit, static_argnames=("field", "optimizer", "num_steps"))
+def _frames(field, params, tasks, rate, optimizer, num_steps):
+    loss, build = losses.image_loss(field), Setting(optimizer, rate).build()
 
     def one(task):
-        fitted = fit(
-            losses.image_loss(field), params, task.support, jax.random.key(0),
-            optimizer=setting.build(), num_steps=num_steps,
-        )  # fmt: skip
-        return field.apply(fitted.params, task.support.coords).reshape(height, width)
+        def show(p):
+            return field.apply(p, task.support.coords)
 
-    return np.moveaxis(np.asarray(jax.jit(lambda t: jax.lax.map(one, t))(channels)), 0, -1)
+        fitted = fit(loss, params, task.support, jax.random.key(0), optimizer=build, num_steps=num_steps, probe=show)
+        return jnp.concatenate([show(params)[None], fitted.probes])
+
+    return jax.lax.map(one, tasks)
 
 
 def meta_grad_for(profile: Profile, field: Field, algorithm: str) -> meta.MetaGrad:

@@ -49,21 +49,22 @@ class Settings(NamedTuple):
 
 
 def runner(field: Field, pictures: Float[np.ndarray, "signals h w c"]) -> Runner:
-    """Compile the fit of ``pictures`` once for each optimiser; learning rates are arguments."""
-    loss, score, unseen = losses.image_loss(field), image.score(field), image.tasks(pictures)
-
-    @functools.partial(jax.jit, static_argnames=("optimizer", "num_steps"))
-    def compiled(params, rate, tasks, optimizer, num_steps):
-        build = Setting(optimizer, rate).build()
-        return evaluate.curves(
-            loss, score, params, tasks, jax.random.key(0), optimizer=build, num_steps=num_steps
-        )
+    """How ``pictures`` are fitted and scored; compiled once for each optimiser and number of steps."""
+    unseen = image.tasks(pictures)
 
     def run(draws, setting, num_steps):
-        curves = [compiled(p, setting.learning_rate, unseen, setting.optimizer, num_steps) for p in draws]
-        return np.mean(np.asarray(curves), axis=0)
+        rate, optimizer = setting.learning_rate, setting.optimizer
+        return np.mean([_curves(field, params, rate, unseen, optimizer, num_steps) for params in draws], axis=0)
 
     return run
+
+
+@functools.partial(jax.jit, static_argnames=("field", "optimizer", "num_steps"))
+def _curves(field, params, rate, tasks, optimizer, num_steps):
+    return evaluate.curves(
+        losses.image_loss(field), image.score(field), params, tasks, jax.random.key(0),
+        optimizer=Setting(optimizer, rate).build(), num_steps=num_steps,
+    )  # fmt: skip
 
 
 def baselines(
@@ -90,17 +91,15 @@ def baselines(
         "matched": [fits["matched"][0]],
         "shuffled": [inits.shuffled(meta_params, key) for key in jax.random.split(keys[2], SHUFFLES)],
     }
-    return made, {name: reached for name, (_, reached) in fits.items()}
+    return made, {name: float(reached) for name, (_, reached) in fits.items()}
 
 
-def _fit_to(field: Field, target: Pixels, key, num_steps: int) -> tuple[Params, float]:
-    @jax.jit
-    def run(target, key):
-        params = inits.fitted(field, losses.image_loss(field), target, key, num_steps=num_steps).params
-        return params, losses.image_loss(field)(params, target, key)
-
-    params, loss = run(target, key)
-    return params, float(-10 * jnp.log10(loss))
+@functools.partial(jax.jit, static_argnames=("field", "num_steps"))
+def _fit_to(field, target, key, num_steps):
+    """Parameters fitted to ``target`` and the PSNR they reach, not clipped [dB]."""
+    loss = losses.image_loss(field)
+    params = inits.fitted(field, loss, target, key, num_steps=num_steps).params
+    return params, -10 * jnp.log10(loss(params, target, key))
 
 
 def tuned_settings(profile: str, data: str) -> Settings:

@@ -5,6 +5,7 @@ such networks is then compared with the mean of their two pictures: in a weight 
 signals the two agree, in one where it scrambles them they do not.
 """
 
+import functools
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -41,7 +42,14 @@ def fit_to(
 
     Those that never get there keep what they have after ``max_steps``: look at ``psnr``.
     """
-    loss, score, optimizer = losses.image_loss(field), image.score(field), setting.build()
+    return _fit_to(
+        field, params, image.tasks(pictures), setting.learning_rate, target_db, setting.optimizer, max_steps
+    )  # fmt: skip
+
+
+@functools.partial(jax.jit, static_argnames=("field", "optimizer"))
+def _fit_to(field, params, tasks, rate, target_db, optimizer, max_steps):
+    loss, score, optimizer = losses.image_loss(field), image.score(field), Setting(optimizer, rate).build()
 
     def one(task):
         def unfinished(carry):
@@ -67,7 +75,7 @@ def fit_to(
         reached = weights.lerp(before, after, fraction)
         return FittedTo(reached, score(reached, task.query), steps - 1 + fraction)
 
-    return jax.jit(lambda tasks: jax.lax.map(one, tasks))(image.tasks(pictures))
+    return jax.lax.map(one, tasks)
 
 
 def agreement(
@@ -77,15 +85,17 @@ def agreement(
 
     ``params`` has a leading signal axis, ``pairs`` are indices into it, ``shape`` is (height, width).
     """
-    coords = models.pixel_grid(*shape)
+    return np.asarray(_agreement(field, params, jnp.asarray(pairs), models.pixel_grid(*shape)))
 
-    @jax.jit
-    def one(i, j):
-        a, b = (jax.tree.map(lambda leaf, k=k: leaf[k], params) for k in (i, j))
+
+@functools.partial(jax.jit, static_argnames="field")
+def _agreement(field, params, pairs, coords):
+    def one(pair):
+        a, b = (jax.tree.map(lambda leaf, i=i: leaf[i], params) for i in pair)
         blended = (field.apply(a, coords) + field.apply(b, coords)) / 2
         return evaluate.psnr(field.apply(weights.lerp(a, b, 0.5), coords), jnp.clip(blended, 0, 1))
 
-    return np.asarray([one(i, j) for i, j in np.asarray(pairs)])
+    return jax.lax.map(one, pairs)
 
 
 def entry(fitted: FittedTo, agreements: np.ndarray, *, data: str, target_db: float) -> dict[str, Any]:
@@ -99,7 +109,7 @@ def entry(fitted: FittedTo, agreements: np.ndarray, *, data: str, target_db: flo
 
 def markdown(report: Mapping[str, Mapping[str, Any]]) -> str:
     """A table of agreements, one line a way of fitting."""
-    lines = ["| fitted from | fits [dB] | pairs | mean weights' picture against mean picture [dB] |", "|---|---|---|---|"]
+    lines = ["| fitted from | fits [dB] | pairs | mean-weights picture vs. mean picture [dB] |", "|---|---|---|---|"]
     for name, entry in report.items():
         fits = entry["fitted_psnr_db"]
         lines.append(
