@@ -13,7 +13,7 @@ READY := $(VENV)/.ready
 RUN := $(VENV)/bin/python -m
 
 .DEFAULT_GOAL := help
-.PHONY: help demo lab test check notebooks tune results weights bench lock clean
+.PHONY: help demo lab test check notebooks tune results weights pictures bench lock clean
 
 help:  ## list these targets
 	@sed -n 's/^\([a-z]*\): .*## /  make \1	/p' $(MAKEFILE_LIST) | expand -t 18
@@ -43,6 +43,9 @@ results: $(READY)  ## the full tables, three meta-training seeds (resumable)
 
 weights: $(READY)  ## train the initialisations that are shipped (resumable, hours)
 	@$(RUN) learnit_core.commands.weights $(ARGS)
+
+pictures: $(READY)  ## the pictures in README.md, from the figures of the last demo
+	@$(RUN) learnit_core.commands.pictures $(ARGS)
 
 bench: $(READY)  ## time the meta-learning step against a plain one
 	@$(RUN) learnit_core.commands.bench $(ARGS)

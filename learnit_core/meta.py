@@ -43,9 +43,7 @@ class Rated(NamedTuple):
     rates: Params
 
 
-def adapt_with(
-    loss: LossFn, optimizer: optax.GradientTransformation, num_steps: int, *, remat: bool = True
-) -> Adapt:
+def adapt_with(loss: LossFn, optimizer: optax.GradientTransformation, num_steps: int, *, remat: bool = True) -> Adapt:
     """Adapt by ``num_steps`` of ``optimizer`` on the support set.
 
     ``remat`` recomputes the forward pass of each inner step when an outer gradient runs back through it: the same
@@ -82,9 +80,7 @@ def maml(loss: LossFn, adapt: Adapt) -> MetaGrad:
 
     def meta_grad(params, task, key):
         adapt_key, query_key = jax.random.split(key)
-        return jax.value_and_grad(
-            lambda p: loss(adapt(p, task.support, adapt_key), task.query, query_key)
-        )(params)
+        return jax.value_and_grad(lambda p: loss(adapt(p, task.support, adapt_key), task.query, query_key))(params)
 
     return meta_grad
 

@@ -68,7 +68,7 @@ def fourier_mlp(
     ``frequencies`` is B, drawn once, N(0, σ²) with σ = 30 for the paper's CT; it stays fixed. ``final`` is
     ``"sigmoid"`` or ``"identity"``. Weights are truncated normal with deviation 1/√fan_in, biases zero.
     """
-    buffer = np.asarray(frequencies, np.float32)
+    buffer = np.array(frequencies, np.float32)  # a copy: the caller may go on with theirs
     if final not in _OUTPUTS:
         raise LearnitError(f"unknown final activation {final!r} in fourier_mlp: expected one of {', '.join(_OUTPUTS)}")
 

@@ -7,6 +7,7 @@
 # ---
 
 # %% [markdown] tags=["badges"]
+# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/OWNER/learnit/blob/main/notebooks/01_image_regression.ipynb)
 
 # %% [markdown]
 # # Learned initialisations: a picture in two gradient steps
@@ -37,6 +38,21 @@
 # CelebA or Imagenette, so the numbers are not the paper's either: the *relations* between them are.
 
 # %% tags=["colab"]
+import importlib
+import os
+import subprocess
+import sys
+import tempfile
+
+if "google.colab" in sys.modules or os.environ.get("LEARNIT_COLAB"):
+    # Colab has most packages. What it has stays as it is: every version is held while the project is installed.
+    pip = [sys.executable, "-m", "pip"]
+    listed = subprocess.run([*pip, "list", "--format=freeze"], capture_output=True, text=True, check=True).stdout
+    with tempfile.NamedTemporaryFile("w", suffix=".txt", delete=False) as constraints:
+        constraints.writelines(line + "\n" for line in listed.split() if not line.startswith("learnit=="))
+    project = os.environ.get("LEARNIT_WHEEL", "git+https://github.com/OWNER/learnit")
+    subprocess.run([*pip, "install", "--quiet", "-c", constraints.name, project], check=True)
+    importlib.invalidate_caches()
 
 # %%
 import os
@@ -322,9 +338,7 @@ by_init = {
     name: {row["init"]: row["psnr_db"] for row in rows if row["init"] in plots.LABELS}
     for name, rows in by_class.items()
 }
-nearest = {
-    name: row["psnr_db"] for name, rows in by_class.items() for row in rows if row["init"] == "nearest-training"
-}
+nearest = {name: row["psnr_db"] for name, rows in by_class.items() for row in rows if row["init"] == "nearest-training"}
 gallery.show(
     plots.bars(by_init, title="Unseen pictures after two steps", ylabel="PSNR [dB]", references=nearest),
     "table1",

@@ -1,5 +1,7 @@
 """Meta-gradients against closed forms and finite differences; outer steps against a plain loop."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -150,9 +152,6 @@ def test_rematerialisation_and_the_fast_sine_change_no_gradient():
     for remat in (True, False):
         adapt = meta.adapt_with(loss, optax.sgd(0.05), 3, remat=remat)
         found[remat] = jax.jit(meta.maml(loss, adapt))(params, task, key)
-        rated = meta.Rated(params, jax.tree.map(lambda p: jnp.full_like(p, 0.05), params))
-        grads = jax.jit(meta.maml(loss, meta.adapt_with_rates(loss, 3, remat=remat)))(rated, task, key)[1]
-        jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6), grads.params, found[remat][1])
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-8), found[True], found[False])
 
     def plain(params):
@@ -192,7 +191,7 @@ def noisy_quadratic(params, batch, key):
 def outer_problem():
     start, support, _ = problem(5)
     data = {"A": jnp.asarray(support["A"]), "c": jnp.asarray(np.random.default_rng(6).normal(size=(10, 5)))}
-    optimizer = optax.adam(3e-2)
+    optimizer = optax.adam(optax.cosine_decay_schedule(3e-2, 100))
     meta_grad = meta.maml(noisy_quadratic, meta.adapt_with(noisy_quadratic, optax.sgd(RATE), 2))
     return meta_grad, data, optimizer, meta.init_state(tree(start), optimizer)
 
@@ -202,48 +201,35 @@ def test_outer_steps_against_a_plain_loop(float64, over_tasks):
     meta_grad, data, optimizer, state = outer_problem()
     key = jax.random.key(7)
     found, means = meta.meta_steps(
-        meta_grad, noisy_tasks, data, state, key, optimizer=optimizer, num_steps=6, over_tasks=over_tasks
+        meta_grad, noisy_tasks, data, state, key, optimizer=optimizer, num_steps=4, over_tasks=over_tasks
     )
+    one_task = jax.jit(meta_grad)
     params, opt_state, expected = state.params, state.opt_state, []
-    for step in range(6):
+    for step in range(4):
         sample_key, task_key = jax.random.split(jax.random.fold_in(key, step))
         tasks, task_keys = noisy_tasks(sample_key, data), jax.random.split(task_key, 3)
-        results = [meta_grad(params, jax.tree.map(lambda x, i=i: x[i], tasks), task_keys[i]) for i in range(3)]
+        results = [one_task(params, jax.tree.map(lambda x, i=i: x[i], tasks), task_keys[i]) for i in range(3)]
         grads = jax.tree.map(lambda *g: sum(g) / 3, *[grads for _, grads in results])
         updates, opt_state = optimizer.update(grads, opt_state, params)
         params = optax.apply_updates(params, updates)
         expected.append(sum(float(value) for value, _ in results) / 3)
     np.testing.assert_allclose(means, expected, rtol=1e-11)
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-10), found.params, params)
-    assert int(found.step) == 6 and len(set(expected)) == 6
+    assert int(found.step) == 4 and len(set(expected)) == 4
 
 
 def test_a_hundred_steps_are_fifty_and_fifty():
-    field, _ = network()
-    loss = losses.image_loss(field)
-    optimizer = optax.adam(optax.cosine_decay_schedule(1e-2, 100))
-    meta_grad = meta.maml(loss, meta.adapt_with(loss, optax.sgd(1e-2), 2))
-    data = jnp.asarray(np.random.default_rng(0).uniform(0, 1, (9, 16, 1)), jnp.float32)
+    meta_grad, data, optimizer, state = outer_problem()
+    key = jax.random.key(3)
 
-    def sample_tasks(key, data):
-        values = data[jax.random.randint(key, (2,), 0, len(data))]
-        pixels = Pixels(jnp.broadcast_to(models.pixel_grid(4, 4), (2, 16, 2)), values)
-        return Task(pixels, pixels)
+    @functools.partial(jax.jit, static_argnames="num_steps")
+    def advance(state, num_steps):
+        return meta.meta_steps(meta_grad, noisy_tasks, data, state, key, optimizer=optimizer, num_steps=num_steps)
 
-    @jax.jit
-    def fifty(state, key):
-        return meta.meta_steps(meta_grad, sample_tasks, data, state, key, optimizer=optimizer, num_steps=50)
-
-    @jax.jit
-    def hundred(state, key):
-        return meta.meta_steps(meta_grad, sample_tasks, data, state, key, optimizer=optimizer, num_steps=100)
-
-    state, key = meta.init_state(field.init(jax.random.key(2)), optimizer), jax.random.key(3)
-    whole, whole_losses = hundred(state, key)
-    half, first = fifty(state, key)
-    again, second = fifty(half, key)
+    whole, whole_losses = advance(state, 100)
+    half, first = advance(state, 50)
+    again, second = advance(half, 50)
     jax.tree.map(np.testing.assert_array_equal, whole, again)
     np.testing.assert_array_equal(whole_losses, np.concatenate([first, second]))
-    assert int(again.step) == 100
-    assert not np.array_equal(whole.params[0]["w"], half.params[0]["w"])
+    assert int(again.step) == 100 and not np.array_equal(first, second)
     assert np.mean(second[-10:]) < np.mean(first[:10]), "it does not learn"

@@ -86,7 +86,8 @@ def main() -> None:
             step = jax.jit(make(profile, field, optimizer)).lower(state, data, jax.random.key(2)).compile()
         memory = step.memory_analysis().temp_size_in_bytes
         compiled[name] = step
-        print(f"{name:9} compiled in {time.perf_counter() - began:5.1f} s, temporaries {memory / 2**30:.2f} GiB", flush=True)
+        took = time.perf_counter() - began
+        print(f"{name:9} compiled in {took:5.1f} s, temporaries {memory / 2**30:.2f} GiB", flush=True)
 
     seconds: dict[str, list[float]] = {name: [] for name in compiled}
     outcomes = {name: jax.block_until_ready(step(state, data, jax.random.key(2))) for name, step in compiled.items()}

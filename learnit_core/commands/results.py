@@ -2,11 +2,13 @@
 
 Trains MAML and Reptile on every built-in class with the `quick` profile, fits every initialisation to more unseen
 signals than the notebook does, and writes ``docs/results/image.json`` and ``docs/results/image.md``. Each part (class
-x seed) is kept under ``$LEARNIT_OUT/results`` as soon as it is done, so that an interrupted run goes on.
+x seed) is kept under ``$LEARNIT_OUT/results`` as soon as it is done, so that an interrupted run goes on. The short
+table in README.md is written from the same numbers.
 """
 
 import argparse
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -133,6 +135,51 @@ def page(content: dict[str, Any]) -> str:
     return "\n".join(out).rstrip() + "\n"
 
 
+def summary(content: dict[str, Any]) -> str:
+    """The table for README.md: means over signals and seeds."""
+    rows = [row for row in content["results"] if row["in_table"]]
+    cells = {
+        (init, data): [row for row in rows if (row["init"], row["data"]) == (init, data)]
+        for init in image_table.LABELS
+        for data in image.CLASSES
+    }
+    lines = [
+        "PSNR [dB] of unseen pictures after two gradient steps (and steps needed to match MAML's two), every "
+        "initialisation with its own tuned setting; means over three meta-training seeds.",
+        "",
+        "| initialisation | " + " | ".join(image.CLASSES) + " |",
+        "|---|" + "---|" * len(image.CLASSES),
+    ]
+    for init, label in image_table.LABELS.items():
+        texts = []
+        for data in image.CLASSES:
+            part = cells[init, data]
+            text = f"{np.mean([row['psnr_db'] for row in part]):.1f}"
+            if part[0]["steps_to_match"] is not None:
+                most = ">" if any(row["never_matched"] for row in part) else ""
+                text += f" ({most}{np.mean([row['steps_to_match'] for row in part]):.0f})"
+            texts.append(f"**{text}**" if init == "meta-maml" else text)
+        lines.append(f"| {label} | " + " | ".join(texts) + " |")
+    num = {row["data"]: row["num_signals"] for row in rows}
+    return "\n".join(
+        [
+            *lines,
+            "",
+            f"`make results`, profile `{content['profile']}` (32 × 32, faces 25 × 25, SIREN 4 × 128, 600 outer "
+            f"steps), {', '.join(f'{n} {data}' for data, n in num.items())} test pictures, seeds 0 to 2, on "
+            f"{content['device']}; "
+            '">": some did not match within the limit. All tables, settings and intervals: '
+            "[docs/results/image.md](docs/results/image.md).",
+        ]
+    )
+
+
+def into_readme(text: str, block: str) -> str:
+    """README's ``text`` with ``block`` between its two result comments."""
+    between = re.compile(r"(?<=<!-- results -->\n).*?(?=<!-- end of results -->)", re.DOTALL)
+    return between.sub(lambda _: block + "\n", text)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="learnit_core.commands.results", description=__doc__.splitlines()[0])
     parser.add_argument("--target", type=Path, default=TARGET, help="folder to write to (default: docs/results)")
@@ -157,6 +204,9 @@ def main() -> None:
             precision="highest", seconds={}, results=rows, command=COMMAND, interpolation=agreements,
         )  # fmt: skip
         (arguments.target / "image.md").write_text(page(content), encoding="utf-8")
+        readme = arguments.target.parents[1] / "README.md"
+        if readme.exists():
+            readme.write_text(into_readme(readme.read_text("utf-8"), summary(content)), encoding="utf-8")
         print("\n".join(verdicts(rows)))
         print(f"wrote {arguments.target / 'image.md'} and image.json")
     except LearnitError as error:

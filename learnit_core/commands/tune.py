@@ -70,7 +70,7 @@ def profile_to_tune(name: str, settings: Settings) -> image.Profile:
     profile = image.PROFILES[name].capped(settings)
     if name == "quick":
         return replace(profile, counts=(2000, 12, 1), limit=min(profile.limit, 40))
-    return replace(profile, counts=(2000, 8, 1), limit=image_table.STEPS)
+    return replace(profile, counts=(2000, 8, 1), limit=image_table.STEPS, fit_steps=min(profile.fit_steps, 200))
 
 
 def main() -> None:

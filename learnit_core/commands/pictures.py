@@ -1,0 +1,32 @@
+"""README's pictures from the figures of the last ``make demo``: ``make pictures``."""
+
+import argparse
+from pathlib import Path
+
+from PIL import Image
+
+import learnit_core
+from learnit_core.experiments.settings import Settings
+
+PICTURES = {"two_steps": "large", "interpolation": "interpolation"}
+"""Name in docs/images, and the figure of notebook 01 that it is made from."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="learnit_core.commands.pictures", description=__doc__.splitlines()[0])
+    target = Path(learnit_core.__file__).parents[1] / "docs" / "images"
+    parser.add_argument("--target", type=Path, default=target)
+    arguments = parser.parse_args()
+    arguments.target.mkdir(parents=True, exist_ok=True)
+    for name, figure in PICTURES.items():
+        source = Settings.from_env().out / "01_image_regression" / "figures" / f"{figure}.png"
+        if not source.is_file():
+            parser.exit(1, f"no figure at {source}: run `make demo` first\n")
+        # A palette keeps grey pictures as they are and each file well below 200 kB.
+        file = arguments.target / f"{name}.png"
+        Image.open(source).convert("RGB").quantize(256).save(file, optimize=True)
+        print(f"wrote {file} ({file.stat().st_size / 1000:.0f} kB)")
+
+
+if __name__ == "__main__":
+    main()
