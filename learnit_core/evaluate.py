@@ -1,6 +1,6 @@
 """Scores: PSNR, how a fit proceeds, steps to match, and intervals for paired differences."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import jax
@@ -43,7 +43,7 @@ def curves(
     *,
     optimizer: optax.GradientTransformation,
     num_steps: int,
-) -> Float[Array, "signals steps+1"]:
+) -> Float[Array, "signals {num_steps}+1"]:
     """Fit every task's support set from ``params`` and score its query set before and after every step.
 
     ``tasks`` has a leading signal axis; ``score(params, query)`` is a number, in dB where this package prints it.
@@ -60,15 +60,15 @@ def curves(
 
 
 def steps_to_match(
-    curve: Float[np.ndarray, "signals steps+1"], target: Float[np.ndarray, " signals"]
-) -> tuple[Int[np.ndarray, " signals"], Int[np.ndarray, ""]]:
+    curve: Float[np.ndarray, "signals points"], target: Float[np.ndarray, " signals"]
+) -> tuple[Int[np.ndarray, " signals"], int]:
     """First step at which each signal reaches its own target PSNR, and how many never do.
 
     Those that never do count as the limit, the curve's last step; say how many when you print the mean.
     """
     reached = np.asarray(curve) >= np.asarray(target)[:, None]
     never = ~reached.any(axis=1)
-    return np.where(never, reached.shape[1] - 1, reached.argmax(axis=1)), np.sum(never)
+    return np.where(never, reached.shape[1] - 1, reached.argmax(axis=1)), int(never.sum())
 
 
 class Interval(NamedTuple):
@@ -80,12 +80,17 @@ class Interval(NamedTuple):
 
 
 def paired_interval(
-    a: Float[np.ndarray, " signals"], b: Float[np.ndarray, " signals"], *, level: float = 0.95, seed: int = 0
+    a: Sequence[float] | Float[np.ndarray, "..."],
+    b: Sequence[float] | Float[np.ndarray, "..."],
+    *,
+    level: float = 0.95,
+    seed: int = 0,
 ) -> Interval:
     """Mean of ``a − b`` over signals with its bootstrap interval (10,000 resamples of the signals)."""
-    difference = np.asarray(a, np.float64) - np.asarray(b, np.float64)
-    if difference.ndim != 1 or not len(difference):
+    a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
+    if a.ndim != 1 or a.shape != b.shape or not len(a):
         raise LearnitError(f"paired scores have shapes {np.shape(a)} and {np.shape(b)}: expected one number a signal")
+    difference = a - b
     draws = np.random.default_rng(seed).integers(len(difference), size=(10_000, len(difference)))
     low, high = np.quantile(difference[draws].mean(axis=1), [(1 - level) / 2, (1 + level) / 2])
     return Interval(float(difference.mean()), float(low), float(high))

@@ -40,8 +40,9 @@ def row(
     """One result: PSNR [dB] of each signal with mean and sample deviation, and how it was obtained.
 
     ``steps_to_match`` is one number a signal, or None. ``extra`` goes in as it is (JSON).
+    JSON has finite numbers only: an exact copy (infinite PSNR) counts as 100 dB, a fit that diverged (none) as 0 dB.
     """
-    scores = np.asarray(psnr_per_signal, np.float64)
+    scores = np.nan_to_num(np.asarray(psnr_per_signal, np.float64), nan=0.0, posinf=100.0)
     match = None if steps_to_match is None else np.asarray(steps_to_match, np.float64)
     return {
         "experiment": experiment, "trained_on": trained_on, "data": data, "split": split, "init": init,

@@ -102,7 +102,7 @@ def training_curves(curves: Mapping[str, Sequence[tuple[int, float]]], *, refere
         axis.plot(*zip(*points, strict=True), "o-", color=COLOURS[name], label=LABELS[name], markersize=3)
     axis.axhline(reference, color=COLOURS["standard"], linestyle="--", label="Standard, same two steps")
     axis.set(xlabel="outer steps", ylabel="validation PSNR\nafter two steps [dB]", title=title)
-    axis.legend(frameon=False, fontsize=9)
+    axis.legend(frameon=False, fontsize=9, loc="upper center", bbox_to_anchor=(0.5, -0.18), ncols=len(curves) + 1)
     return figure
 
 

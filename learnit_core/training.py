@@ -110,7 +110,8 @@ def train(
             losses = np.asarray(losses)
             if index == 0:
                 history.compile_seconds = time.perf_counter() - called
-            if not np.isfinite(losses).all():
+            # The state too: a last step can leave weights that are not finite behind a loss that is.
+            if not all(np.isfinite(leaf).all() for leaf in (losses, *jax.tree.leaves(advanced))):
                 if checkpoint:
                     _store(checkpoint, state, history)
                 raise LearnitError(_diverged(start, losses, checkpoint))
@@ -129,11 +130,13 @@ def train(
 
 
 def _diverged(start: int, losses: np.ndarray, checkpoint: Checkpoint | None) -> str:
-    bad = int(np.flatnonzero(~np.isfinite(losses))[0])
-    before = f"{losses[bad - 1]:.3g} one step before" if bad else "the first of its chunk"
+    finite = np.isfinite(losses)
+    bad = len(losses) if finite.all() else int(finite.argmin())
+    found = "the weights are not finite" if finite.all() else f"the loss is {losses[bad]}"
+    before = f"the loss was {losses[bad - 1]:.3g} one step before" if bad else "the first step of its chunk"
     kept = f"; the state of step {start} is kept in {checkpoint.file}" if checkpoint else ""
     return (
-        f"meta-training diverged at step {start + bad}: the loss is {losses[bad]} ({before}){kept}. "
+        f"meta-training diverged at step {start + bad}: {found} ({before}){kept}. "
         "Try a smaller inner or outer learning rate, fewer inner steps, or a smaller w0"
     )
 

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float
 
+from learnit_core.errors import LearnitError
 from learnit_core.evaluate import Setting
 
 GRID = {
@@ -34,7 +35,7 @@ def tune(
 
     ``run(setting)`` gives PSNR curves on validation signals [dB]; every setting is run once, whatever the number of
     objectives. A choice on the edge of its optimiser's rates widens the grid there, at most ``widenings`` times.
-    Fits that diverge count as −∞.
+    Fits that diverge count as −∞; raises LearnitError if all do.
     """
     curves: dict[Setting, Any] = {}
 
@@ -51,7 +52,12 @@ def tune(
         pending = sorted({wider for choice in choices if (wider := _beyond(choice, curves)) is not None})
         if not pending:
             break
-    return {name: best(objective) for name, objective in objectives.items()}
+    found = {name: best(objective) for name, objective in objectives.items()}
+    if hopeless := [name for name, tuned in found.items() if tuned.score == -np.inf]:
+        raise LearnitError(
+            f"all {len(curves)} settings tried diverge ({', '.join(hopeless)}): expected one that does not"
+        )
+    return found
 
 
 def _beyond(choice: Setting, tried) -> Setting | None:

@@ -36,7 +36,7 @@ def barycentric(corners: Sequence[Params], coefficients: Sequence[float] | Float
     return jax.tree.map(lambda *leaves: sum(c * leaf for c, leaf in zip(coefficients, leaves, strict=True)), *corners)
 
 
-def path(a: Params, b: Params, ts: Float[Array, " points"]) -> Params:
+def path(a: Params, b: Params, ts: Float[Array | np.ndarray, " points"]) -> Params:
     """The straight line from ``a`` to ``b`` at each of ``ts``: leaves get a leading axis [points]."""
     return jax.vmap(lambda t: lerp(a, b, t))(jnp.asarray(ts))
 
@@ -80,7 +80,7 @@ def pretrained(name: str) -> tuple[Field, Params, dict[str, Any]]:
         return load(file)
 
 
-def named_leaves(tree: Any) -> dict[str, Array]:
+def named_leaves(tree: Any) -> dict[str, Any]:
     """Leaves of a pytree under names such as ``0/w``, in the tree's order."""
     leaves, _ = jax.tree_util.tree_flatten_with_path(tree)
     return {jax.tree_util.keystr(keys, simple=True, separator="/"): leaf for keys, leaf in leaves}

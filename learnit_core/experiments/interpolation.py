@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from learnit_core import evaluate, losses, models, weights
 from learnit_core.evaluate import Setting
@@ -73,13 +73,13 @@ def _fit_to(field, params, tasks, rate, target_db, optimizer, max_steps):
 
         _, fraction = jax.lax.fori_loop(0, 12, halve, (0.0, 1.0))
         reached = weights.lerp(before, after, fraction)
-        return FittedTo(reached, score(reached, task.query), steps - 1 + fraction)
+        return FittedTo(reached, score(reached, task.query), jnp.maximum(steps - 1 + fraction, 0.0))
 
     return jax.lax.map(one, tasks)
 
 
 def agreement(
-    field: Field, params: Params, pairs: Float[np.ndarray, "pairs 2"], shape: tuple[int, int]
+    field: Field, params: Params, pairs: Int[np.ndarray, "pairs 2"], shape: tuple[int, int]
 ) -> Float[np.ndarray, " pairs"]:
     """PSNR [dB] between the picture of two networks' mean weights and the mean of their pictures, for each pair.
 

@@ -1,0 +1,161 @@
+"""Scores in closed form: PSNR, curves, steps to match, paired intervals."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from learnit_core import evaluate
+from learnit_core.errors import LearnitError
+from learnit_core.evaluate import Setting
+from learnit_core.types import Task
+
+
+@pytest.mark.parametrize("shape", [(5,), (4, 6, 3)])
+@pytest.mark.parametrize("db", [0.0, 6.5, 40.0])
+def test_psnr_of_a_known_error(shape, db):
+    error = 10 ** (-db / 20)
+    target = jnp.full(shape, 1 - error)
+    np.testing.assert_allclose(evaluate.psnr(jnp.ones(shape), target), db, atol=1e-3)
+
+
+def test_psnr_clips_the_prediction_only():
+    target = jnp.array([0.0, 1.0, 0.5, 0.5])
+    np.testing.assert_allclose(
+        evaluate.psnr(jnp.array([-7.0, 9.0, 0.6, 0.4]), target), -10 * np.log10(0.02 / 4), rtol=1e-5
+    )
+    assert evaluate.psnr(jnp.array([-7.0, 9.0, 0.5, 0.5]), target) == np.inf
+    # A target outside of [0, 1] stays where it is.
+    np.testing.assert_allclose(evaluate.psnr(jnp.full(3, 2.0), jnp.full(3, 2.0)), 0, atol=1e-6)
+
+
+def test_psnr_of_a_whole_signal_is_not_the_mean_of_its_parts():
+    prediction, target = jnp.array([[0.5], [0.01]]), jnp.zeros((2, 1))
+    np.testing.assert_allclose(evaluate.psnr(prediction, target), -10 * np.log10((0.25 + 1e-4) / 2), rtol=1e-5)
+
+
+def test_settings_build_their_optimiser():
+    grads, start = {"w": jnp.array([2.0, -4.0])}, {"w": jnp.zeros(2)}
+    for setting, step in ((Setting("sgd", 0.1), [-0.2, 0.4]), (Setting("adam", 0.1), [-0.1, 0.1])):
+        optimizer = setting.build()
+        updates, _ = optimizer.update(grads, optimizer.init(start), start)
+        np.testing.assert_allclose(updates["w"], step, rtol=1e-5)
+    with pytest.raises(LearnitError, match="'momentum'.*sgd, adam"):
+        Setting("momentum", 0.1).build()
+
+
+# Curves
+
+
+def distance(params, batch, key):
+    return jnp.sum((params["w"] - batch) ** 2) / 2
+
+
+def test_curves_of_a_quadratic():
+    """From w₀, SGD with rate r on |w − c|²/2 is at c + (1 − r)ⁿ (w₀ − c) after n steps."""
+    start, centres = {"w": jnp.array([1.0, -1.0])}, jnp.array([[0.0, 0.0], [2.0, 1.0], [5.0, 5.0]])
+    judged = centres + 1
+    found = evaluate.curves(
+        distance, lambda p, query: p["w"][0] - 10 * query[0], start, Task(centres, judged), jax.random.key(0),
+        optimizer=optax.sgd(0.25), num_steps=4,
+    )  # fmt: skip
+    steps = np.arange(5)
+    expected = [c + 0.75**steps * (1 - c) - 10 * (c + 1) for c in (0.0, 2.0, 5.0)]
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+    unadapted = [start["w"][0] - 10 * query[0] for query in judged]
+    np.testing.assert_array_equal(found[:, 0], unadapted)
+
+
+def test_signals_are_fitted_independently():
+    start, centres = {"w": jnp.zeros(2)}, jnp.array([[1.0, 0.0], [3.0, 4.0]])
+    settings = dict(optimizer=optax.adam(0.1), num_steps=3)
+
+    def score(params, query):
+        return -distance(params, query, None)
+
+    both = evaluate.curves(distance, score, start, Task(centres, centres), jax.random.key(0), **settings)
+    for i in range(2):
+        one = centres[i : i + 1]
+        alone = evaluate.curves(distance, score, start, Task(one, one), jax.random.key(0), **settings)
+        np.testing.assert_allclose(both[i], alone[0], rtol=1e-6)
+    assert (np.diff(both) > 0).all()
+
+
+# Steps to match
+
+
+def test_steps_to_match():
+    curve = np.array(
+        [
+            [10.0, 20.0, 30.0, 40.0],  # reaches 25 after two steps
+            [30.0, 20.0, 10.0, 5.0],  # is there before the first
+            [1.0, 2.0, 3.0, 4.0],  # never is: counts as the limit
+            [1.0, 25.0, 3.0, 4.0],  # touches it once
+            [1.0, np.nan, np.nan, np.nan],  # diverges
+            [1.0, 1.0, 1.0, 25.0],  # with the last step: counts as the limit too, but has reached it
+        ]
+    )
+    steps, never = evaluate.steps_to_match(curve, np.full(6, 25.0))
+    np.testing.assert_array_equal(steps, [2, 0, 3, 1, 3, 3])
+    assert never == 2
+
+
+def test_each_signal_has_its_own_target():
+    curve = np.tile(np.arange(5.0), (3, 1))
+    steps, never = evaluate.steps_to_match(curve, np.array([1.0, 3.0, 9.0]))
+    np.testing.assert_array_equal(steps, [1, 3, 4])
+    assert never == 1
+
+
+# Paired intervals
+
+
+def test_a_constant_difference_has_no_width():
+    b = np.random.default_rng(0).normal(20, 5, 12)
+    np.testing.assert_allclose(evaluate.paired_interval(b + 3, b), [3, 3, 3], rtol=1e-12)
+
+
+def test_an_interval_is_of_the_pairs():
+    """Signals vary by 5 dB, their differences by 0.1: unpaired, the interval would be some fifty times as wide."""
+    rng = np.random.default_rng(1)
+    b = rng.normal(20, 5, 400)
+    difference = rng.normal(1, 0.1, 400)
+    mean, low, high = evaluate.paired_interval(b + difference, b)
+    np.testing.assert_allclose(mean, difference.mean())
+    # The normal approximation: 1.96 standard errors to both sides.
+    error = 1.96 * difference.std() / 20
+    np.testing.assert_allclose([low, high], [mean - error, mean + error], atol=0.2 * error)
+
+
+def test_an_interval_covers_the_truth_as_often_as_it_says():
+    rng = np.random.default_rng(2)
+    covered = 0
+    for _ in range(100):
+        sample = rng.normal(0, 1, 30)
+        _, low, high = evaluate.paired_interval(sample, np.zeros(30), level=0.8)
+        covered += low <= 0 <= high
+    # A percentile interval of 30 is a little narrow. The binomial's deviation is 4.
+    assert 66 <= covered <= 92
+
+
+def test_levels_seeds_and_signs():
+    rng = np.random.default_rng(3)
+    a, b = rng.normal(1, 1, 20), rng.normal(0, 1, 20)
+    wide, narrow = (evaluate.paired_interval(a, b, level=level) for level in (0.99, 0.5))
+    assert wide.low < narrow.low < wide.mean < narrow.high < wide.high
+    assert evaluate.paired_interval(a, b, seed=1) == evaluate.paired_interval(a, b, seed=1)
+    mean, low, high = evaluate.paired_interval(b, a, level=0.99)
+    np.testing.assert_allclose([-mean, -high, -low], wide, rtol=1e-12)
+
+
+def test_scores_that_are_no_pairs_are_refused():
+    for a in (np.zeros(0), np.zeros((2, 2))):
+        with pytest.raises(LearnitError, match="one number a signal"):
+            evaluate.paired_interval(a, a)
+    with pytest.raises(LearnitError, match=r"\(3,\) and \(1,\)"):
+        evaluate.paired_interval(np.zeros(3), np.zeros(1))
+
+
+def test_lists_are_scores_too():
+    assert evaluate.paired_interval([3.0, 5.0], [1.0, 1.0]).mean == 3

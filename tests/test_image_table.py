@@ -1,0 +1,235 @@
+"""The comparison of initialisations: rows and controls against direct computation, and what is said of them."""
+
+import itertools
+import json
+from importlib import resources
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from test_image import IMAGES, TINY
+
+from learnit_core import evaluate, losses, metrics, models
+from learnit_core.evaluate import Setting
+from learnit_core.experiments import image, image_table
+
+NAMES = image_table.INITS
+SETTINGS = image_table.Settings(
+    after_two_steps={name: Setting("sgd", 0.01) for name in NAMES},
+    to_match={name: Setting("adam", 0.001) for name in NAMES},
+    tuned_on="validation",
+)
+SLOWNESS = {"standard": 30.0, "mean": 12.0, "matched": 9.0, "shuffled": 7.0, "meta-reptile": 3.0, "meta-maml": 0.1}
+"""In these made-up fits a signal rises from its first PSNR to 30 dB and above, so many steps for half the way."""
+
+
+def made_up(draws, setting, num_steps):
+    """A ``Runner`` for draws that are names; Adam starts 1 dB lower, so that settings cannot be mixed up."""
+    steps = np.arange(num_steps + 1)
+    rise = 25 * steps / (steps + SLOWNESS[draws[0]] / setting.learning_rate / 100)
+    return np.array([[10.0], [12.0], [15.0]]) + rise - (setting.optimizer == "adam")
+
+
+MADE = {name: [name] for name in NAMES}
+
+
+def table(**settings):
+    about = dict(trained_on="waves", data="waves", seed=3, limit=40) | settings
+    return image_table.table_rows(made_up, MADE, SETTINGS, **about)
+
+
+def test_rows_against_direct_computation():
+    rows, curves = table()
+    target = made_up(["meta-maml"], Setting("sgd", 0.01), 2)[:, 2]
+    assert list(curves) == list(NAMES)
+    for name in NAMES:
+        np.testing.assert_array_equal(curves[name], made_up([name], Setting("adam", 0.001), 40))
+        (row,) = [row for row in rows if row["init"] == name and row["in_table"]]
+        expected = made_up([name], Setting("sgd", 0.01), 2)[:, 2]
+        np.testing.assert_allclose(row["psnr_per_signal"], expected, atol=1e-3)
+        assert row["steps"] == 2 and row["optimizer"] == "sgd" and row["learning_rate"] == 0.01
+        assert row["trained_on"] == (None if name == "standard" else "waves") and row["seed"] == 3
+        (start,) = [row for row in rows if row["init"] == name and row["steps"] == 0]
+        np.testing.assert_allclose(start["psnr_per_signal"], curves[name][:, 0], atol=1e-3)
+        if name == "meta-maml":
+            assert row["steps_to_match"] is None
+            continue
+        steps = [next((n for n in range(41) if c[n] >= t), None) for c, t in zip(curves[name], target, strict=True)]
+        assert row["never_matched"] == steps.count(None)
+        assert row["steps_to_match"] == pytest.approx(np.mean([40 if n is None else n for n in steps]), abs=1e-3)
+        assert row["limit"] == 40 and row["match_setting"] == ["adam", 0.001]
+    by_name = {row["init"]: row for row in rows if row["in_table"]}
+    assert by_name["standard"]["never_matched"] == 3 and by_name["meta-reptile"]["never_matched"] < 3
+
+
+def test_cells_of_the_table_are_unique_and_the_papers_settings_stand_outside(tmp_path):
+    rows, _ = table()
+    rows += image_table.control_rows(IMAGES, data="waves", seed=3)
+    cells = [tuple(row[name] for name in metrics.KEY) for row in rows if row["in_table"]]
+    assert len(set(cells)) == len(cells) == len(NAMES) + 2
+    paper = [row for row in rows if row["tuned_on"] == "the paper's setting"]
+    assert [row["init"] for row in paper] == list(NAMES) and not any(row["in_table"] for row in paper)
+    for row in paper:
+        expected = ("sgd", 1e-2) if row["init"].startswith("meta") else ("adam", 1e-4)
+        assert (row["optimizer"], row["learning_rate"]) == expected
+    assert all(row["tuned_on"] != "the paper's setting" for row in table(paper_too=False)[0])
+    report = metrics.write(
+        tmp_path / "metrics.json", notebook="n", profile="tiny", seed=3, precision="highest", seconds={}, results=rows
+    )
+    assert json.loads((tmp_path / "metrics.json").read_text("utf-8")) == report
+
+
+def test_the_papers_setting_is_not_repeated_where_it_was_chosen():
+    chosen = {name: image_table.PAPER[name] for name in NAMES}
+    rows, _ = image_table.table_rows(
+        made_up, MADE, image_table.Settings(chosen, chosen, "validation"),
+        trained_on="waves", data="waves", seed=0, limit=40,
+    )  # fmt: skip
+    assert len(rows) == 2 * len(NAMES)
+
+
+def test_control_rows():
+    mean, nearest = image_table.control_rows(IMAGES, data="waves", seed=0)
+    average = sum(picture.astype(float) for picture in IMAGES.train) / len(IMAGES.train)
+    for row, guesses in ((mean, [average]), (nearest, IMAGES.train.astype(float))):
+        expected = [max(-10 * np.log10(np.mean((g - p) ** 2)) for g in guesses) for p in IMAGES.test]
+        np.testing.assert_allclose(row["psnr_per_signal"], expected, atol=1e-3)
+        assert row["in_table"] and row["optimizer"] is None and row["steps"] == 0 and row["observations"] == "none"
+    assert (mean["init"], nearest["init"]) == ("class-mean", "nearest-training")
+    # A training picture is its own nearest, with infinite PSNR: still a number in the file.
+    copies = image_table.control_rows(IMAGES, data="waves", seed=0, pictures=IMAGES.train[:2])
+    assert copies[1]["psnr_per_signal"] == [100, 100]
+    json.dumps(copies, allow_nan=False)
+
+
+def test_markdown_says_what_the_rows_say():
+    rows, _ = table()
+    rows += image_table.control_rows(IMAGES, data="waves", seed=3)
+    lines = [[cell.strip() for cell in line.strip("|").split("|")] for line in image_table.markdown(rows).split("\n")]
+    assert {len(line) for line in lines} == {5}
+    names = [line[0] for line in lines[2:]]
+    labels = [image_table.LABELS[name] for name in NAMES]
+    controls = ["control: class mean", "control: nearest training picture"]
+    assert names == labels + controls + [f"{label}, the paper's setting" for label in labels]
+    by_name = dict(zip(names, lines[2:], strict=True))
+    for row in (row for row in rows if row["in_table"]):
+        line = by_name[image_table.LABELS[row["init"]]]
+        assert line[2] == f"{row['psnr_db']:.1f} ± {row['psnr_std']:.1f}"
+    assert by_name["Standard"][1] == "sgd 0.01" and by_name["Standard"][3] == "adam 0.001"
+    assert by_name["Standard"][4] == "40.0 ± 0.0 (3 of 3 not within 40)"
+    assert by_name["MAML"][3:] == ["–", "–"] and by_name[controls[0]][1] == "no fit"
+
+
+def test_overtaking():
+    steps = np.arange(6.0)
+    maml = np.tile(20 + steps, (2, 1))
+    behind, ahead_later, level = maml - 1, maml - 2.5 + steps, maml
+    above_and_back = maml + [0, 3, 0, 0, 0, -1]
+    said = image_table.overtaking({"standard": behind, "meta-maml": maml, "mean": level, "matched": above_and_back})
+    assert said == "No other initialisation overtakes MAML within 5 steps."
+    said = image_table.overtaking({"standard": behind, "shuffled": ahead_later, "meta-maml": maml})
+    assert "Shuffled from step 3 on" in said and "Standard" not in said
+    # It is the mean over signals that counts.
+    mixed = maml + np.array([[3.0], [-4.0]])
+    assert "No other" in image_table.overtaking({"mean": mixed, "meta-maml": maml})
+
+
+def test_overtaking_from_the_start():
+    maml = np.full((2, 4), 20.0)
+    assert "Standard from step 0 on" in image_table.overtaking({"standard": maml + 1, "meta-maml": maml})
+
+
+# With a network
+
+
+@pytest.fixture(scope="module")
+def network():
+    field = image.field_for(TINY, 1)
+    return field, [field.init(jax.random.key(i)) for i in range(2)]
+
+
+def test_the_runner_averages_draws_and_takes_any_rate(network):
+    field, draws = network
+    run = image_table.runner(field, IMAGES.test[:3])
+    for rate in (0.02, 0.05):
+        expected = [
+            evaluate.curves(
+                losses.image_loss(field), image.score(field), params, image.tasks(IMAGES.test[:3]), jax.random.key(0),
+                optimizer=optax.sgd(rate), num_steps=2,
+            )
+            for params in draws
+        ]  # fmt: skip
+        found = run(draws, Setting("sgd", rate), 2)
+        np.testing.assert_allclose(found, np.mean(expected, axis=0), atol=1e-2)
+        assert found.shape == (3, 3)
+    assert not np.allclose(run(draws, Setting("sgd", 0.02), 2), found)
+    assert not np.allclose(run(draws[:1], Setting("sgd", rate), 2), found)
+
+
+def test_baselines_are_what_they_are_called(network):
+    field, (meta_params, _) = network
+    profile = image.replace(TINY, fit_steps=300)
+    made, reached = image_table.baselines(profile, field, IMAGES, meta_params, seed=1)
+    assert {name: len(draws) for name, draws in made.items()} == {
+        "standard": 1, "mean": 1, "matched": 1, "shuffled": image_table.SHUFFLES,
+    }  # fmt: skip
+    coords = models.pixel_grid(8, 8)
+    targets = {"mean": IMAGES.train.mean(axis=0).reshape(-1, 1), "matched": field.apply(meta_params, coords)}
+    for name, target in targets.items():
+        error = np.mean((field.apply(made[name][0], coords) - target) ** 2)
+        np.testing.assert_allclose(reached[name], -10 * np.log10(error), atol=0.05)
+        assert reached[name] > 40
+    everything = [leaf for draws in made.values() for p in draws for leaf in [p[0]["w"]]] + [meta_params[0]["w"]]
+    assert not any(np.array_equal(a, b) for a, b in itertools.combinations(everything, 2)), "two of them are the same"
+    for mixed in made["shuffled"]:
+        jax.tree.map(
+            lambda a, b: np.testing.assert_array_equal(jnp.sort(a, None), jnp.sort(b, None)), mixed, meta_params
+        )
+
+
+# The settings that were tuned
+
+
+TUNED = json.loads((resources.files("learnit_core.experiments") / "image_tuned.json").read_text("utf-8"))
+
+
+def test_tuned_settings_are_found_and_borrowed():
+    for profile, classes in TUNED["profiles"].items():
+        for data, content in classes.items():
+            found = image_table.tuned_settings(profile, data)
+            assert found.tuned_on == "validation"
+            for name, entry in content["inits"].items():
+                assert found.after_two_steps[name] == tuple(entry["after_two_steps"]["choice"])
+                assert found.to_match[name] == tuple(entry["to_match"]["choice"])
+    borrowed = image_table.tuned_settings("quick", "my pictures")
+    assert borrowed.tuned_on == "validation (faces, quick)"
+    assert borrowed[:2] == image_table.tuned_settings("quick", "faces")[:2]
+    assert image_table.tuned_settings("paper", "text")[:2] == image_table.tuned_settings("quick", "text")[:2]
+    assert image_table.tuned_settings("paper", "text").tuned_on == "validation (text, quick)"
+
+
+def test_everything_that_is_shipped_is_tuned():
+    assert TUNED["profiles"].keys() == image.SHIPPED.keys()
+    for profile, classes in image.SHIPPED.items():
+        assert TUNED["profiles"][profile].keys() == classes.keys()
+        for data, shipped in classes.items():
+            expected = {"standard", "mean", "matched", "shuffled"} | set(shipped)
+            assert TUNED["profiles"][profile][data]["inits"].keys() == expected
+    assert TUNED["command"] and TUNED["grid"] and TUNED["seed"] == 0
+
+
+@pytest.mark.parametrize("profile", TUNED["profiles"])
+def test_each_choice_is_the_best_of_its_scores_and_inside_its_grid(profile):
+    for data, content in TUNED["profiles"][profile].items():
+        for name, entry in content["inits"].items():
+            for column, tuned in entry.items():
+                optimizer, rate = tuned["choice"]
+                tried = {float(r): -np.inf if s is None else s for r, s in tuned["scores"][optimizer].items()}
+                where = f"{profile} {data} {name} {column}"
+                best = max(s for rates in tuned["scores"].values() for s in rates.values() if s is not None)
+                assert tried[rate] == best == tuned["score"], where
+                assert min(tried) < rate < max(tried), f"{where}: on the edge"
+                assert set(TUNED["grid"][optimizer]) <= set(tried), where
+        assert all(db >= 40 for db in content["mean_and_matched_reach_db"].values()), f"{profile} {data}"

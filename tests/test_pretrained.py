@@ -1,0 +1,93 @@
+"""The shipped initialisations: their files, their provenance, and the figures that they claim."""
+
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+
+import learnit_core
+from learnit_core import evaluate, losses, signals, weights
+from learnit_core.commands.weights import RECIPES
+from learnit_core.evaluate import Setting
+from learnit_core.experiments import image, image_table
+
+FOLDER = Path(learnit_core.__file__).parent / "pretrained"
+FILES = sorted(FOLDER.glob("*.safetensors"))
+QUICK = [name for name in RECIPES if "-quick-" in name]
+LARGE = [name for name in RECIPES if "-quick-" not in name]
+
+
+def test_all_that_have_a_recipe_are_there_and_no_others():
+    assert {file.stem for file in FILES} == set(RECIPES)
+    named = {name for classes in image.SHIPPED.values() for inits in classes.values() for name in inits.values()}
+    assert named == set(RECIPES)
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_a_file_is_small_and_says_where_it_comes_from(file):
+    assert file.stat().st_size <= 2_000_000
+    field, params, provenance = weights.load(file)
+    recipe = RECIPES[file.stem]
+    assert provenance["name"] == file.stem and provenance["command"].split()[-1] == file.stem
+    assert {"seed", "data", "data_note", "profile", "seconds", "validation_psnr_db", "versions", "device"} <= set(
+        provenance
+    )
+    assert (provenance["data"], provenance["algorithm"]) == (recipe.data, recipe.algorithm)
+    assert recipe.data in signals.BUILTIN, "trained on what does not come with the package"
+    assert {"python", "jax", "jaxlib", "optax", "numpy", "learnit"} <= provenance["versions"].keys()
+    for name, value in json.loads(json.dumps(recipe.profile.training())).items():
+        assert provenance["profile"][name] == value, name
+        assert field.spec.get(name, value) == value, name
+    assert field.spec["out_dim"] == provenance["shape"][-1]
+    assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(params))
+    header = weights.read_arrays(file)[1]
+    assert not re.search(r'"(/|~|[A-Z]:\\)|/(home|root|tmp|work|Users)/', json.dumps(header)), "a path of one machine"
+
+
+def validation(name, count):
+    """The first pictures that the recipe's validation was made on."""
+    recipe = RECIPES[name]
+    return image.load_signals(replace(recipe.profile, counts=(0, count, 0)), recipe.data).validation[:count]
+
+
+def scores(field, params, pictures, setting, num_steps=2):
+    """PSNR [dB] of each picture after SGD or Adam with ``setting``."""
+    optimizer = setting.build()
+
+    @jax.jit
+    def run(params, tasks):
+        return evaluate.curves(
+            losses.image_loss(field), image.score(field), params, tasks, jax.random.key(0),
+            optimizer=optimizer, num_steps=num_steps,
+        )  # fmt: skip
+
+    return np.asarray(run(params, image.tasks(pictures)))[:, -1]
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_the_validation_score_is_what_the_file_says(name):
+    """All validation signals of a small network; of a large one four, which are off the mean of all by their spread."""
+    field, params, provenance = weights.pretrained(name)
+    profile = provenance["profile"]
+    count = RECIPES[name].profile.counts[1] if name in QUICK else 4
+    found = scores(
+        field, params, validation(name, count), Setting("sgd", profile["inner_rate"]), profile["inner_steps"]
+    )
+    assert len(found) == (4 if name in LARGE else min(count, 10 if RECIPES[name].data == "faces" else count))
+    assert abs(found.mean() - provenance["validation_psnr_db"]) < (3 if name in LARGE else 0.2), found
+
+
+def test_text_at_64_pixels_leaves_a_tuned_random_start_far_behind():
+    pictures = validation("image-text-64", 4)
+    field, params, provenance = weights.pretrained("image-text-64")
+    assert provenance["shape"] == [64, 64, 1]
+    learned = scores(field, params, pictures, Setting("sgd", provenance["profile"]["inner_rate"]))
+    tuned = image_table.tuned_settings("standard", "text")
+    assert tuned.tuned_on == "validation", "no settings were tuned for this size"
+    random = scores(field, field.init(jax.random.key(100)), pictures, tuned.after_two_steps["standard"])
+    assert learned.mean() >= 24, learned
+    assert learned.mean() - random.mean() >= 12, (learned, random)

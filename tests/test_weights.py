@@ -1,0 +1,221 @@
+"""Mixing weights, and weights files: round trips, damage, and files that are written whole or not at all."""
+
+import json
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+
+from learnit_core import models, weights
+from learnit_core.errors import LearnitError
+
+FREQUENCIES = np.random.default_rng(0).normal(0, 30, (6, 2)).astype(np.float32)
+FIELDS = {
+    "siren": models.siren(2, 3, width=8, depth=3, w0=7.5),
+    "fourier_mlp": models.fourier_mlp(FREQUENCIES, 1, width=8, depth=3, final="identity"),
+    "nerf_mlp": models.nerf_mlp(width=8, depth=3, num_frequencies=4, max_log2=3.0, density="softplus"),
+}
+PROVENANCE = {"command": "make something", "seed": 3, "steps": [1, 2], "nested": {"db": 31.5, "none": None}}
+
+
+def drawn(seed, field=FIELDS["siren"]):
+    return jax.tree.map(lambda p: p + 0.1, field.init(jax.random.key(seed)))
+
+
+def assert_same(found, expected):
+    jax.tree.map(np.testing.assert_array_equal, found, expected)
+
+
+def assert_close(found, expected):
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6), found, expected)
+
+
+# Mixing
+
+
+def test_lerp():
+    a, b = drawn(0), drawn(1)
+    assert_same(weights.lerp(a, b, 0.0), a)
+    assert_same(weights.lerp(a, b, 1.0), b)
+    assert_close(weights.lerp(a, b, 0.5), jax.tree.map(lambda x, y: (x + y) / 2, a, b))
+    assert_close(weights.lerp(a, b, 0.3), weights.lerp(b, a, 0.7))
+    assert_close(weights.lerp(a, b, 2.0), jax.tree.map(lambda x, y: 2 * y - x, a, b))
+    assert_close(weights.lerp(a, b, jnp.float32(0.25)), weights.lerp(a, b, 0.25))
+
+
+def test_barycentric():
+    corners = [drawn(i) for i in range(3)]
+    for i in range(3):
+        assert_same(weights.barycentric(corners, [float(i == j) for j in range(3)]), corners[i])
+    assert_close(weights.barycentric(corners[:2], [0.7, 0.3]), weights.lerp(*corners[:2], 0.3))
+    assert_close(
+        weights.barycentric(corners, jnp.full(3, 1 / 3)), jax.tree.map(lambda x, y, z: (x + y + z) / 3, *corners)
+    )
+    assert_close(weights.barycentric(corners[:1] * 4, [0.25] * 4), corners[0])
+    with pytest.raises(LearnitError, match="3 corners but 2 coefficients"):
+        weights.barycentric(corners, [0.5, 0.5])
+
+
+def test_path():
+    a, b, ts = drawn(0), drawn(1), np.linspace(0, 1, 5, dtype=np.float32)
+    line = weights.path(a, b, ts)
+    for i, t in enumerate(ts):
+        assert_close(jax.tree.map(lambda leaf, i=i: leaf[i], line), weights.lerp(a, b, float(t)))
+    assert_same(weights.path(a, b, jnp.asarray(ts)), line)
+
+
+# Files
+
+
+@pytest.mark.parametrize("name", FIELDS)
+def test_round_trip(tmp_path, name):
+    field, params, file = FIELDS[name], drawn(0, FIELDS[name]), tmp_path / "deep" / "w.safetensors"
+    weights.save(file, field, params, PROVENANCE)
+    again, loaded, provenance = weights.load(str(file))
+    assert jax.tree.structure(loaded) == jax.tree.structure(params)
+    assert_same(loaded, params)
+    assert provenance == PROVENANCE
+    assert again.spec.keys() == field.spec.keys()
+    for setting, value in field.spec.items():
+        np.testing.assert_array_equal(again.spec[setting], value)
+    coords = jax.random.uniform(jax.random.key(9), (11, 3 if name == "nerf_mlp" else 2))
+    np.testing.assert_array_equal(again.apply(loaded, coords), field.apply(params, coords))
+
+
+def test_frequencies_come_back_bit_for_bit(tmp_path):
+    """They are no exact decimals, so this would fail had they gone through the header's JSON or been drawn again."""
+    field = FIELDS["fourier_mlp"]
+    weights.save(tmp_path / "w.safetensors", field, drawn(0, field), {})
+    buffer = weights.load(tmp_path / "w.safetensors")[0].spec["frequencies"]
+    assert buffer.dtype == np.float32 and buffer.tobytes() == FREQUENCIES.tobytes()
+    header = weights.read_arrays(tmp_path / "w.safetensors")[1]
+    assert "frequencies" not in header["spec"] and json.loads(json.dumps(header)) == header
+
+
+def test_arrays_of_every_shape(tmp_path):
+    arrays = {
+        "scalar": np.int32(7), "empty": np.zeros((0, 3), np.float32), "strided": np.arange(12.0).reshape(3, 4).T,
+        "flag": np.array([True, False]), "device": jnp.arange(3, dtype=jnp.uint8),
+    }  # fmt: skip
+    weights.write_arrays(tmp_path / "a.safetensors", arrays, {"number": 1, "text": "ü", "list": [None, 0.1]})
+    found, header = weights.read_arrays(tmp_path / "a.safetensors")
+    assert found.keys() == arrays.keys() and header == {"number": 1, "text": "ü", "list": [None, 0.1]}
+    for name, array in arrays.items():
+        np.testing.assert_array_equal(found[name], array)
+        assert found[name].shape == np.shape(array) and found[name].dtype == np.asarray(array).dtype
+
+
+@pytest.fixture
+def saved(tmp_path):
+    weights.save(tmp_path / "w.safetensors", FIELDS["siren"], drawn(0), PROVENANCE)
+    return tmp_path / "w.safetensors"
+
+
+def test_truncated_files(saved):
+    whole = saved.read_bytes()
+    for length in [0, 4, 8, 9, 100, len(whole) // 2, len(whole) - 4, len(whole) - 1]:
+        saved.write_bytes(whole[:length])
+        with pytest.raises(LearnitError, match="w.safetensors is not a whole safetensors file"):
+            weights.load(saved)
+    saved.write_bytes(whole)
+    weights.load(saved)
+
+
+@pytest.mark.parametrize("content", [b"not safetensors at all, but long enough for a header", b"\xff" * 200, b"{}"])
+def test_files_of_another_kind(saved, content):
+    saved.write_bytes(content)
+    with pytest.raises(LearnitError, match="w.safetensors is not a whole safetensors file"):
+        weights.load(saved)
+
+
+def test_missing_files(tmp_path):
+    with pytest.raises(LearnitError, match="no weights file at .*nothing.safetensors"):
+        weights.load(tmp_path / "nothing.safetensors")
+    with pytest.raises(LearnitError, match="no weights file at"):
+        weights.load(tmp_path)
+
+
+def test_safetensors_of_somebody_else(tmp_path):
+    save_file({"a": np.zeros(3)}, tmp_path / "plain.safetensors")
+    with pytest.raises(LearnitError, match="plain.safetensors holds no field spec"):
+        weights.load(tmp_path / "plain.safetensors")
+    save_file({"a": np.zeros(3)}, tmp_path / "tagged.safetensors", metadata={"format": "pt"})
+    with pytest.raises(LearnitError, match="tagged.safetensors"):
+        weights.load(tmp_path / "tagged.safetensors")
+
+
+def changed(arrays, header, how):
+    match how:
+        case "another width":
+            header["spec"]["width"] = 9
+        case "another depth":
+            header["spec"]["depth"] = 4
+        case "unknown model":
+            header["spec"]["model"] = "unet"
+        case "unknown setting":
+            header["spec"]["colour"] = 1
+        case "another type":
+            arrays["params/1/b"] = arrays["params/1/b"].astype(np.float16)
+        case "an array short":
+            del arrays["params/2/w"]
+        case "an array too many":
+            arrays["params/3/w"] = np.zeros(2, np.float32)
+
+
+@pytest.mark.parametrize(
+    "how, said",
+    [
+        ("another width", r"array 0/b in .*w.safetensors is float32\[8\]: expected float32\[9\]"),
+        ("another depth", r"w.safetensors does not hold the arrays expected: 3/b, 3/w"),
+        ("unknown model", "'unet'"),
+        ("unknown setting", "colour"),
+        ("another type", r"array 1/b in .*w.safetensors is float16\[8\]: expected float32\[8\]"),
+        ("an array short", "w.safetensors does not hold the arrays expected: 2/w"),
+        ("an array too many", "w.safetensors does not hold the arrays expected: 3/w"),
+    ],
+)
+def test_arrays_that_do_not_fit_the_spec(saved, how, said):
+    arrays, header = weights.read_arrays(saved)
+    changed(arrays, header, how)
+    weights.write_arrays(saved, arrays, header)
+    with pytest.raises(LearnitError, match=said):
+        weights.load(saved)
+
+
+@pytest.mark.parametrize("failure", [OSError("no space left on device"), KeyboardInterrupt()])
+def test_a_save_that_fails_leaves_the_old_file(saved, monkeypatch, failure):
+    kept = saved.read_bytes()
+
+    def half(arrays, file, metadata):
+        file.write_bytes(kept[:100])
+        raise failure
+
+    monkeypatch.setattr(weights, "save_file", half)
+    with pytest.raises(type(failure)):
+        weights.save(saved, FIELDS["siren"], drawn(1), {})
+    assert saved.read_bytes() == kept
+    assert list(saved.parent.iterdir()) == [saved], "something half-written is left"
+
+
+def test_provenance_that_is_no_json_writes_nothing(saved):
+    kept = saved.read_bytes()
+    with pytest.raises(TypeError):
+        weights.save(saved, FIELDS["siren"], drawn(1), {"where": object()})
+    assert saved.read_bytes() == kept and list(saved.parent.iterdir()) == [saved]
+
+
+def test_named_leaves_go_back_into_their_tree():
+    tree = {"b": [jnp.zeros(2), (jnp.ones(3),)], "a": jnp.arange(4)}
+    named = weights.named_leaves(tree)
+    assert list(named) == ["a", "b/0", "b/1/0"]
+    again = weights.unflatten_like(tree, {name: np.asarray(leaf) for name, leaf in named.items()}, "here")
+    assert jax.tree.structure(again) == jax.tree.structure(tree)
+    assert_same(again, tree)
+
+
+@pytest.mark.parametrize("name", ["", "no-such", "../image"])
+def test_an_unknown_shipped_name_lists_those_there_are(name):
+    with pytest.raises(LearnitError, match="image-faces-25, .*image-text-quick-maml"):
+        weights.pretrained(name)
