@@ -18,6 +18,8 @@ from typing import Any
 import jax
 import numpy as np
 import optax
+from jax import Array
+from jaxtyping import PyTree
 from tqdm import tqdm
 
 from learnit_core import weights
@@ -52,7 +54,7 @@ class Checkpoint:
     every_seconds: float = 20.0
 
 
-def in_memory(data: Batch) -> Source:
+def in_memory(data: PyTree[Array | np.ndarray]) -> Source:
     """The source of a data set that fits the device: the same arrays for every chunk."""
     data = jax.device_put(data)
     return lambda first_step, num_steps: data

@@ -400,7 +400,7 @@ def test_sizes_of_the_splits(tmp_path, count, expected):
     found = signals.load(str(noise(tmp_path / "mine", count)), size=12)
     assert tuple(len(a) for a in found[1:4]) == expected
     assert found.train.shape[1:] == (12, 12, 3) and found.train.dtype == np.float32
-    assert found.name == "mine" and f"{count} photographs" in found.note
+    assert found.name == "folder-mine" and f"{count} photographs" in found.note
     together = np.concatenate(found[1:4])
     assert len({p.tobytes() for p in together}) == count
 

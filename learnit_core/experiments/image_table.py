@@ -212,8 +212,9 @@ def overtaking(curves: Mapping[str, np.ndarray]) -> str:
     said = []
     for name, curve in curves.items():
         behind = np.flatnonzero(curve.mean(axis=0) <= maml)
-        if name != "meta-maml" and behind[-1] < len(maml) - 1:
-            said.append(f"{LABELS[name]} from step {behind[-1] + 1} on")
+        first = behind[-1] + 1 if len(behind) else 0
+        if name != "meta-maml" and first < len(maml):
+            said.append(f"{LABELS[name]} from step {first} on")
     if not said:
         return f"No other initialisation overtakes MAML within {len(maml) - 1} steps."
     return "With more steps, these overtake MAML: " + ", ".join(said) + "."

@@ -77,7 +77,7 @@ def load(
             f"the built-in classes ({_names()}); one picture can be fitted, as test data."
         )
     *arrays, note = photos.splits(folder, size, channels or 3, seed)
-    return ImageSplits(folder.resolve().name, *arrays, note)
+    return ImageSplits(f"folder-{folder.resolve().name}", *arrays, note)
 
 
 def load_test(data: str | Path, *, size: int, channels: int | None = None) -> np.ndarray:
