@@ -2,6 +2,7 @@
 
 import jax.numpy as jnp
 
+from learnit_core.errors import LearnitError
 from learnit_core.types import Field, LossFn
 
 
@@ -13,6 +14,9 @@ def image_loss(field: Field) -> LossFn:
 
     def loss(params, batch, key):
         del key
-        return jnp.mean(jnp.square(field.apply(params, batch.coords) - batch.values))
+        predicted = field.apply(params, batch.coords)
+        if predicted.shape != batch.values.shape:  # broadcasting would hide it
+            raise LearnitError(f"the field gives values {predicted.shape} where the picture has {batch.values.shape}")
+        return jnp.mean(jnp.square(predicted - batch.values))
 
     return loss

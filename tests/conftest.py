@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,13 @@ import pytest
 for name in [name for name in os.environ if name.startswith("LEARNIT_")]:
     del os.environ[name]
 os.environ["MPLBACKEND"] = "agg"
+
+# Compiling takes most of the tests' time, and many tests compile the same: what one has compiled, the next reads,
+# and so do the processes that they start. Removed when this process ends.
+_compiled = tempfile.TemporaryDirectory(prefix="learnit-compiled-")
+os.environ["JAX_COMPILATION_CACHE_DIR"] = _compiled.name
+os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
+os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "-1"
 
 
 @pytest.fixture(scope="session", autouse=True)

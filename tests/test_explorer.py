@@ -1,5 +1,6 @@
 """The notebook's widgets: what they draw, and what they say of a file that is no picture."""
 
+import datetime
 import io
 
 import ipywidgets
@@ -88,6 +89,9 @@ def png(colour):
     return data.getvalue()
 
 
+WHEN = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
+
+
 class Upload7(ipywidgets.FileUpload):
     """As ipywidgets 7 has it: the value is a dict by name."""
 
@@ -105,7 +109,8 @@ class Upload8(ipywidgets.FileUpload):
         value = traitlets.Tuple()
 
     def put(self, name, content):
-        self.value = ({"name": name, "type": "image/png", "size": 1, "content": memoryview(content)},)
+        self.value = ({"name": name, "type": "image/png", "size": 1, "last_modified": WHEN,
+                       "content": memoryview(content)},)  # fmt: skip
 
 
 @pytest.fixture(params=[Upload7, Upload8])

@@ -10,7 +10,6 @@ import pytest
 
 from learnit_core import evaluate, losses, models
 from learnit_core.errors import LearnitError
-from learnit_core.evaluate import Setting
 from learnit_core.experiments import image
 from learnit_core.fit import fit
 from learnit_core.signals import ImageSplits
@@ -191,16 +190,3 @@ def test_what_does_not_decide_the_weights_may_change(run):
     other = replace(TINY, limit=7, fit_steps=3, counts=(40, 1, 1))
     _, again, _ = image.meta_train(other, IMAGES._replace(test=waves(1, 5)), "maml", seed=4, folder=folder)
     jax.tree.map(np.testing.assert_array_equal, again, params)
-
-
-# Fitting a colour picture with a grey network
-
-
-def test_channels_are_fitted_one_by_one(run):
-    field, params, _ = run[1]
-    picture = np.concatenate(list(IMAGES.test[:3]), axis=-1)
-    setting = Setting("sgd", TINY.inner_rate)
-    found = image.fit_channels(field, params, picture, setting, 2)
-    assert found.shape == (8, 8, 3)
-    scores = [evaluate.psnr(jnp.asarray(found[..., c]), jnp.asarray(picture[..., c])) for c in range(3)]
-    np.testing.assert_allclose(scores, after_two_steps(params, IMAGES.test[:3]), atol=1e-2)

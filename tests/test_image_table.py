@@ -21,15 +21,15 @@ SETTINGS = image_table.Settings(
     to_match={name: Setting("adam", 0.001) for name in NAMES},
     tuned_on="validation",
 )
-SLOWNESS = {"standard": 30.0, "mean": 12.0, "matched": 9.0, "shuffled": 7.0, "meta-reptile": 3.0, "meta-maml": 0.1}
-"""In these made-up fits a signal rises from its first PSNR to 30 dB and above, so many steps for half the way."""
+SLOWNESS = {"standard": 30.0, "mean": 12.0, "matched": 9.0, "shuffled": 3.45, "meta-reptile": 2.5, "meta-maml": 2.0}
+"""In these made-up fits a signal rises by 25 dB and more, and takes so many steps of rate 0.01 for half of that."""
 
 
 def made_up(draws, setting, num_steps):
     """A ``Runner`` for draws that are numbers of NAMES; Adam starts 1 dB lower, so that settings cannot be mixed up."""
     steps = np.arange(num_steps + 1)
     rise = 25 * steps / (steps + SLOWNESS[NAMES[int(draws[0])]] / setting.learning_rate / 100)
-    return np.array([[10.0], [12.0], [15.0]]) + rise - (setting.optimizer == "adam")
+    return np.array([[10.0], [12.0], [15.0]]) + np.array([[1.0], [1.1], [1.2]]) * rise - (setting.optimizer == "adam")
 
 
 MADE = {name: [jnp.int32(i)] for i, name in enumerate(NAMES)}
@@ -61,7 +61,7 @@ def test_rows_against_direct_computation():
         assert row["steps_to_match"] == pytest.approx(np.mean([40 if n is None else n for n in steps]), abs=1e-3)
         assert row["limit"] == 40 and row["match_setting"] == ["adam", 0.001]
     by_name = {row["init"]: row for row in rows if row["in_table"]}
-    assert by_name["standard"]["never_matched"] == 3 and by_name["meta-reptile"]["never_matched"] < 3
+    assert [by_name[name]["never_matched"] for name in NAMES[:-1]] == [3, 3, 3, 1, 0]
 
 
 def test_cells_of_the_table_are_unique_and_the_papers_settings_stand_outside(tmp_path):

@@ -73,12 +73,12 @@ def test_the_validation_score_is_what_the_file_says(name):
     """All validation signals of a small network; of a large one four, which are off the mean of all by their spread."""
     field, params, provenance = weights.pretrained(name)
     profile = provenance["profile"]
-    count = RECIPES[name].profile.counts[1] if name in QUICK else 4
+    # How many validation signals there were when the file was made; there are ten faces, however many are asked for.
+    count = profile.get("counts", RECIPES[name].profile.counts)[1] if name in QUICK else 4
     found = scores(
         field, params, validation(name, count), Setting("sgd", profile["inner_rate"]), profile["inner_steps"]
     )
-    assert len(found) == (4 if name in LARGE else min(count, 10 if RECIPES[name].data == "faces" else count))
-    assert abs(found.mean() - provenance["validation_psnr_db"]) < (3 if name in LARGE else 0.2), found
+    assert abs(found.mean() - provenance["validation_psnr_db"]) < (3 if name in LARGE else 0.1), found
 
 
 def test_text_at_64_pixels_leaves_a_tuned_random_start_far_behind():

@@ -115,7 +115,7 @@ def tasks(pictures: np.ndarray | Array) -> Task:
     """Pictures [n, h, w, c] as tasks whose support and query are all pixels, as in the paper."""
     num, height, width, channels = pictures.shape
     coords = jnp.broadcast_to(models.pixel_grid(height, width), (num, height * width, 2))
-    pixels = Pixels(coords, jnp.reshape(pictures, (num, height * width, channels)))
+    pixels = Pixels(coords, jnp.asarray(pictures).reshape(num, height * width, channels))
     return Task(support=pixels, query=pixels)
 
 
