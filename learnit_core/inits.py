@@ -11,6 +11,8 @@ Mean and Matched start where the class is in *signal* space, Shuffled has the ri
 three fit a new signal much more slowly is the paper's evidence that the arrangement of the weights is what is learned.
 """
 
+from collections.abc import Callable
+
 import jax
 import optax
 
@@ -26,14 +28,26 @@ def standard(field: Field, key: PRNGKey) -> Params:
 def fitted(
     field: Field, loss: LossFn, target: Batch, key: PRNGKey, *, learning_rate: float = 1e-3, num_steps: int = 2000
 ) -> Fit:
-    """Fit a random draw to ``target`` until it is close (Adam, cosine decay): what Mean and Matched are made by.
+    """Fit a random draw to ``target``, a batch as ``loss`` reads it, until it is close (Adam, cosine decay).
 
-    Give the mean signal for *Mean*, the meta initialisation's output for *Matched*, and a key other than Standard's.
-    Look at the last loss: a poor fit would make these look worse than they are, so at least 40 dB is asked for.
+    *Mean* and *Matched* are made so. Give a key other than Standard's, and look at the last loss: a poor fit would
+    make these look worse than they are, so at least 40 dB is asked for.
     """
     init_key, fit_key = jax.random.split(key)
     schedule = optax.cosine_decay_schedule(learning_rate, num_steps)
     return fit(loss, field.init(init_key), target, fit_key, optimizer=optax.adam(schedule), num_steps=num_steps)
+
+
+def mean(field: Field, loss: LossFn, mean_signal: Batch, key: PRNGKey, **settings) -> Fit:
+    """*Mean*: a random draw fitted to the class's mean signal, a batch as ``loss`` reads it; see :func:`fitted`."""
+    return fitted(field, loss, mean_signal, key, **settings)
+
+
+def matched(
+    field: Field, loss: LossFn, params: Params, observe: Callable[[Params], Batch], key: PRNGKey, **settings
+) -> Fit:
+    """*Matched*: a random draw fitted to ``observe(params)``, the output of the meta initialisation ``params``."""
+    return fitted(field, loss, observe(params), key, **settings)
 
 
 def shuffled(params: Params, key: PRNGKey) -> Params:

@@ -89,6 +89,8 @@ def train(
     if first >= num_steps:
         return state, history
 
+    programs: dict[int, Callable] = {}
+
     @functools.partial(jax.jit, static_argnames="num_steps")
     def advance(state, data, key, num_steps):
         return meta_steps(
@@ -107,11 +109,12 @@ def train(
             data = upcoming.result()
             if index + 1 < len(chunks):
                 upcoming = host.submit(source, *chunks[index + 1])
-            called = time.perf_counter()
-            advanced, losses = advance(state, data, key, num_steps=length)
+            if length not in programs:
+                called = time.perf_counter()
+                programs[length] = advance.lower(state, data, key, num_steps=length).compile()
+                history.compile_seconds += time.perf_counter() - called
+            advanced, losses = programs[length](state, data, key)
             losses = np.asarray(losses)
-            if index == 0:
-                history.compile_seconds = time.perf_counter() - called
             # The state too: a last step can leave weights that are not finite behind a loss that is.
             if not all(np.isfinite(leaf).all() for leaf in (losses, *jax.tree.leaves(advanced))):
                 if checkpoint:

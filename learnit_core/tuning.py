@@ -1,5 +1,6 @@
 """Choosing optimiser and learning rate on validation signals, the same way for every initialisation."""
 
+import warnings
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -52,6 +53,8 @@ def tune(
         pending = sorted({wider for choice in choices if (wider := _beyond(choice, curves)) is not None})
         if not pending:
             break
+    if pending:
+        warnings.warn(f"the best setting still stands on the edge of the grid: {pending} were not tried", stacklevel=2)
     found = {name: best(objective) for name, objective in objectives.items()}
     if hopeless := [name for name, tuned in found.items() if tuned.score == -np.inf]:
         raise LearnitError(

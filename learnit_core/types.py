@@ -25,12 +25,22 @@ class Field:
 
     ``init(key)`` draws parameters; ``apply(params, coords)`` maps coordinates [*batch, in_dim] to values
     [*batch, out_dim]; ``spec`` is plain JSON (and fixed arrays) from which :func:`learnit_core.models.from_spec`
-    rebuilds the field. Fields compare by identity, so that one can be a static argument of ``jax.jit``.
+    rebuilds the field. Fields are equal if their specs are, so that one can be a static argument of ``jax.jit``.
     """
 
     init: Callable[[PRNGKey], Params]
     apply: Callable[[Params, Array], Array]
     spec: dict[str, Any]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Field) and self._identity() == other._identity()
+
+    def __hash__(self) -> int:
+        return hash(self._identity())
+
+    def _identity(self) -> tuple:
+        # Fixed arrays count by their bytes, everything else by its value.
+        return tuple((k, v.tobytes() if hasattr(v, "tobytes") else v) for k, v in sorted(self.spec.items()))
 
 
 class Task(NamedTuple):

@@ -59,11 +59,14 @@ def load(file: str | os.PathLike) -> tuple[Field, Params, dict[str, Any]]:
     Raises LearnitError if the file is missing, truncated, not safetensors, or its arrays do not fit its spec.
     """
     arrays, header = read_arrays(file)
-    if "spec" not in header:
+    if not isinstance(header.get("spec"), dict):
         raise LearnitError(f"{file} holds no field spec in its header: expected a file written by learnit_core")
     buffers = {n.removeprefix("buffers/"): a for n, a in arrays.items() if n.startswith("buffers/")}
     field = from_spec({**header["spec"], **buffers})
-    template = jax.eval_shape(field.init, jax.random.key(0))
+    try:
+        template = jax.eval_shape(field.init, jax.random.key(0))
+    except (TypeError, ValueError) as error:
+        raise LearnitError(f"the field spec in {file} has sizes that make no network: {header['spec']}") from error
     params = unflatten_like(template, {n.removeprefix("params/"): a for n, a in arrays.items() if n[:7] == "params/"},
                             file)  # fmt: skip
     return field, jax.tree.map(jnp.asarray, params), header.get("provenance", {})
@@ -121,7 +124,11 @@ def read_arrays(file: str | os.PathLike) -> tuple[dict[str, np.ndarray], dict[st
         raise LearnitError(f"no weights file at {file}")
     try:
         with safe_open(file, framework="numpy") as opened:
-            header = {key: json.loads(value) for key, value in (opened.metadata() or {}).items()}
-            return {name: opened.get_tensor(name) for name in opened.keys()}, header  # noqa: SIM118
-    except (SafetensorError, json.JSONDecodeError, OSError) as error:
+            metadata = opened.metadata() or {}
+            arrays = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
         raise LearnitError(f"{file} is not a whole safetensors file ({error})") from error
+    try:
+        return arrays, {key: json.loads(value) for key, value in metadata.items()}
+    except json.JSONDecodeError as error:
+        raise LearnitError(f"the header of {file} is not JSON: expected a file written by learnit_core") from error

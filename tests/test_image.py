@@ -68,6 +68,15 @@ def test_the_score_is_psnr():
     np.testing.assert_allclose(image.score(field)(jnp.float32(9), pixels), -20 * np.log10(0.5), rtol=1e-5)
 
 
+def test_some_classes_want_another_frequency():
+    standard = image.PROFILES["standard"]
+    for data in image.CLASSES:
+        found = image.for_class(standard, data)
+        assert replace(found, w0=standard.w0) == standard and 10 < found.w0 <= standard.w0
+    assert image.for_class(standard, "my pictures") == standard
+    assert image.for_class(standard, "faces").w0 < standard.w0 == image.for_class(standard, "text").w0
+
+
 def test_signals_have_the_profiles_size_and_counts():
     found = image.load_signals(replace(TINY, size=12, counts=(3, 2, 1)), "sdf")
     assert [a.shape for a in found[1:4]] == [(3, 12, 12, 1), (2, 12, 12, 1), (1, 12, 12, 1)]

@@ -48,3 +48,27 @@ def test_fitted_reaches_forty_decibels():
     # The draw it starts from is not the one that Standard gets from the same key.
     start = losses.image_loss(FIELD)(FIELD.init(jax.random.key(5)), pixels, jax.random.key(0))
     assert abs(float(start) - float(fitted.losses[0])) > 1e-6
+
+
+def test_mean_and_matched_are_fitted_to_their_targets():
+    coords = models.pixel_grid(12, 12)
+    loss, key = losses.image_loss(FIELD), jax.random.key(6)
+    signal = Pixels(coords, 0.5 + 0.2 * coords[:, :1])
+    learned = FIELD.init(jax.random.key(1))
+
+    def observe(params):
+        return Pixels(coords, FIELD.apply(params, coords))
+
+    @jax.jit
+    def both(key):
+        settings = dict(num_steps=200, learning_rate=2e-3)
+        return inits.mean(FIELD, loss, signal, key, **settings), inits.matched(
+            FIELD, loss, learned, observe, key, **settings
+        )
+
+    mean, matched = both(key)
+    for found, target in ((mean, signal.values), (matched, observe(learned).values)):
+        error = np.mean((FIELD.apply(found.params, coords) - target) ** 2)
+        assert -10 * np.log10(error) >= 30 and found.losses.shape == (200,)
+    # Other weights than those that they imitate.
+    assert np.abs(matched.params[1]["w"] - learned[1]["w"]).max() > 0.01

@@ -13,7 +13,9 @@ from learnit_core.experiments import interpolation
 from learnit_core.types import Field
 
 CONSTANT = Field(
-    lambda key: {"v": jnp.float32(0)}, lambda params, coords: jnp.broadcast_to(params["v"], (len(coords), 1)), {}
+    lambda key: {"v": jnp.float32(0)},
+    lambda params, coords: jnp.broadcast_to(params["v"], (len(coords), 1)),
+    {"model": "constant"},
 )
 """One grey for the whole picture: SGD of rate r on its squared error shrinks the error by 1 − 2r a step."""
 
@@ -84,14 +86,14 @@ PAIRS = np.array([(0, 1), (2, 0), (1, 2)])
 
 def test_weights_that_act_linearly_agree():
     features = jax.random.normal(jax.random.key(0), (2, 9))
-    linear = Field(CONSTANT.init, lambda p, coords: 0.5 + 0.1 * jnp.cos(coords @ features) @ p, {})
+    linear = Field(CONSTANT.init, lambda p, coords: 0.5 + 0.1 * jnp.cos(coords @ features) @ p, {"model": "linear"})
     params = jax.random.normal(jax.random.key(1), (3, 9, 1)) / 3
     assert (interpolation.agreement(linear, params, PAIRS, (6, 7)) > 100).all()
 
 
 def test_agreement_in_closed_form():
     """Pictures of v²: the mean weight shows ((a + b)/2)², the mean picture is (a² + b²)/2."""
-    square = Field(CONSTANT.init, lambda p, coords: jnp.full((len(coords), 1), p**2), {})
+    square = Field(CONSTANT.init, lambda p, coords: jnp.full((len(coords), 1), p**2), {"model": "square"})
     v = np.float32([0.1, 0.9, 0.4])
     expected = [-20 * np.log10((v[i] - v[j]) ** 2 / 4) for i, j in PAIRS]
     np.testing.assert_allclose(interpolation.agreement(square, jnp.asarray(v), PAIRS, (2, 2)), expected, rtol=1e-3)
@@ -109,7 +111,7 @@ def test_equal_networks_agree_and_unlike_ones_do_not():
 
 def test_the_report_is_json_and_a_table():
     fitted = interpolation.FittedTo(None, jnp.array([30.004, 29.5]), jnp.array([3.0, 4.0]))
-    entry = interpolation.entry(fitted, np.float32([20, 30]), data="text", target_db=30.0)
+    entry = interpolation.entry(fitted, np.float32([20, 30]), data="text")
     assert entry == {
         "data": "text", "target_psnr_db": 30.0, "fitted_psnr_db": [30.0, 29.5], "steps": 3.5, "num_pairs": 2,
         "agreement_db": 25.0, "agreement_std": 7.07,

@@ -42,10 +42,15 @@ def test_a_file_is_small_and_says_where_it_comes_from(file):
     for name, value in json.loads(json.dumps(recipe.profile.training())).items():
         assert provenance["profile"][name] == value, name
         assert field.spec.get(name, value) == value, name
-    assert field.spec["out_dim"] == provenance["shape"][-1]
+    assert field.spec["out_dim"] == shape(provenance)[-1]
     assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(params))
     header = weights.read_arrays(file)[1]
     assert not re.search(r'"(/|~|[A-Z]:\\)|/(home|root|tmp|work|Users)/', json.dumps(header)), "a path of one machine"
+
+
+def shape(provenance):
+    """Height, width and channels of the pictures trained on."""
+    return (provenance.get("train_shape") or provenance["shape"])[-3:]
 
 
 def validation(name, count):
@@ -84,10 +89,10 @@ def test_the_validation_score_is_what_the_file_says(name):
 def test_text_at_64_pixels_leaves_a_tuned_random_start_far_behind():
     pictures = validation("image-text-64", 4)
     field, params, provenance = weights.pretrained("image-text-64")
-    assert provenance["shape"] == [64, 64, 1]
+    assert shape(provenance) == [64, 64, 1]
     learned = scores(field, params, pictures, Setting("sgd", provenance["profile"]["inner_rate"]))
     tuned = image_table.tuned_settings("standard", "text")
-    assert tuned.tuned_on == "validation", "no settings were tuned for this size"
+    assert tuned.tuned_on["standard"] == "validation", "no settings were tuned for this size"
     random = scores(field, field.init(jax.random.key(100)), pictures, tuned.after_two_steps["standard"])
     assert learned.mean() >= 24, learned
     assert learned.mean() - random.mean() >= 12, (learned, random)

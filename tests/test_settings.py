@@ -11,7 +11,7 @@ from learnit_core.experiments.settings import PROFILES, Settings
 
 @pytest.fixture(autouse=True)
 def nothing_set(monkeypatch):
-    for name in ("PROFILE", "DATA", "TEST_DATA", "OUT", "CACHE", "MAX_STEPS"):
+    for name in ("PROFILE", "DATA", "TEST_DATA", "OUT", "MAX_STEPS"):
         monkeypatch.delenv(f"LEARNIT_{name}", raising=False)
 
 
@@ -20,7 +20,6 @@ def test_defaults(monkeypatch, tmp_path):
     found = Settings.from_env()
     assert (found.profile, found.data, found.test_data, found.max_steps) == ("quick", None, None, None)
     assert found.out == tmp_path / "out"
-    assert found.cache == Path.home() / ".cache" / "learnit"
 
 
 @pytest.mark.parametrize(
@@ -34,7 +33,6 @@ def test_defaults(monkeypatch, tmp_path):
         ("OUT", "results", "out", Path("results").absolute()),
         ("OUT", "/somewhere/else", "out", Path("/somewhere/else")),
         ("OUT", "~/results", "out", Path.home() / "results"),
-        ("CACHE", "kept", "cache", Path("kept").absolute()),
         ("MAX_STEPS", "1", "max_steps", 1),
         ("MAX_STEPS", "250", "max_steps", 250),
     ],
@@ -44,7 +42,7 @@ def test_each_variable(monkeypatch, variable, value, field, expected):
     assert getattr(Settings.from_env(), field) == expected
 
 
-@pytest.mark.parametrize("variable", ["PROFILE", "DATA", "TEST_DATA", "OUT", "CACHE", "MAX_STEPS"])
+@pytest.mark.parametrize("variable", ["PROFILE", "DATA", "TEST_DATA", "OUT", "MAX_STEPS"])
 def test_an_empty_variable_is_an_unset_one(monkeypatch, variable):
     expected = Settings.from_env()
     monkeypatch.setenv(f"LEARNIT_{variable}", "  ")
@@ -70,6 +68,14 @@ def test_bad_maximal_steps(monkeypatch, steps):
 def test_cap():
     assert Settings().cap(500) == 500
     assert Settings(max_steps=20).cap(500) == 20 and Settings(max_steps=20).cap(3) == 3
+
+
+def test_runs_cut_short_replace_nothing_that_is_kept(tmp_path):
+    kept, elsewhere = tmp_path / "kept", tmp_path / "elsewhere"
+    with pytest.raises(LearnitError, match="LEARNIT_MAX_STEPS is set, and kept would be replaced.*--target"):
+        Settings(max_steps=5).keep(kept, kept)
+    Settings(max_steps=5).keep(elsewhere, kept)
+    Settings().keep(kept, kept)
 
 
 def test_every_profile_has_its_experiment():

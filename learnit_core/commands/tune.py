@@ -62,15 +62,15 @@ def _quickness(curve: np.ndarray, target: np.ndarray) -> float:
     return float(-evaluate.steps_to_match(curve, target)[0].mean() + 1e-3 * curve[:, -1].mean())
 
 
-def profile_to_tune(name: str, settings: Settings) -> image.Profile:
+def profile_to_tune(name: str, data: str, settings: Settings) -> image.Profile:
     """The profile with fewer signals and steps; for the large network the column of two steps only.
 
     A step of the large network costs fifty times one of the small, so its steps to match are not tuned.
     """
-    profile = image.PROFILES[name].capped(settings)
+    profile = image.for_class(image.PROFILES[name].capped(settings), data)
     if name == "quick":
         return replace(profile, counts=(2000, 12, 1), limit=min(profile.limit, 40))
-    return replace(profile, counts=(2000, 8, 1), limit=image_table.STEPS, fit_steps=min(profile.fit_steps, 200))
+    return replace(profile, counts=(2000, 8, 1), limit=image_table.STEPS, fit_steps=min(profile.fit_steps, 300))
 
 
 def main() -> None:
@@ -81,6 +81,7 @@ def main() -> None:
     settings = Settings.from_env()
     draft = settings.out / "tune" / "image_tuned.json"
     try:
+        Settings.from_env().keep(arguments.target, TARGET)
         if draft.exists():
             content = json.loads(draft.read_text("utf-8"))
         else:
@@ -94,7 +95,7 @@ def main() -> None:
             classes = content["profiles"].setdefault(name, {})
             for data in image.SHIPPED[name]:
                 if data not in classes:
-                    classes[data] = tune_class(profile_to_tune(name, settings), data)
+                    classes[data] = tune_class(profile_to_tune(name, data, settings), data)
                     metrics.write_json(draft, content)
         metrics.write_json(arguments.target, content)
         draft.unlink()

@@ -17,6 +17,8 @@ from learnit_core.errors import LearnitError
 from learnit_core.experiments import image
 from learnit_core.experiments.settings import Settings
 
+PRETRAINED = Path(learnit_core.__file__).parent / "pretrained"
+
 
 class Shipped(NamedTuple):
     """One file: what it is trained on, how, and with which profile."""
@@ -36,11 +38,10 @@ def _recipes() -> dict[str, Shipped]:
         for algorithm in ("maml", "reptile")
     }
     return recipes | {
-        # Fewer pixels and smoother pictures want lower frequencies: with w0 = 100 a network can hold every pixel of
-        # a 25 x 25 picture by itself, and shows noise in between.
-        "image-faces-25": Shipped("faces", "maml", replace(large, w0=40.0, num_steps=600)),
-        "image-sdf-64": Shipped("sdf", "maml", replace(large, w0=60.0, num_steps=300)),
-        "image-text-64": Shipped("text", "maml", replace(large, num_steps=400)),
+        image.SHIPPED["standard"][data]["meta-maml"]: Shipped(
+            data, "maml", replace(image.for_class(large, data), num_steps=num_steps)
+        )
+        for data, num_steps in {"faces": 600, "sdf": 300, "text": 400}.items()
     }
 
 
@@ -59,7 +60,7 @@ def make(name: str, settings: Settings, target: Path, *, seed: int = 0) -> Path:
     )
     provenance = {
         "name": name, "command": f"python -m learnit_core.commands.weights {name}", "data": data,
-        "data_note": images.note, "shape": list(images.train.shape[1:]), "algorithm": algorithm, "seed": seed,
+        "data_note": images.note, "train_shape": list(images.train.shape), "algorithm": algorithm, "seed": seed,
         "profile": profile.training(), "seconds": round(history.seconds, 1),
         "validation_psnr_db": round(history.validation[-1][1], 2), "device": metrics.device(),
         "versions": metrics.versions(),
@@ -72,9 +73,10 @@ def make(name: str, settings: Settings, target: Path, *, seed: int = 0) -> Path:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="learnit_core.commands.weights", description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"which to make: {', '.join(RECIPES)}")
-    parser.add_argument("--target", type=Path, default=Path(learnit_core.__file__).parent / "pretrained")
+    parser.add_argument("--target", type=Path, default=PRETRAINED)
     arguments = parser.parse_args()
     try:
+        Settings.from_env().keep(arguments.target, PRETRAINED)
         for name in arguments.names or RECIPES:
             print(f"wrote {make(name, Settings.from_env(), arguments.target)}")
     except LearnitError as error:

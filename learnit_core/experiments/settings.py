@@ -14,15 +14,14 @@ class Settings:
     """The choices of one run; ``from_env`` reads them from LEARNIT_* variables.
 
     ``data`` is what is trained on and ``test_data`` what is fitted (a built-in class or a path; None for the
-    experiment's own choice), ``out`` where results go, ``cache`` where rendered signals are kept, and ``max_steps``
-    a cap on every loop, to try a profile end to end.
+    experiment's own choice), ``out`` where results go, and ``max_steps`` a cap on every loop, to try a profile end
+    to end.
     """
 
     profile: str = "quick"
     data: str | None = None
     test_data: str | None = None
     out: Path = Path("out")
-    cache: Path = Path("~/.cache/learnit")
     max_steps: int | None = None
 
     def __post_init__(self):
@@ -31,7 +30,7 @@ class Settings:
 
     @classmethod
     def from_env(cls) -> "Settings":
-        """Read LEARNIT_PROFILE, _DATA, _TEST_DATA, _OUT, _CACHE and _MAX_STEPS; unset or empty means the default."""
+        """Read LEARNIT_PROFILE, _DATA, _TEST_DATA, _OUT and _MAX_STEPS; unset or empty means the default."""
         get = {name: value for name in _NAMES if (value := os.environ.get(f"LEARNIT_{name}", "").strip())}
         steps = get.get("MAX_STEPS")
         if steps is not None and not (steps.isdecimal() and int(steps) > 0):
@@ -41,13 +40,20 @@ class Settings:
             data=get.get("DATA"),
             test_data=get.get("TEST_DATA"),
             out=Path(get.get("OUT", cls.out)).expanduser().absolute(),
-            cache=Path(get.get("CACHE", cls.cache)).expanduser().absolute(),
             max_steps=int(steps) if steps else None,
         )
+
+    def keep(self, target: Path, default: Path) -> None:
+        """Refuse to replace what the project keeps (``default``) by numbers of a run that was cut short."""
+        if self.max_steps is not None and target == default:
+            raise LearnitError(
+                f"LEARNIT_MAX_STEPS is set, and {default.name} would be replaced by numbers of a run cut short: "
+                "expected another place, named with --target"
+            )
 
     def cap(self, steps: int) -> int:
         """``steps``, or ``max_steps`` if that is set and smaller."""
         return steps if self.max_steps is None else min(steps, self.max_steps)
 
 
-_NAMES = ("PROFILE", "DATA", "TEST_DATA", "OUT", "CACHE", "MAX_STEPS")
+_NAMES = ("PROFILE", "DATA", "TEST_DATA", "OUT", "MAX_STEPS")

@@ -17,7 +17,7 @@ from learnit_core.errors import LearnitError
 from learnit_core.signals import faces, photos, sdf, text
 from learnit_core.signals.controls import mean_signal, nearest
 
-__all__ = ["BUILTIN", "Builtin", "ImageSplits", "load", "load_test", "mean_signal", "nearest"]
+__all__ = ["BUILTIN", "Builtin", "ImageSplits", "load", "load_test", "mean_signal", "nearest", "with_test"]
 
 
 class ImageSplits(NamedTuple):
@@ -93,6 +93,29 @@ def load_test(data: str | Path, *, size: int, channels: int | None = None) -> np
     if path.is_dir():
         return photos.read_folder(path, size, channels or 3)[1]
     return photos.read(path, size, channels or 3)[None]
+
+
+def with_test(images: ImageSplits, data: str) -> ImageSplits:
+    """``images`` with the test split replaced by the pictures of ``data`` (as :func:`load_test` takes it).
+
+    Pictures that are exactly among those of training or validation are left out. Raises ``LearnitError`` if none is
+    left, or if their size is not that of the training pictures.
+    """
+    _, side, _, channels = images.train.shape
+    test = load_test(data, size=side, channels=channels)
+    if test.shape[1:] != images.train.shape[1:]:
+        raise LearnitError(
+            f"The test pictures of {data!r} are {test.shape[1]} x {test.shape[2]}; expected {side} x {side} pixels, "
+            f"as those of {images.name!r} that are trained on."
+        )
+    seen = {picture.tobytes() for split in (images.train, images.validation) for picture in split}
+    unseen = np.array([picture.tobytes() not in seen for picture in test])
+    if not unseen.any():
+        raise LearnitError(
+            f"All {len(test)} test pictures of {data!r} are trained on; expected at least one that is not."
+        )
+    note = f"{unseen.sum()} test pictures from {Path(data).name!r} ({(~unseen).sum()} also trained on, left out)."
+    return images._replace(test=test[unseen], note=f"{images.note} {note}")
 
 
 def _existing(data: str | Path) -> Path:
