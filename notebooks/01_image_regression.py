@@ -413,7 +413,7 @@ rows, captions, labels = [], [], []
 large_profile = image.PROFILES["standard"].capped(settings)
 for name, files in image.SHIPPED["standard"].items():
     large, start, about = weights.pretrained(files["meta-maml"])
-    truth = image.large_test(name, count=4)
+    truth = image.large_test(name, count=settings.cap(4))
     large_run = image_table.runner(large, truth)
     tuned_large = image_table.tuned_settings("standard", name)
     large_tuned = tuned_large.after_two_steps
@@ -453,7 +453,7 @@ gallery.show(
 # that none has an advantage from a better fit.
 
 # %%
-num_fitted = 7
+num_fitted = 7 if settings.max_steps is None else 3
 walked = np.concatenate([images.test, images.validation, images.train])[:num_fitted]
 if len(images.test) < num_fitted:
     print(

@@ -108,7 +108,8 @@ def test_control_rows():
 def test_markdown_says_what_the_rows_say():
     rows, _ = table()
     rows += image_table.control_rows(IMAGES, data="waves", seed=3)
-    lines = [[cell.strip() for cell in line.strip("|").split("|")] for line in image_table.markdown(rows).split("\n")]
+    text, said = image_table.markdown(rows).split("\n\n")
+    lines = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.split("\n")]
     assert {len(line) for line in lines} == {5}
     names = [line[0] for line in lines[2:]]
     labels = [image_table.LABELS[name] for name in NAMES]
@@ -120,6 +121,7 @@ def test_markdown_says_what_the_rows_say():
         assert line[2] == f"{row['psnr_db']:.1f} ± {row['psnr_std']:.1f}"
     assert by_name["Standard"][1] == "sgd 0.01" and by_name["Standard"][3] == "adam 0.001"
     assert by_name["Standard"][4] == "40.0 ± 0.0 (3 of 3 not within 40)"
+    assert all(f"validation of {name}" in said for name in NAMES)
     assert by_name["MAML"][3:] == ["–", "–"] and by_name[controls[0]][1] == "no fit"
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from learnit_core import models
 from learnit_core.errors import LearnitError
+from learnit_core.types import Field
 
 FREQUENCIES = np.random.default_rng(0).normal(0, 3, (7, 2)).astype(np.float32)
 FIELDS = {
@@ -185,6 +186,19 @@ def test_a_field_is_rebuilt_from_its_spec(name):
     np.testing.assert_array_equal(field.apply(params, coords), again.apply(params, coords))
     assert again.spec.keys() == field.spec.keys() and again.spec["model"] == name
     assert field.spec["model"] == name, "rebuilding changed the spec"
+
+
+def test_fields_are_equal_if_they_compute_the_same():
+    assert models.siren(2, 1, width=8) == models.siren(2, 1, width=8, depth=5)
+    assert hash(models.siren(2, 1, width=8)) == hash(models.siren(2, 1, width=8))
+    assert models.siren(2, 1, width=8) != models.siren(2, 1, width=8, w0=30.0)
+    assert models.fourier_mlp(FREQUENCIES, 1) == models.fourier_mlp(FREQUENCIES.copy(), 1)
+    assert models.fourier_mlp(FREQUENCIES, 1) != models.fourier_mlp(FREQUENCIES + 1, 1)
+    # Those made by hand say nothing of what they compute: each is equal to itself alone.
+    double, triple = (Field(lambda key: key, lambda p, coords, k=k: k * coords, {}) for k in (2, 3))
+    assert double == double and double != triple
+    apply = jax.jit(lambda field, coords: field.apply(None, coords), static_argnums=0)
+    assert (apply(double, jnp.ones(1)), apply(triple, jnp.ones(1))) == (2, 3)
 
 
 @pytest.mark.parametrize(

@@ -314,6 +314,19 @@ def test_the_source_is_asked_for_each_chunk_once_and_one_ahead():
     assert threading.main_thread() not in threads
 
 
+def test_chunks_begin_at_multiples_wherever_a_run_resumes(checkpoint):
+    asked = []
+
+    def source(first_step, num_steps):
+        asked.append((first_step, num_steps))
+        return jnp.zeros(8)
+
+    train(source=source, num_steps=12, checkpoint=checkpoint)
+    asked.clear()
+    train(source=source, chunk=5, checkpoint=checkpoint)
+    assert asked == [(12, 3), (15, 5)]
+
+
 def test_a_chunk_gets_its_own_data():
     def meta_grad(params, task, key):
         return task.support, jax.tree.map(jnp.zeros_like, params)

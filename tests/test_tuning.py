@@ -68,11 +68,13 @@ def test_the_grid_is_widened_until_the_choice_is_inside(optimizer, rate, tried):
 
 def test_widening_ends():
     calls = []
-    found = tune(peak_at("sgd", 1e9, calls=calls), OBJECTIVES, widenings=3)["last"]
+    with pytest.warns(UserWarning, match="on the edge of the grid.*100"):
+        found = tune(peak_at("sgd", 1e9, calls=calls), OBJECTIVES, widenings=3)["last"]
     np.testing.assert_allclose(found.choice.learning_rate, 30)
     assert len(calls) == sum(map(len, GRID.values())) + 3
     calls.clear()
-    tune(peak_at("sgd", 1e9, calls=calls), OBJECTIVES, widenings=0)
+    with pytest.warns(UserWarning, match="on the edge of the grid"):
+        tune(peak_at("sgd", 1e9, calls=calls), OBJECTIVES, widenings=0)
     assert len(calls) == sum(map(len, GRID.values()))
 
 

@@ -62,7 +62,8 @@ def make(name: str, settings: Settings, target: Path, *, seed: int = 0) -> Path:
         "name": name, "command": f"python -m learnit_core.commands.weights {name}", "data": data,
         "data_note": images.note, "train_shape": list(images.train.shape), "algorithm": algorithm, "seed": seed,
         "profile": profile.training(), "seconds": round(history.seconds, 1),
-        "validation_psnr_db": round(history.validation[-1][1], 2), "device": metrics.device(),
+        "validation_psnr_db": round(history.validation[-1][1], 2), "num_validation": len(images.validation),
+        "device": metrics.device(),
         "versions": metrics.versions(),
     }  # fmt: skip
     file = target / f"{name}.safetensors"

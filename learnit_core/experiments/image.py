@@ -59,12 +59,13 @@ class Profile:
         return {name: value for name, value in asdict(self).items() if name not in ("fit_steps", "limit", "counts")}
 
     def capped(self, settings: Settings) -> "Profile":
-        """The same with every loop cut to ``settings.max_steps``, drawing signals included (ten or two a step)."""
+        """The same with every loop cut to ``settings.max_steps``, tasks a step and signals drawn included."""
         if settings.max_steps is None:
             return self
-        loops = {name: max(2, settings.cap(getattr(self, name))) for name in ("num_steps", "fit_steps", "limit")}
-        most = (10 * settings.max_steps, 2 * settings.max_steps, 2 * settings.max_steps)
-        return replace(self, **loops, counts=tuple(map(min, self.counts, most)))
+        loops = ("num_steps", "fit_steps", "limit", "maml_batch", "reptile_batch")
+        shorter = {name: max(2, settings.cap(getattr(self, name))) for name in loops}
+        most = (10 * settings.max_steps, 2 * settings.max_steps, max(2, settings.max_steps))
+        return replace(self, **shorter, counts=tuple(map(min, self.counts, most)))
 
 
 PROFILES = {
