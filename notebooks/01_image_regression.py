@@ -533,11 +533,10 @@ large, start, _ = weights.pretrained(image.SHIPPED["standard"]["text"]["meta-mam
 strings = image.large_test("text", count=num_fitted)
 side = strings.shape[1]
 large_starts = {"standard": image_table.standard(large, seed=SEED), "meta-maml": start}
-large_fits = {
-    name: interpolation.fit_to(large, large_starts[init], strings, setting, max_steps=settings.cap(500))
-    for name, (init, setting) in interpolation.VARIANTS.items()
-    if name != "MAML, Adam 1e-3"
-}
+large_fits = {}
+for name in interpolation.LARGE_VARIANTS:
+    init, setting = interpolation.VARIANTS[name]
+    large_fits[name] = interpolation.fit_to(large, large_starts[init], strings, setting, max_steps=settings.cap(500))
 describe(large_fits, large_starts)
 
 
