@@ -1,5 +1,5 @@
 # The entry points that a person has to remember. `make` alone lists them.
-# LEARNIT_PROFILE, LEARNIT_DATA, LEARNIT_TEST_DATA, LEARNIT_OUT, LEARNIT_CACHE and LEARNIT_MAX_STEPS are passed on.
+# LEARNIT_PROFILE, LEARNIT_DATA, LEARNIT_TEST_DATA, LEARNIT_OUT and LEARNIT_MAX_STEPS are passed on.
 
 PYTHON ?= python3
 NOTEBOOK ?= 01_image_regression
@@ -41,7 +41,7 @@ tune: $(READY)  ## choose optimisers, rates and steps on validation signals (res
 results: $(READY)  ## the full tables, three meta-training seeds (resumable)
 	@$(RUN) learnit_core.commands.results $(ARGS)
 
-weights: $(READY)  ## train the initialisations that are shipped (resumable, hours)
+weights: $(READY)  ## train the initialisations that are shipped (resumable, most of an hour)
 	@$(RUN) learnit_core.commands.weights $(ARGS)
 
 pictures: $(READY)  ## the pictures in README.md, from the figures of the last demo
