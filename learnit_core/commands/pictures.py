@@ -8,7 +8,7 @@ from PIL import Image
 import learnit_core
 from learnit_core.experiments.settings import Settings
 
-PICTURES = {"two_steps": "large", "interpolation": "interpolation"}
+PICTURES = {"two_steps": "large", "interpolation": "interpolation_large"}
 """Name in docs/images, and the figure of notebook 01 that it is made from."""
 
 
