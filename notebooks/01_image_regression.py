@@ -616,7 +616,7 @@ gallery.show(
 # Upload a picture, or set `LEARNIT_TEST_DATA=me.jpg`. It is fitted from the shipped initialisation of the *faces*,
 # without any training, one network for each colour channel, beside the same from random weights. Your photograph is
 # not of that class and, at 64 × 64, finer than those pictures, so that the network is asked between the pixels it
-# was trained on: expect less than for a face, and look at the gap after two steps, which closes after ten.
+# was trained on: expect less than for a face.
 
 # %%
 photo_start = weights.pretrained(image.SHIPPED["standard"]["faces"]["meta-maml"])
