@@ -122,7 +122,7 @@ def frames(
 
 def _networks(field, panes, control, shape, *, title, cameras=(), render=None, engine="auto", weights_type="float16",
               frame_counts=(21,), side=240, position=None):  # fmt: skip
-    panes = {name: [jax.tree.map(np.asarray, corner) for corner in corners] for name, corners in panes.items()}
+    panes = {name: [jax.tree.map(jnp.asarray, corner) for corner in corners] for name, corners in panes.items()}
     _check_networks(field, panes, control)
     controls = [control, *cameras]
     in_browser = render is None and not cameras and export.runs_in_browser(field)
@@ -193,10 +193,10 @@ def _drawer(field, panes, controls, render):
 
     def draw(pane, position, size) -> UInt8[np.ndarray, "height width channels"]:
         weights_numbers, *camera_numbers = places.split(controls, position)
-        c = np.asarray(controls[0].coefficients(weights_numbers), np.float32)
+        c = controls[0].coefficients(weights_numbers)
         height, width = size
         if render is None:
-            return np.asarray(_evaluate(field, stacked[pane], c, height, width))
+            return np.asarray(_evaluate(field, stacked[pane], np.asarray(c, np.float32), height, width))
         camera = [x for numbers in camera_numbers for x in numbers]
         picture = np.asarray(render(weights.barycentric(panes[pane], c), *camera, height=height, width=width))
         if not np.isfinite(picture).all():

@@ -111,9 +111,9 @@ def fit_steps(counts: Sequence[int], *, name: str = "Gradient steps") -> Control
 def camera(
     name: str = "Camera",
     *,
-    low: float = 0.0,
-    high: float = 1.0,
-    step: float = 0.01,
+    low: float | int = 0.0,
+    high: float | int = 1.0,
+    step: float | int = 0.01,
     unit: str = "",
     wraps: bool = False,
 ) -> Control:

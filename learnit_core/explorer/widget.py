@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import anywidget
+import IPython.display
 import numpy as np
 import traitlets
 from PIL import Image, ImageDraw
@@ -108,6 +109,13 @@ class Explorer(anywidget.AnyWidget):
         bundle = super()._repr_mimebundle_(**kwargs)
         data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
         return {**data, "image/png": self.static_png()}, metadata
+
+    if hasattr(anywidget.AnyWidget, "_ipython_display_"):
+        # ipywidgets 7 displays widgets its own way, which leaves out the picture.
+        def _ipython_display_(self, **kwargs):
+            data, metadata = self._repr_mimebundle_()
+            IPython.display.display(data, metadata=metadata, raw=True)
+            self._handle_displayed(**kwargs)
 
     def _answer(self, content):
         """Draw what a page asks for. There is always an answer, since the page waits for it."""

@@ -195,10 +195,8 @@ class Graphics {
     gl.bindBuffer(gl.PIXEL_PACK_BUFFER, null);
     const fence = gl.fenceSync(gl.SYNC_GPU_COMMANDS_COMPLETE, 0);
     gl.flush();
-    while (gl.getSyncParameter(fence, gl.SYNC_STATUS) !== gl.SIGNALED) {
-      if (gl.isContextLost()) throw new Error("The browser took WebGL away");
-      await nextTask(2);
-    }
+    while (!gl.isContextLost() && gl.getSyncParameter(fence, gl.SYNC_STATUS) !== gl.SIGNALED) await nextTask(2);
+    if (gl.isContextLost()) throw new Error("The browser took WebGL away");
     gl.deleteSync(fence);
     const rgba = new Float32Array(4 * count);
     gl.bindBuffer(gl.PIXEL_PACK_BUFFER, this.readback);

@@ -23,7 +23,8 @@ function slider(control, moved, released) {
   const [low, high, step] = range(control).map(String);
   const input = make("input", {
     type: "range", min: low, max: high, step, class: "range", "aria-label": control.name, ...KEEPS_KEYS,
-    oninput: () => moved([Number(input.value)]), onchange: released,
+    // Not `onchange`: each press of a held key would ask for a fine picture, and the next press would stop it.
+    oninput: () => moved([Number(input.value)]), onpointerup: released,
   });
   const ends = control.kind === "camera"
     ? [`${+control.low.toFixed(2)}${control.unit}`, `${+control.high.toFixed(2)}${control.unit}`]

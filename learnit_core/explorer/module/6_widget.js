@@ -72,6 +72,8 @@ class Explorer {
 
   #request(fine) {
     clearTimeout(this.settling);
+    if (!this.engine && this.choices.length) this.#nextEngine(); // Python may be back
+    if (!this.engine) return;
     if (!fine) this.settling = setTimeout(() => this.#request(true), SETTLE);
     this.wanted = { position: [...this.position], fine, asked: performance.now() };
     this.root.dataset.state = "waiting";
@@ -109,9 +111,11 @@ class Explorer {
     Object.assign(this.root.dataset, {
       painted: job.position.join(","), quality: fine ? "full" : "preview", state: this.wanted ? "waiting" : "ready",
     });
+    this.alert.textContent = "";
     const last = !this.wanted && fine;
     if (last) clearTimeout(this.settling); // it cannot get finer
-    if (last || performance.now() - (this.synced ?? 0) > SYNC) this.#sync(job.position);
+    // Python is not told what it said itself: it may have gone on since.
+    if (this.byHand && (last || performance.now() - (this.synced ?? 0) > SYNC)) this.#sync(job.position);
     this.onPainted?.();
   }
 
@@ -136,6 +140,7 @@ class Explorer {
     if (!this.live && !reason) reason = new Error("This explorer needs a running Python kernel");
     this.root.dataset.state = "failed";
     this.alert.textContent = `The explorer cannot draw. ${reason.message.replace(/\.$/, "")}.`;
+    if (failed?.name === "frames") this.choices = [() => failed]; // other pictures may be whole
     if (failed?.name === "kernel") this.choices = [() => new KernelEngine(this.model, Math.random().toString(36).slice(2))];
   }
 
@@ -159,6 +164,7 @@ class Explorer {
     const parts = split(this.scene.controls, this.position);
     parts[index] = numbers;
     this.position = parts.flat();
+    this.byHand = true;
     this.#showPosition();
     this.#request(false);
   }
@@ -179,8 +185,9 @@ class Explorer {
   #fromPython() {
     const position = this.model.get("position");
     // What comes back from Python while a hand moves on is old news.
-    if (this.drawing || this.wanted || position.join() === this.root.dataset.painted) return;
+    if ((this.byHand && (this.drawing || this.wanted)) || position.join() === this.position.join()) return;
     this.position = [...position];
+    this.byHand = false;
     this.#showPosition();
     this.#request(true);
   }
@@ -188,6 +195,7 @@ class Explorer {
   #reset() {
     this.#stopPlaying();
     this.position = [...this.scene.start];
+    this.byHand = true;
     this.#showPosition();
     this.#request(true);
   }
@@ -232,6 +240,7 @@ class Explorer {
     };
     // The next step waits for the last to be painted, so that slow engines skip positions instead of falling behind.
     this.onPainted = () => {
+      this.#cancelStep(); // a picture may be painted twice, small and then fine
       if (calm) this.timer = setTimeout(step, 1000);
       else this.frame = requestAnimationFrame(step);
     };
@@ -239,13 +248,17 @@ class Explorer {
   }
 
   #stopPlaying() {
-    clearTimeout(this.timer);
-    cancelAnimationFrame(this.frame);
+    this.#cancelStep();
     this.onPainted = null;
     if (this.playing === undefined) return;
     this.players[this.playing].setAttribute("aria-pressed", "false");
     this.players[this.playing].textContent = "Play";
     this.playing = undefined;
+  }
+
+  #cancelStep() {
+    clearTimeout(this.timer);
+    cancelAnimationFrame(this.frame);
   }
 }
 
