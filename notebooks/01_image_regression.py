@@ -292,8 +292,7 @@ gallery.show(
 )
 
 # %% [markdown]
-# Drag through the steps yourself. (Where no kernel runs, you see the first picture only; `make gallery` makes a page
-# whose sliders work without one.)
+# Drag through the steps yourself. (These pictures are made beforehand, so the slider works without a kernel, too.)
 
 # %%
 num_frames = settings.cap(20) + 1

@@ -60,7 +60,8 @@ after two, from the learned ones (MAML) the picture is.</p>
 TWO_STRINGS = """
 <h2>Images: between two networks</h2>
 <p>Two strings, each fitted by a network of 5 × 256 to 30 dB. The slider mixes their <em>weights</em>, not their
-pictures. From random weights the way leads through noise; from the learned ones every place between shows a clean mixture.</p>
+pictures. From random weights the way leads through noise; from the learned ones every place in between shows a clean
+mixture.</p>
 """
 
 THREE_FACES = """

@@ -4,9 +4,9 @@ import base64
 import html
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from learnit_core.errors import LearnitError
 from learnit_core.explorer import assets
@@ -27,7 +27,6 @@ PAGE = """<!doctype html>
 <title>{title}</title>
 <style>
 body {{ max-width: 60rem; margin: 1rem auto; padding: 0 1rem; font: 16px/1.5 system-ui, sans-serif; }}
-{style}
 </style>
 </head>
 <body>
@@ -35,10 +34,7 @@ body {{ max-width: 60rem; margin: 1rem auto; padding: 0 1rem; font: 16px/1.5 sys
 <h1>{title}</h1>
 {sections}
 </main>
-<script type="module">
-{module}
-{mount}
-</script>
+{runtime}
 </body>
 </html>
 """
@@ -72,22 +68,11 @@ def write_page(file: str | os.PathLike, title: str, sections: Sequence[tuple[str
                 f"the explorer {explorer.scene['title']!r} is drawn by Python, which a page does not have: "
                 "expected one with the engine 'browser', 'auto' or 'frames'"
             )
-        state = {
-            "scene": explorer.scene, "position": explorer.scene["start"],
-            "data": base64.b64encode(explorer.data).decode(),
-        }  # fmt: skip
-        data = json.dumps(state).replace("<", "\\u003c")  # so that no text can end the script element
-        still = base64.b64encode(explorer.static_png()).decode()
-        label = html.escape(f"{explorer.scene['title']}: {' and '.join(explorer.scene['titles'])}", quote=True)
-        parts.append(
-            f'{text}\n<div data-explorer><script type="application/json">{data}</script>'
-            f'<noscript><img alt="{label}" src="data:image/png;base64,{still}"></noscript></div>'
-        )
-    code = assets.module().replace("export default { render };", "")
+        data, still = (base64.b64encode(content).decode() for content in (explorer.data, explorer.static_png()))
+        parts.append(f"{text}\n{embedded(explorer.scene, data, still)}")
     page = PAGE.format(
-        policy=html.escape(POLICY, quote=True), title=html.escape(title), style=assets.style(),
-        sections="\n".join(parts), module=code.replace("</script", "<\\/script"), mount=MOUNT,
-    )  # fmt: skip
+        policy=html.escape(POLICY, quote=True), title=html.escape(title), sections="\n".join(parts), runtime=runtime()
+    )
     file = Path(file)
     file.parent.mkdir(parents=True, exist_ok=True)
     partial = file.with_name(f".{file.name}.{os.getpid()}.partial")
@@ -97,3 +82,21 @@ def write_page(file: str | os.PathLike, title: str, sections: Sequence[tuple[str
     finally:
         partial.unlink(missing_ok=True)
     return file
+
+
+def embedded(scene: Mapping[str, Any], data: str, still: str) -> str:
+    """HTML of one explorer at its start; ``data`` and its picture ``still`` (PNG) in base64. Needs :func:`runtime`."""
+    state = json.dumps({"scene": scene, "position": scene["start"], "data": data})
+    label = html.escape(f"{scene['title']}: {' and '.join(scene['titles'])}", quote=True)
+    safe = state.replace("<", "\\u003c")  # so that no text can end the script element
+    return (
+        f'<div data-explorer><script type="application/json">{safe}</script>'
+        f'<noscript><img alt="{label}" src="data:image/png;base64,{still}"></noscript></div>'
+    )
+
+
+def runtime() -> str:
+    """HTML that brings all :func:`embedded` explorers before it to life: style and code, once a page."""
+    code = assets.module().replace("export default { render };", "") + MOUNT
+    safe = code.replace("</script", "<\\/script")
+    return f'<style>{assets.style()}</style>\n<script type="module">{safe}</script>'

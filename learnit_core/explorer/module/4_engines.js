@@ -58,10 +58,12 @@ class KernelEngine {
   draw(position, fine) {
     return new Promise((resolve, reject) => {
       const id = `${this.view}:${this.count++}`;
-      const timer = setTimeout(() => {
+      const gone = () => {
+        clearTimeout(timer);
         this.waiting = null;
         reject(new Error("Python does not answer. If the kernel was restarted, run this cell again"));
-      }, 1000 * KERNEL_SECONDS);
+      };
+      const timer = setTimeout(gone, 1000 * KERNEL_SECONDS);
       const answer = (message, buffers) => {
         clearTimeout(timer);
         this.waiting = null;
@@ -73,7 +75,11 @@ class KernelEngine {
         resolve({ pictures, fine: message.fine });
       };
       this.waiting = { id, answer };
-      this.model.send({ kind: "draw", id, position, fine });
+      try {
+        this.model.send({ kind: "draw", id, position, fine });
+      } catch {
+        gone(); // JupyterLab closes the way to a kernel that is no more
+      }
     });
   }
 
