@@ -96,7 +96,7 @@ def test_two_steps_of_every_loop(monkeypatch, tmp_path, path, profile):
 def test_a_new_kernel_goes_on_from_the_checkpoints(monkeypatch, tmp_path, path):
     out = run_demo(monkeypatch, tmp_path, path, PROFILE="quick", MAX_STEPS=2)
     page = (out / "index.html").read_text()
-    assert "<img" in page and "<div data-explorer>" in page and "application/vnd.jupyter.widget" not in page
+    assert "<img" in page and "<div data-explorer" in page and "application/vnd.jupyter.widget" not in page
     kept = {file.name: file.read_bytes() for file in (out / "checkpoints").iterdir()}
     assert len(kept) == 2
     before = check_results(out, "quick")
