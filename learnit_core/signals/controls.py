@@ -5,15 +5,19 @@ A method that does no better has learned nothing about the class beyond its aver
 
 import numpy as np
 
+from learnit_core.signals.prepared import Pictures
+
 _BLOCK = 256  # training signals held in double precision at a time
 
 
-def mean_signal(train: np.ndarray) -> np.ndarray:
+def mean_signal(train: np.ndarray | Pictures) -> np.ndarray:
     """The average [h, w, c] of training signals [n, h, w, c], float32."""
-    return train.mean(axis=0, dtype=np.float64).astype(np.float32)
+    blocks = (train[start : start + _BLOCK] for start in range(0, len(train), _BLOCK))
+    total = sum(block.sum(axis=0, dtype=np.float64) for block in blocks)
+    return (total / len(train)).astype(np.float32)
 
 
-def nearest(train: np.ndarray, signals: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def nearest(train: np.ndarray | Pictures, signals: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The nearest of ``train`` [n, h, w, c] to each of ``signals`` [m, h, w, c]: index [m], and PSNR [m, dB, peak 1].
 
     Nearest is by squared error; of equals, the first. An exact copy has infinite PSNR. Raises ``ValueError`` if the
