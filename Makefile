@@ -56,13 +56,13 @@ $(READY): pyproject.toml $(CONSTRAINTS)
 	  echo 'learnit needs Python 3.11 or newer; `$(PYTHON)` is not that. Name another: make demo PYTHON=python3.12' >&2; exit 1; }
 	@echo 'Setting up $(VENV); once, and it takes some minutes.'
 	@test -x $(VENV)/bin/pip || $(PYTHON) -m venv --clear $(VENV)
-	@$(RUN) pip install --quiet --disable-pip-version-check $(addprefix -c ,$(CONSTRAINTS)) -e '.[notebooks,data,dev]'
+	@$(RUN) pip install --quiet --disable-pip-version-check $(addprefix -c ,$(CONSTRAINTS)) -e '.[notebooks,data,mirrors,dev]'
 	@touch $@
 
 lock:  ## renew constraints/locked.txt: make lock PYTHON=python3.11
 	rm -rf build/lock
 	$(PYTHON) -m venv build/lock
-	build/lock/bin/pip install --quiet '.[notebooks,data,dev]'
+	build/lock/bin/pip install --quiet '.[notebooks,data,mirrors,dev]'
 	{ sed '/^[^#]/,$$d' constraints/locked.txt; build/lock/bin/pip freeze --exclude learnit; } > build/locked.txt
 	mv build/locked.txt constraints/locked.txt
 

@@ -20,6 +20,7 @@ import numpy as np
 from PIL import Image
 
 from learnit_core.errors import LearnitError
+from learnit_core.types import Views
 
 FILE = "prepared.json"
 VERSION = 1
@@ -66,6 +67,8 @@ class Rows:
         return self.shape[0]
 
     def __getitem__(self, indices: int | slice | np.ndarray) -> np.ndarray:
+        if isinstance(indices, int | np.integer) and not -len(self) <= indices < len(self):
+            raise IndexError(indices)
         # Mapped anew each time: a map that stays would count every page it ever touched as memory of the process.
         return np.array(self._map()[indices])
 
@@ -136,3 +139,30 @@ def pictures(folder: Path, *, size: int, channels: int) -> tuple[str, dict[str, 
     stored = about["splits"]["train"]["shape"][1]
     scaled = "" if stored == size else f", stored at {stored} x {stored} and scaled to {size} x {size}"
     return about["name"], splits, f"{about['note']}{scaled and f' Read from disk{scaled}.'}"
+
+
+class Scenes:
+    """Objects on disk: ``scenes[i]`` reads one, ``scenes[indices]`` several, as :class:`Views` of numpy arrays."""
+
+    def __init__(self, rows: Views, names: list[str]):
+        self._rows, self.names = rows, names
+
+    def __len__(self) -> int:
+        return len(self._rows.images)
+
+    def __getitem__(self, indices: int | slice | np.ndarray) -> Views:
+        return Views(*(rows[indices] for rows in self._rows))
+
+
+def scenes(folder: Path) -> tuple[str, dict[str, Scenes], str]:
+    """Name, splits and note of a prepared set of objects; nothing is read but its description.
+
+    Raises ``LearnitError`` if a file is missing or damaged.
+    """
+    about = describe(folder, "views")
+    splits = {}
+    for split in SPLITS:
+        entry = about["splits"][split]
+        arrays = {name: Rows(folder / split / f"{name}.npy", *entry["arrays"][name]) for name in Views._fields}
+        splits[split] = Scenes(Views(**arrays), entry["names"])
+    return about["name"], splits, about["note"]
