@@ -30,8 +30,9 @@ EPILOG = """examples:
   python data_scripts/shapenet.py cars --from ~/Downloads/srn_cars.zip
 
   # ENR records azimuth and elevation only: you say the focal length, in widths of a picture, and the distance of the
-  # cameras. Whether they fit is checked with visual hulls, and you are warned if they do not. Without --near and --far
-  # the objects are taken to fit into a unit cube.
+  # cameras; the two cannot be checked, as they scale the scene. Whether the angles turn the way this script takes them
+  # to is checked with visual hulls: if you are warned, try --mirrored. Without --near and --far the objects are taken to
+  # fit into a unit cube.
   python data_scripts/shapenet.py chairs --source enr --focal F --radius R --accept-terms
 
 What comes out has one form, whatever the layout: pictures over white, intrinsics in pixels, poses with the axes of
@@ -47,6 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     commandline.downloads(parser)
     parser.add_argument("--focal", type=float, help="ENR only: focal length in widths of a picture")
     parser.add_argument("--radius", type=float, help="ENR only: distance of the cameras from the centre")
+    parser.add_argument("--mirrored", action="store_true", help="ENR only: azimuth turns the other way")
     parser.add_argument("--near", type=float, help="nearest depth of the objects (default: the layout's own)")
     parser.add_argument("--far", type=float, help="farthest depth of the objects (default: the layout's own)")
     options = parser.parse_args(arguments)
@@ -55,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         raise LearnitError(f"near is {options.near} and far is {options.far}: expected both, near smaller, or neither")
     count = min(data.objects, options.limit or data.objects)
     room = count * data.views * 3 * options.size**2 if options.path is None else 0
-    decide = {name: getattr(options, name) for name in ("focal", "radius", "near", "far")}
+    decide = {name: getattr(options, name) for name in ("focal", "radius", "mirrored", "near", "far")}
     commandline.prepare(options, data, decide, partial(make, options), room)
 
 
@@ -92,7 +94,10 @@ def reader(layout: str, options):
         )
     # Nothing says how large the objects are: this takes them to fit into a unit cube around the centre.
     bounds = bounds or (options.radius - 0.87, options.radius + 0.87)
-    return partial(layouts.enr, size=options.size, focal=options.focal, radius=options.radius, bounds=bounds)
+    return partial(
+        layouts.enr, size=options.size, focal=options.focal, radius=options.radius, bounds=bounds,
+        azimuth_sign=-1 if options.mirrored else 1,
+    )  # fmt: skip
 
 
 if __name__ == "__main__":

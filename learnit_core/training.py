@@ -69,16 +69,17 @@ class Excerpt:
     Rows that are not in the excerpt must not be asked for.
     """
 
-    indices: Int[Array, " rows"]
-    """Where the rows stand in the whole array, ascending."""
-    rows: PyTree[Array]
+    indices: PyTree
+    """Where the rows stand in the whole array, Int[" rows"], ascending. (JAX builds trees of other things, too.)"""
+    rows: PyTree
+    """Arrays with a leading axis "rows"."""
     length: int = field(metadata={"static": True})
     """Of the whole array."""
 
     def __len__(self) -> int:
         return self.length
 
-    def __getitem__(self, wanted: Int[Array, "..."]) -> PyTree[Array]:
+    def __getitem__(self, wanted: Int[Array | np.ndarray, "..."]) -> PyTree[Array]:
         place = jnp.searchsorted(self.indices, wanted)
         return jax.tree.map(lambda leaf: leaf[place], self.rows)
 

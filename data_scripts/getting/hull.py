@@ -1,4 +1,4 @@
-"""Do the cameras belong to the pictures? A visual hull answers without knowing the object."""
+"""Do the axes of the cameras belong to the pictures? A visual hull answers without knowing the object."""
 
 import numpy as np
 
@@ -11,7 +11,8 @@ def agreement(views: Views, *, white: int = 250) -> float:
     """The share of the object's silhouettes that the visual hull covers, from 0 to 1.
 
     The hull is every point that is seen on the object in *all* pictures. With the right cameras it covers all
-    silhouettes; with wrong axes, or a wrong focal length, hardly a point survives.
+    silhouettes; with wrong axes, a wrong sense of rotation or the poses of other pictures hardly a point survives. Of
+    cameras that look at one centre it cannot tell the focal length and the distance: they scale the hull as a whole.
     """
     count, height, _, _ = views.images.shape
     half = float(views.far[0] - views.near[0]) / 2

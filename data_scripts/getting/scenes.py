@@ -73,7 +73,7 @@ def write(
     if found < ENOUGH:
         tqdm.write(
             f"Warning: the visual hulls of {len(agreements)} objects cover {100 * found:.0f} % of their silhouettes; "
-            f"expected at least {100 * ENOUGH:.0f} %. Cameras and pictures do not fit: axes, focal length or radius."
+            f"expected at least {100 * ENOUGH:.0f} %. Cameras and pictures do not fit: axes, or the sense of rotation."
         )
     return {
         "kind": "views", "unit": "objects", "splits": entries, "skipped": skipped, "hull_agreement": round(found, 3),

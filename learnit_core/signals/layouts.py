@@ -105,10 +105,13 @@ def srn(contents: Contents, *, size: int, bounds: tuple[float, float]) -> Views:
     return _views(contents, pictures, matrices, intrinsics, size, bounds)
 
 
-def enr(contents: Contents, *, size: int, focal: float, radius: float, bounds: tuple[float, float]) -> Views:
+def enr(
+    contents: Contents, *, size: int, focal: float, radius: float, bounds: tuple[float, float], azimuth_sign: int = 1
+) -> Views:
     """An object of Equivariant Neural Rendering: cameras on a sphere of ``radius`` that look at its centre.
 
-    ``focal`` is in widths of a picture. Azimuth turns from x to y, elevation rises towards z, which is up [degrees].
+    ``focal`` is in widths of a picture. Azimuth turns from x to y (with ``azimuth_sign`` −1 the other way), elevation
+    rises towards z, which is up [degrees].
     """
     about = _json(contents, "render_params.json")
     pictures = sorted(name for name in contents if re.fullmatch(r"[^/]*\d{5}\.png", name))
@@ -116,7 +119,7 @@ def enr(contents: Contents, *, size: int, focal: float, radius: float, bounds: t
     for name in pictures:
         try:
             entry = about[PurePosixPath(name).stem[-5:]]
-            poses.append(_on_sphere(float(entry["azimuth"]), float(entry["elevation"]), radius))
+            poses.append(_on_sphere(azimuth_sign * float(entry["azimuth"]), float(entry["elevation"]), radius))
         except (KeyError, TypeError, ValueError):
             raise LearnitError(f"render_params.json gives no azimuth and elevation for {name}.") from None
 

@@ -8,7 +8,6 @@ import hashlib
 import io
 import warnings
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -108,7 +107,7 @@ def _read_bytes(path: Path, size: int, channels: int) -> np.ndarray:
         raise LearnitError(f"{path} cannot be decoded: {str(error).rstrip('.')}.") from None
 
 
-def _decode(file: BinaryIO, name: str, size: int, channels: int) -> np.ndarray:
+def _decode(file: io.BufferedIOBase, name: str, size: int, channels: int) -> np.ndarray:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of large but safe pictures and of odd metadata
@@ -151,7 +150,7 @@ def _to_unit(pixels: np.ndarray) -> np.ndarray:
     return pixels.astype(np.float32) / 255
 
 
-def _beginning(file: BinaryIO) -> str:
+def _beginning(file: io.BufferedIOBase) -> str:
     file.seek(0)
     start = file.read(12)
     return f"it begins with {start!r}" if start else "the file is empty"

@@ -6,8 +6,8 @@ A prepared folder holds `prepared.json`, which says what the set is and where it
     pictures   <split>.npy                  uint8 [n, size, size, 3], row 0 at the top
     views      <split>/images.npy, …        the arrays of :class:`learnit_core.types.Views`, one object after another
 
-Nothing in them is pickled. However large a file is, reading some of its rows takes the memory of these rows only: the
-file is mapped, the rows are copied, and the map is closed again.
+Nothing in them is pickled, and ``np.load(file, mmap_mode="r")`` opens them. However large a file is, reading some of
+its rows takes the memory of these rows only.
 """
 
 import json
@@ -56,27 +56,31 @@ class Rows:
 
     def __init__(self, file: Path, shape: list[int], dtype: str):
         self.file, self.shape, self.dtype = file, tuple(shape), np.dtype(dtype)
-        found = self._map()
+        try:
+            found = np.load(file, mmap_mode="r", allow_pickle=False)
+        except (OSError, ValueError, EOFError) as error:
+            raise LearnitError(f"{file} is missing or damaged ({error}): prepare the set again.") from None
         if found.shape != self.shape or found.dtype != self.dtype:
             raise LearnitError(
                 f"{file} holds {found.dtype}{list(found.shape)}; expected {self.dtype}{list(self.shape)}, "
                 f"as {FILE} says: prepare the set again."
             )
+        self._start, self._stride = found.offset, found[:1].nbytes
 
     def __len__(self) -> int:
         return self.shape[0]
 
     def __getitem__(self, indices: int | slice | np.ndarray) -> np.ndarray:
-        if isinstance(indices, int | np.integer) and not -len(self) <= indices < len(self):
-            raise IndexError(indices)
-        # Mapped anew each time: a map that stays would count every page it ever touched as memory of the process.
-        return np.array(self._map()[indices])
-
-    def _map(self) -> np.ndarray:
-        try:
-            return np.load(self.file, mmap_mode="r", allow_pickle=False)
-        except (OSError, ValueError, EOFError) as error:
-            raise LearnitError(f"{self.file} is missing or damaged ({error}): prepare the set again.") from None
+        # Read and not mapped: a map counts every page it ever touched as memory of the process, and for rows far apart
+        # it is several times slower.
+        places = np.arange(len(self))[indices]
+        rows = np.empty((places.size, *self.shape[1:]), self.dtype)
+        with open(self.file, "rb", buffering=0) as file:
+            for place, row in zip(places.ravel().tolist(), rows, strict=True):
+                file.seek(self._start + place * self._stride)
+                if file.readinto(row) != self._stride:
+                    raise LearnitError(f"{self.file} ends within row {place}: prepare the set again.")
+        return rows.reshape(*places.shape, *self.shape[1:])
 
 
 class Pictures:
@@ -97,7 +101,7 @@ class Pictures:
         return len(self._rows)
 
     def __getitem__(self, indices: int | slice | np.ndarray) -> np.ndarray:
-        if isinstance(indices, int | np.integer):
+        if isinstance(indices, int):
             return self[np.array([indices])][0]
         return self.stored(indices).astype(np.float32) / 255
 
@@ -116,10 +120,9 @@ class Pictures:
 
     def _scaled(self, picture: np.ndarray) -> np.ndarray:
         image = Image.fromarray(picture)
-        if image.size != (self._size, self._size):
-            image = image.resize((self._size, self._size), Image.Resampling.LANCZOS)
         if self._channels == 1:
             image = image.convert("L")
+        image = image.resize((self._size, self._size), Image.Resampling.LANCZOS)
         return np.asarray(image).reshape(self.shape[1:])
 
 
