@@ -3,6 +3,8 @@
 
 PYTHON ?= python3
 NOTEBOOK ?= 01_image_regression
+# The script in data_scripts/ that `make data` runs.
+SET ?= prepare
 # What the environment is held to; empty for the newest versions there are.
 CONSTRAINTS ?= constraints/locked.txt
 # Further arguments to the command, for example `make results ARGS=--help`, `make test ARGS='-m "not slow"'`.
@@ -13,7 +15,7 @@ READY := $(VENV)/.ready
 RUN := $(VENV)/bin/python -m
 
 .DEFAULT_GOAL := help
-.PHONY: help demo lab test check notebooks tune results weights pictures bench lock clean
+.PHONY: help demo lab data test check notebooks tune results weights pictures bench lock clean
 
 help:  ## list these targets
 	@sed -n 's/^\([a-z]*\): .*## /  make \1	/p' $(MAKEFILE_LIST) | expand -t 18
@@ -23,6 +25,9 @@ demo: $(READY)  ## run a notebook and keep its results: make demo [NOTEBOOK=01_i
 
 lab: $(READY)  ## open the notebooks in JupyterLab
 	@$(RUN) learnit_core.commands.lab $(ARGS)
+
+data: $(READY)  ## prepare a real data set: make data [SET=celeba ARGS=--help]; alone, it lists them
+	@$(VENV)/bin/python 'data_scripts/$(SET).py' $(ARGS)
 
 test: check  ## everything that must hold: the checks, all tests, the notebooks
 	@$(RUN) pytest --quiet $(ARGS)

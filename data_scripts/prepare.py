@@ -31,8 +31,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    what = parser.add_mutually_exclusive_group(required=True)
-    what.add_argument("--list", action="store_true", help="the sets that can be prepared, and those in data/")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--list", action="store_true", help="the sets that can be prepared, and those in data/ (default)")
     what.add_argument("--check", type=Path, metavar="FOLDER", help="compare a prepared set with its sums")
     parser.add_argument(
         "--manifest", type=Path, default=manifest.DEFAULT, metavar="FILE", help="another list of sources"

@@ -31,8 +31,8 @@ EPILOG = """examples:
 
   # ENR records azimuth and elevation only: you say the focal length, in widths of a picture, and the distance of the
   # cameras; the two cannot be checked, as they scale the scene. Whether the angles turn the way this script takes them
-  # to is checked with visual hulls: if you are warned, try --mirrored. Without --near and --far the objects are taken to
-  # fit into a unit cube.
+  # to is checked with visual hulls: if you are warned, try --mirrored. Without --near and --far the objects are taken
+  # to fit into a unit cube.
   python data_scripts/shapenet.py chairs --source enr --focal F --radius R --accept-terms
 
 What comes out has one form, whatever the layout: pictures over white, intrinsics in pixels, poses with the axes of

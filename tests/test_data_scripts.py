@@ -1,5 +1,6 @@
 """The scripts that fetch and prepare data, end to end against a server on this machine that misbehaves."""
 
+import hashlib
 import importlib
 import json
 import os
@@ -81,8 +82,6 @@ def start(case, place, *arguments, **options):
 
 
 def sha256(content):
-    import hashlib
-
     return hashlib.sha256(content).hexdigest()
 
 
@@ -273,38 +272,34 @@ def test_a_disk_that_fills_up(server, place, case, during):
     assert limited.returncode == 1 and "the disk is full" in said and "Traceback" not in said, said
     assert not list((place / "data").iterdir()), "a half-made set was left"
     assert call(case, *more) == 0
-    check(place, case) if during == "download" else None
     if during == "download":
+        check(place, case)
         assert server.requests[f"/{case.file}"][-1][0] is not None, "what was downloaded before was not used"
 
 
 # Archives that mean harm
 
 OUTSIDE = {
-    "above": (serve.tar({"../evil": b"x"}), serve.zipped({"../evil": b"x"})),
-    "absolute": (serve.tar({"/tmp/evil": b"x"}), serve.zipped({"/tmp/evil": b"x"})),
-    "link": (serve.tar({"a": b"x"}, serve.link("out", "/etc/passwd")), serve.zipped({}, {"out": "/etc/passwd"})),
-    "link-above": (serve.tar({}, serve.link("a/out", "../../evil")), serve.zipped({}, {"a/out": "../../evil"})),
-    "hard-link": (serve.tar({}, serve.link("out", "../evil", tarfile.LNKTYPE)), None),
-    "device": (serve.tar({}, serve.link("null", "", tarfile.CHRTYPE)), None),
-    "nested": (None, serve.zipped({"chairs-train.zip": serve.zipped({"../evil": b"x"})})),
+    "tar-above": serve.tar({"../evil": b"x"}),
+    "tar-absolute": serve.tar({"/tmp/evil": b"x"}),
+    "tar-link": serve.tar({"a": b"x"}, serve.link("out", "/etc/passwd")),
+    "tar-link-above": serve.tar({}, serve.link("a/out", "../../evil")),
+    "tar-hard-link": serve.tar({}, serve.link("out", "../evil", tarfile.LNKTYPE)),
+    "tar-device": serve.tar({}, serve.link("null", "", tarfile.CHRTYPE)),
+    "zip-above": serve.zipped({"../evil": b"x"}),
+    "zip-absolute": serve.zipped({"/tmp/evil": b"x"}),
+    "zip-link": serve.zipped({}, {"out": "/etc/passwd"}),
+    "zip-within-a-zip": serve.zipped({"chairs-train.zip": serve.zipped({"../evil": b"x"})}),
 }
 
 
 @pytest.mark.parametrize("script", ["imagenette", "celeba", "shapenet", "folder"])
-@pytest.mark.parametrize("kind", [0, 1], ids=["tar", "zip"])
 @pytest.mark.parametrize("which", OUTSIDE)
-def test_dangerous_archives_are_refused(place, script, kind, which, capsys):
-    content = OUTSIDE[which][kind]
-    if content is None:
-        pytest.skip("there is no such thing in this kind of archive")
-    (place / "archive").write_bytes(content)
+def test_dangerous_archives_are_refused(place, script, which, capsys):
+    (place / "archive").write_bytes(OUTSIDE[which])
     arguments = {"folder": [place / "archive"], "shapenet": ["chairs", "--from", place / "archive"]}
-    more = arguments.get(script, ["--from", place / "archive"])
-    assert (
-        commandline.run(importlib.import_module(script).main, [*map(str, more), "--to", str(place / "out" / "set")])
-        == 1
-    )
+    more = [*map(str, arguments.get(script, ["--from", place / "archive"])), "--to", str(place / "out" / "set")]
+    assert commandline.run(importlib.import_module(script).main, more) == 1
     assert "is refused" in capsys.readouterr().err
     assert sorted(path.name for path in place.rglob("*")) == ["archive", "out"]
     assert not Path("/tmp/evil").exists() and not (place.parent / "evil").exists()
@@ -339,7 +334,7 @@ def test_killed_at_random_moments(server, place, case):
     url = server.url(case.file, case.content, pause=0.02)
     more = manifest(place, case, url, sha256=sha256(case.content))
     killed = 0
-    for _ in range(3):
+    for _ in range(2):
         before = len(server.requests[f"/{case.file}"])
         process = start(case, place, *more)
         while process.poll() is None and len(server.requests[f"/{case.file}"]) == before:

@@ -7,17 +7,21 @@ costs memory as if it were full. Run as a process of its own, because the limit 
 """
 
 import json
+import os
 import resource
 import sys
 from pathlib import Path
 
-import jax
-import jax.numpy as jnp
-import numpy as np
-import optax
+# Before JAX counts the cores: each would get threads, whose stacks count towards the limit.
+os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:2])
 
-from learnit_core import meta, signals, training
-from learnit_core.experiments import image
+import jax  # noqa: E402
+import jax.numpy as jnp  # noqa: E402
+import numpy as np  # noqa: E402
+import optax  # noqa: E402
+
+from learnit_core import meta, signals, training  # noqa: E402
+from learnit_core.experiments import image  # noqa: E402
 
 SIDE = 178
 CHUNK, BATCH = 50, 10  # the paper's Reptile

@@ -6,6 +6,7 @@ outside of it (``..``, an absolute path, a link out) or is a device is refused a
 Nothing is unpickled.
 """
 
+import os
 import stat
 import tarfile
 import tempfile
@@ -37,7 +38,8 @@ def opened(path: Path) -> Iterator[Files]:
         if path.is_dir():
             yield _Folder(path)
         elif zipfile.is_zipfile(path):
-            with zipfile.ZipFile(path) as archive, tempfile.TemporaryFile(dir=path.parent) as spare:
+            roomy = path.parent if os.access(path.parent, os.W_OK) else None  # /tmp is often small
+            with zipfile.ZipFile(path) as archive, tempfile.TemporaryFile(dir=roomy) as spare:
                 yield _Zip(path.name, archive, spare)
         elif tarfile.is_tarfile(path):
             yield _Tar(path)

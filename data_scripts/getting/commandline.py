@@ -97,10 +97,8 @@ def prepare(arguments: argparse.Namespace, data: DataSet, options: dict[str, Any
             held.enter_context(output.locked(cache / f".{data.key}.lock", f"{data.key} from the same download"))
         elif not path.exists():
             raise LearnitError(f"there is nothing at {path}: expected a file or folder")
-        output.check_room(target, room, f"the prepared set of about {output.size(room)}")
-        known = [sum(file.bytes for file in source.files) for source in sources]
-        if known:
-            output.check_room(cache, max(known), "the download")
+        download = max((sum(file.bytes for file in source.files) for source in sources), default=0)
+        output.check_room({cache: download, target: room})
         obtained = Obtained(None, [path]) if path else mirrors.obtain(data, sources, cache, arguments.limit)
         with output.whole(target) as folder:
             about = {"name": data.key, "title": data.title, "licence": data.licence, "options": options}

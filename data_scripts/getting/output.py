@@ -7,7 +7,8 @@ import shutil
 import sys
 import time
 import zlib
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
@@ -117,17 +118,20 @@ def describe(folder: Path, about: dict[str, Any]) -> None:
         os.fsync(file.fileno())
 
 
-def check_room(folder: Path, needed: int, what: str) -> None:
-    """Raise ``LearnitError`` if less than ``needed`` bytes are free where ``folder`` will be."""
-    place = folder
-    while not place.exists():
-        place = place.parent
-    free = shutil.disk_usage(place).free
-    if free < needed:
-        raise LearnitError(
-            f"{what} needs {size(needed)} in {place}, where {size(free)} are free: expected more room, "
-            "a smaller --size, a --limit, or another place (--to)"
-        )
+def check_room(needed: Mapping[Path, int]) -> None:
+    """Raise ``LearnitError`` if fewer bytes are free than ``needed`` says for each folder, there yet or not."""
+    by_disk: dict[int, int] = defaultdict(int)
+    for folder, count in needed.items():
+        place = folder.absolute()
+        while not place.exists():
+            place = place.parent
+        by_disk[place.stat().st_dev] += count
+        total, free = by_disk[place.stat().st_dev], shutil.disk_usage(place).free
+        if free < total:
+            raise LearnitError(
+                f"about {size(total)} are needed in {place}, where {size(free)} are free: expected more room, a "
+                "smaller --size, a --limit, or another place (--to)"
+            )
 
 
 def size(count: int) -> str:
