@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+from hashlib import md5
 
 import gdown
 import kagglehub
