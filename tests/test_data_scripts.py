@@ -358,11 +358,11 @@ def test_killed_while_it_writes(place):
     """A folder of pictures that takes a moment to convert: whatever the moment, the target is whole or not there."""
     case = Case("folder", [], "folder-mine", "", b"", None)
     (place / "mine").mkdir()
-    for i, picture in enumerate(serve.drawn(400, 200, 200)):
+    for i, picture in enumerate(serve.drawn(250, 160, 160)):
         (place / "mine" / f"{i:03d}.png").write_bytes(serve.png(picture))
     target, partial, seen = place / "data" / "folder-mine", place / "data" / ".folder-mine.partial", 0
     for delay in (0, random.uniform(0, 0.2)):
-        process = start(case, place, "mine", "--size", 150)
+        process = start(case, place, "mine", "--size", 120)
         while process.poll() is None and not (partial / "train.npy").exists():
             time.sleep(0.005)
         time.sleep(delay)
@@ -374,9 +374,9 @@ def test_killed_while_it_writes(place):
         if target.exists():
             break
     assert seen, "it was never stopped while it wrote"
-    last = start(case, place, "mine", "--size", 150)
+    last = start(case, place, "mine", "--size", 120)
     assert last.wait() == 0
-    assert sum(entry["count"] for entry in prepared.describe(target)["splits"].values()) == 400
+    assert sum(entry["count"] for entry in prepared.describe(target)["splits"].values()) == 250
     assert [path.name for path in (place / "data").iterdir()] == ["folder-mine"]
 
 

@@ -26,6 +26,9 @@ FILE = "prepared.json"
 VERSION = 1
 SPLITS = ("train", "validation", "test")
 
+CONTROLS = 10_000
+"""Of larger sets so many training pictures, evenly spread, make the class mean and the nearest neighbours."""
+
 _BLOCK = 256  # pictures that are held at a time when all are visited
 
 
@@ -91,14 +94,16 @@ class Pictures:
 
     dtype = np.dtype(np.float32)
 
-    def __init__(self, rows: Rows, *, size: int, channels: int, checksum: str):
+    def __init__(self, rows: Rows, *, size: int, channels: int, checksum: str, step: int = 1):
         self._rows, self._size, self._channels = rows, size, channels
-        self.shape = (len(rows), size, size, channels)
+        self.step = step
+        """Only every ``step``-th row counts."""
+        self.shape = (-(-len(rows) // step), size, size, channels)
         self.checksum = f"{checksum}-{size}-{channels}"
         """Changes whenever a pixel does, without reading them."""
 
     def __len__(self) -> int:
-        return len(self._rows)
+        return self.shape[0]
 
     def __getitem__(self, indices: int | slice | np.ndarray) -> np.ndarray:
         if isinstance(indices, int):
@@ -111,12 +116,17 @@ class Pictures:
 
     def stored(self, indices: slice | np.ndarray) -> np.ndarray:
         """The same before the division by 255: uint8 [indices, size, size, channels]."""
-        pictures = self._rows[indices]
+        pictures = self._rows[np.arange(len(self))[indices] * self.step]
         if pictures.shape[1:] == self.shape[1:]:
             return pictures
         with ThreadPoolExecutor() as pool:  # Pillow works outside Python's lock
             scaled = list(pool.map(self._scaled, pictures))
         return np.stack(scaled) if scaled else np.empty((0, *self.shape[1:]), np.uint8)
+
+    def thinned(self, most: int) -> "Pictures":
+        """At most about ``most`` of the pictures, evenly spread."""
+        settings = {"size": self._size, "channels": self._channels, "checksum": self.checksum}
+        return Pictures(self._rows, **settings, step=max(self.step, -(-len(self._rows) // most)))
 
     def _scaled(self, picture: np.ndarray) -> np.ndarray:
         image = Image.fromarray(picture)
@@ -139,9 +149,13 @@ def pictures(folder: Path, *, size: int, channels: int) -> tuple[str, dict[str, 
             raise LearnitError(f"The split {split!r} of {folder} is empty; expected at least one picture.")
         rows = Rows(folder / f"{split}.npy", entry["shape"], "uint8")
         splits[split] = Pictures(rows, size=size, channels=channels, checksum=entry["crc32"])
-    stored = about["splits"]["train"]["shape"][1]
-    scaled = "" if stored == size else f", stored at {stored} x {stored} and scaled to {size} x {size}"
-    return about["name"], splits, f"{about['note']}{scaled and f' Read from disk{scaled}.'}"
+    note, stored = about["note"], about["splits"]["train"]["shape"][1]
+    if stored != size:
+        note += f" Stored at {stored} x {stored} and scaled to {size} x {size}."
+    if len(splits["train"]) > CONTROLS:
+        few = len(splits["train"].thinned(CONTROLS))
+        note += f" The controls know {few:,} of the training pictures, evenly spread."
+    return about["name"], splits, note
 
 
 class Scenes:
