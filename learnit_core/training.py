@@ -108,9 +108,12 @@ def on_disk(
         with jax.default_device(processor):
             wanted = np.asarray(drawn(np.arange(first_step, first_step + num_steps)))
         indices = np.unique(wanted)
-        # Every chunk of a length has the same shape, so that it runs in the same compiled program.
-        indices = np.pad(indices, (0, wanted.size - indices.size), mode="edge")
-        return jax.device_put(Excerpt(indices.astype(np.int32), read(indices), length))
+        rows = read(indices)
+        # Every chunk of a length has the same shape, so that it runs in the same compiled program: the last row is
+        # repeated in the place of those that were drawn twice.
+        place = np.minimum(np.arange(wanted.size), indices.size - 1)
+        rows = jax.tree.map(lambda leaf: leaf[place], rows) if indices.size < wanted.size else rows
+        return jax.device_put(Excerpt(indices[place].astype(np.int32), rows, length))
 
     return source
 

@@ -18,8 +18,10 @@ from pathlib import Path
 import local_server as serve
 import numpy as np
 import pytest
+from PIL import Image
 
 from getting import commandline, fetch
+from learnit_core import signals
 from learnit_core.commands.repository import ROOT
 from learnit_core.signals import prepared
 
@@ -151,6 +153,61 @@ def test_a_dry_run_does_nothing(server, place, case, capsys):
     said = capsys.readouterr().out
     assert url in said and "7.0 MB" in said and "no sum known" in said and "research only" in said
     assert [path.name for path in place.iterdir()] == ["sources.toml"] and not server.requests
+
+
+@pytest.fixture(scope="module")
+def mixed(tmp_path_factory):
+    """A folder of folders with what people have: grey, transparent, turned, large, broken, twice, and other things."""
+    folder = tmp_path_factory.mktemp("mixed") / "My Holiday 2023"
+    (folder / "in" / "deeper").mkdir(parents=True)
+    for i, picture in enumerate(serve.drawn(30, seed=5)):
+        (folder / ("in/deeper" if i % 3 else "in") / f"{i:02d}.png").write_bytes(serve.png(picture))
+    Image.fromarray(serve.drawn(1, seed=6)[0]).convert("L").save(folder / "grey.jpg")
+    Image.fromarray(serve.drawn(1, 40, 30, seed=7)[0]).convert("CMYK").save(folder / "print.jpeg")
+    (folder / "copy.png").write_bytes((folder / "in" / "03.png").read_bytes())
+    (folder / "broken.png").write_bytes((folder / "in" / "03.png").read_bytes()[:200])
+    (folder / "notes.txt").write_text("not a picture")
+    (folder / ".hidden.png").write_bytes((folder / "in" / "06.png").read_bytes())
+    return folder
+
+
+@pytest.mark.parametrize("packed", [False, True], ids=["folder", "tgz"])
+def test_a_folder_of_ones_own(place, mixed, packed, capsys):
+    source = mixed
+    if packed:
+        source = place / "My Holiday 2023.tgz"
+        with tarfile.open(source, "w:gz") as archive:
+            archive.add(mixed, "My Holiday 2023")
+    case = Case("folder", [str(source), "--size", "16"], "folder-my-holiday-2023", "", b"", None)
+    assert call(case) == 0
+    said = capsys.readouterr()
+    about = prepared.describe(place / "data" / case.key)
+    counts = [about["splits"][split]["count"] for split in prepared.SPLITS]
+    assert sum(counts) == 32 and min(counts) >= 2, "34 names are dealt out, 3 each for validation and test"
+    assert about["copies"] == 1 and [Path(name).name for name in about["skipped"]] == ["broken.png"]
+    assert "Skipped: " in said.err + said.out and "1 exact copies; 1 that cannot be read" in said.out
+    images = signals.load(place / "data" / case.key, size=16)
+    known = {picture.tobytes() for picture in serve.drawn(30, seed=5)[:, 2:18]}
+    kept = [picture for split in images[1:4] for picture in split]
+    assert sum((picture * 255).round().astype(np.uint8).tobytes() in known for picture in kept) == 30
+    assert len({picture.tobytes() for picture in kept}) == 32 and images.name == case.key
+    both = [start(case, place, "--to", "again", "--limit", 12) for _ in range(2 * packed)]
+    assert [process.wait() for process in both] == [0] * len(both)
+
+
+def test_what_is_no_archive_is_said(place, capsys):
+    (place / "imagenette2-320.tgz").write_bytes(serve.PAGE)
+    (place / "other.zip").write_bytes(b"hello")
+    for path, said in [("imagenette2-320.tgz", "web page.*Quota exceeded"), ("other.zip", "something else"),
+                       ("nothing.tgz", "there is nothing at")]:  # fmt: skip
+        assert call(CASES["imagenette"], "--from", path) == 1
+        assert re.search(said, capsys.readouterr().err)
+    assert call(CASES["imagenette"], "--source", "elsewhere") == 1
+    assert "no source called 'elsewhere': expected one of s3" in capsys.readouterr().err
+    (place / "data" / "imagenette").mkdir(parents=True)
+    (place / "data" / "imagenette" / "mine.txt").write_text("do not touch")
+    assert call(CASES["imagenette"]) == 1 and "is no prepared set" in capsys.readouterr().err
+    assert (place / "data" / "imagenette" / "mine.txt").exists()
 
 
 def test_a_sample_is_drawn_from_every_split(server, place):

@@ -16,6 +16,7 @@ from test_image import TINY
 
 from getting import output
 from learnit_core import meta, signals, training
+from learnit_core.commands import demo
 from learnit_core.errors import LearnitError
 from learnit_core.experiments import image
 from learnit_core.signals import Pictures, prepared
@@ -199,7 +200,9 @@ def test_training_from_disk_is_training_from_memory_bit_for_bit(made, tmp_path):
     found, same = train(source)
     np.testing.assert_array_equal(found.params, expected.params)
     assert same.losses == history.losses
-    assert len(reads) == 3 and all(len(indices) == 24 for indices in reads), "one shape for one program"
+    assert len(reads) == 3 and all(len(np.unique(indices)) == len(indices) for indices in reads), "nothing twice"
+    assert [source(first, 6).rows.shape for first in (0, 6)] == [(24, 8, 8, 3)] * 2, "one shape for one program"
+    del reads[3:]
     assert not np.array_equal(reads[0], reads[1])
     checkpoint = training.Checkpoint(tmp_path / "c.safetensors", {}, 0.0)
     train(source, num_steps=9, checkpoint=checkpoint)
@@ -225,6 +228,16 @@ def test_bytes_become_the_numbers_that_numpy_makes_of_them():
     bytes_ = np.arange(256, dtype=np.uint8).reshape(1, 16, 16, 1)
     found = jax.jit(lambda pictures: image.tasks(pictures).support.values)(bytes_)
     np.testing.assert_array_equal(found.ravel(), np.arange(256, dtype=np.float32) / 255)
+
+
+@pytest.mark.slow
+def test_notebook_01_takes_a_prepared_set(made, tmp_path, monkeypatch):
+    for name, value in {"DATA": made[0], "OUT": tmp_path, "MAX_STEPS": 2, "PROFILE": "quick"}.items():
+        monkeypatch.setenv(f"LEARNIT_{name}", str(value))
+    assert demo.main(["01"]) == 0
+    rows = json.loads((tmp_path / "01_image_regression" / "metrics.json").read_text())["results"]
+    learned = [row for row in rows if row["init"] == "meta-maml" and row["in_table"] and row["trained_on"] == "mine"]
+    assert learned and learned[0]["num_signals"] == 2 and "faces" in learned[0]["tuned_on"]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="limits and measures memory as Linux does")

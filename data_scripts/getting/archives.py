@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
+from getting.fetch import web_page
 from learnit_core.errors import LearnitError
 
 LARGEST = 1 << 28  # bytes; a picture that unpacks to more than that is none
@@ -48,7 +49,10 @@ def opened(path: Path) -> Iterator[Files]:
         elif not path.exists():
             raise LearnitError(f"there is nothing at {path}: expected a folder or an archive")
         else:
-            raise LearnitError(f"{path} is neither a folder nor a tar, zip or parquet file")
+            with open(path, "rb") as file:
+                page = web_page(file.read(2048))
+            found = f"a web page ({page}), often saved where a quota was used up" if page else "something else"
+            raise LearnitError(f"{path} is {found}: expected a folder or a tar, zip or parquet file")
     except (zipfile.BadZipFile, tarfile.TarError, EOFError, zlib.error) as error:
         raise LearnitError(f"{path} is damaged or cut short ({error})") from None
 
