@@ -191,7 +191,7 @@ def test_a_folder_of_ones_own(place, mixed, packed, capsys):
     kept = [picture for split in images[1:4] for picture in split]
     assert sum((picture * 255).round().astype(np.uint8).tobytes() in known for picture in kept) == 30
     assert len({picture.tobytes() for picture in kept}) == 32 and images.name == case.key
-    both = [start(case, place, "--to", "again", "--limit", 12) for _ in range(2 * packed)]
+    both = [start(case, place, "--to", "again") for _ in range(2 * packed)]
     assert [process.wait() for process in both] == [0] * len(both)
 
 
