@@ -38,8 +38,9 @@ EPILOG = """examples:
 then:
   LEARNIT_DATA=data/celeba make demo
 
-Most sources need further packages: pip install -e '.[mirrors]'. Interrupt it whenever you like and run the same
-command again: downloads go on where they stopped. Do not pass on the pictures or what you make of them."""
+Most sources need further packages, which `make` installs (or pip install -e '.[mirrors]'). Interrupt it whenever you
+like and run the same command again: downloads go on where they stopped. Do not pass on the pictures or what you make
+of them."""
 
 PARTITION = re.compile(r"list_eval_partition\.(txt|csv)$")
 OFFICIAL = "The official splits: no person is in two of them."

@@ -4,6 +4,7 @@
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -55,6 +56,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     data = manifest.read(options.manifest)[f"shapenet-{options.kind}"]
     if (options.near is None) != (options.far is None) or (options.near is not None and options.near >= options.far):
         raise LearnitError(f"near is {options.near} and far is {options.far}: expected both, near smaller, or neither")
+    if options.path is None and not options.dry_run and None in (options.focal, options.radius):
+        if options.source == "enr":
+            raise LearnitError(_without_camera(options))
+        # Said before gigabytes are fetched that could not be read.
+        data = replace(data, sources=tuple(source for source in data.sources if source.layout != "enr"))
     count = min(data.objects, options.limit or data.objects)
     room = count * data.views * 3 * options.size**2 if options.path is None else 0
     decide = {name: getattr(options, name) for name in ("focal", "radius", "mirrored", "near", "far")}
@@ -88,16 +94,20 @@ def reader(layout: str, options):
             )
         return partial(layouts.srn, size=options.size, bounds=bounds or layouts.SRN_BOUNDS[options.kind])
     if options.focal is None or options.radius is None:
-        raise LearnitError(
-            f"focal is {options.focal} and radius is {options.radius}: ENR's files hold azimuth and elevation only, "
-            "expected --focal and --radius"
-        )
+        raise LearnitError(_without_camera(options))
     # Nothing says how large the objects are: this takes them to fit into a unit cube around the centre.
     bounds = bounds or (options.radius - 0.87, options.radius + 0.87)
     return partial(
         layouts.enr, size=options.size, focal=options.focal, radius=options.radius, bounds=bounds,
         azimuth_sign=-1 if options.mirrored else 1,
     )  # fmt: skip
+
+
+def _without_camera(options) -> str:
+    return (
+        f"focal is {options.focal} and radius is {options.radius}: ENR's files hold azimuth and elevation only, "
+        "expected --focal and --radius"
+    )
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import pytest
 from local_server import png, zipped
 from test_signals import SHARED
 
-from getting import commandline, hull
+from getting import commandline, hull, mirrors
 from getting.scenes import ENOUGH
 from learnit_core.errors import LearnitError
 from learnit_core.signals import layouts, prepared
@@ -184,6 +184,26 @@ def test_cameras_that_do_not_fit_are_warned_about(tmp_path, capsys):
     assert commandline.run(shapenet.main, ["cars", "--from", str(source), *more, "--to", str(tmp_path / "out")]) == 0
     said = capsys.readouterr()
     assert "Warning: the visual hulls" in said.out + said.err
+
+
+def test_what_enr_lacks_is_asked_for_before_the_download(tmp_path, monkeypatch, capsys):
+    import shapenet
+
+    tried = []
+
+    def obtain(data, sources, *_):
+        tried.extend(source.name for source in sources)
+        raise LearnitError("none answers")
+
+    monkeypatch.setattr(mirrors, "obtain", obtain)
+    monkeypatch.chdir(tmp_path)
+    assert commandline.run(shapenet.main, ["chairs", "--accept-terms", "--source", "enr"]) == 1
+    assert "expected --focal and --radius" in capsys.readouterr().err and not tried
+    assert commandline.run(shapenet.main, ["chairs", "--accept-terms"]) == 1
+    assert tried == ["authors", "srn"]
+    (source := tmp_path / "set.zip").write_bytes(zipped(tree("enr")))
+    assert commandline.run(shapenet.main, ["cars", "--from", str(source)]) == 1
+    assert "expected --focal and --radius" in capsys.readouterr().err
 
 
 def test_an_empty_test_split_is_replaced_and_said(tmp_path):

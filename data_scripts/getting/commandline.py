@@ -20,10 +20,14 @@ Make = Callable[[Obtained, Path], dict[str, Any]]
 """``make(obtained, folder)`` writes a set's files into the folder; returns name, kind, splits, note and the like."""
 
 
+PYTHON = """By `python` the project's own is meant: .venv/bin/python. Or let make find it, and set it up if need be:
+make data SET=celeba ARGS='--dry-run' (SET is the script's name, ARGS what follows it)."""
+
+
 def parser(description: str, epilog: str, *, size: int) -> argparse.ArgumentParser:
     """A parser with the arguments that all scripts share."""
     made = argparse.ArgumentParser(
-        description=description, epilog=epilog, formatter_class=argparse.RawDescriptionHelpFormatter
+        description=description, epilog=f"{epilog}\n\n{PYTHON}", formatter_class=argparse.RawDescriptionHelpFormatter
     )
     made.add_argument("--to", type=Path, metavar="FOLDER", help="where the prepared set goes (default: data/NAME)")
     made.add_argument("--size", type=int, default=size, help=f"side of the pictures in pixels (default: {size})")
