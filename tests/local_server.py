@@ -25,6 +25,7 @@ class Served:
     kind: str = "application/octet-stream"
     cuts: list[int] = field(default_factory=list)
     ranges: bool = True
+    shift: int = 0  # a part begins so many bytes before the one asked for
     pause: float = 0.0  # seconds between pieces of 4 kB
     tag: str = '"v1"'
 
@@ -65,9 +66,13 @@ class Server:
         if served is None:
             return request.send_error(404)
         content, status, start = served.content, served.status, 0
+        if status == 302:
+            request.send_response(302)
+            request.send_header("Location", content.decode())
+            return request.end_headers()
         asked = request.headers.get("Range")
         if asked and served.ranges and request.headers.get("If-Range") in (None, served.tag):
-            start, status = int(asked.removeprefix("bytes=").split("-")[0]), 206
+            start, status = int(asked.removeprefix("bytes=").split("-")[0]) - served.shift, 206
             if start >= len(content):
                 return request.send_error(416)
         request.send_response(status)

@@ -250,11 +250,22 @@ def test_a_file_that_changed_meanwhile_is_fetched_afresh(server, place):
     check(place, case)
 
 
-def test_a_server_that_cannot_resume_sends_all_of_it(server, place):
+@pytest.mark.parametrize("fault", [{"ranges": False}, {"shift": 7}], ids=["no-ranges", "another-part"])
+def test_a_server_that_cannot_resume_sends_all_of_it(server, place, fault):
     case = CASES["imagenette"]
-    url = server.url(case.file, case.content, cuts=[5000], ranges=False)
-    assert call(case, *manifest(place, case, url, sha256=sha256(case.content))) == 0
+    url = server.url(case.file, case.content, cuts=[5000], **fault)
+    assert call(case, *manifest(place, case, url)) == 0
     check(place, case)
+
+
+def test_a_redirection_is_resumed_too(server, place):
+    case = CASES["imagenette"]
+    url = server.url(case.file, case.content, cuts=[9000])
+    server.files["/moved"] = serve.Served(url.encode(), status=302)
+    more = manifest(place, case, f"{server.address}/moved", sha256=sha256(case.content))
+    assert call(case, *more) == 0
+    check(place, case)
+    assert [asked for asked, _ in server.requests[f"/{case.file}"]] == [None, "bytes=9000-"]
 
 
 def test_a_spoilt_beginning_is_forgotten(server, place):

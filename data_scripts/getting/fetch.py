@@ -125,7 +125,10 @@ class _Receiver:
             if status not in (200, 206):
                 raise SourceFailed(f"HTTP {status} {response.reason} from {url}")
             content_range = re.match(r"bytes (\d+)-", response.headers.get("Content-Range", ""))
-            if status == 200 or not content_range or int(content_range[1]) != offset:
+            if status == 206 and (not content_range or int(content_range[1]) != offset):
+                self._forget()
+                raise requests.ConnectionError("another part of the file came than was asked for")
+            if status == 200:
                 offset = 0  # the server sends all of it again: the file changed, or it cannot do otherwise
             length = int(response.headers.get("Content-Length", 0))
             total = offset + length if length else self.remote.bytes
@@ -153,7 +156,7 @@ class _Receiver:
         """What tells this version of the file from another, for the next attempt."""
         tag = response.headers.get("ETag", "")
         validator = tag if tag and not tag.startswith("W/") else response.headers.get("Last-Modified", "")
-        about = {"url": response.url if not response.history else response.history[0].url, "validator": validator}
+        about = {"url": self.remote.url, "validator": validator}
         return lambda: None if offset else self.about.write_text(json.dumps(about))
 
     def _validator(self) -> str:
