@@ -3,6 +3,8 @@
 
 PYTHON ?= python3
 NOTEBOOK ?= 01_image_regression
+# The script in data_scripts/ that `make data` runs.
+SET ?= prepare
 # What the environment is held to; empty for the newest versions there are.
 CONSTRAINTS ?= constraints/locked.txt
 # Further arguments to the command, for example `make results ARGS=--help`, `make test ARGS='-m "not slow"'`.
@@ -13,7 +15,7 @@ READY := $(VENV)/.ready
 RUN := $(VENV)/bin/python -m
 
 .DEFAULT_GOAL := help
-.PHONY: help demo lab gallery test check notebooks tune results weights pictures bench lock clean
+.PHONY: help demo lab data gallery test check notebooks tune results weights pictures bench lock clean
 
 help:  ## list these targets
 	@sed -n 's/^\([a-z]*\): .*## /  make \1	/p' $(MAKEFILE_LIST) | expand -t 18
@@ -26,6 +28,9 @@ lab: $(READY)  ## open the notebooks in JupyterLab
 
 gallery: $(READY)  ## one page with all explorers, which needs no Python: out/gallery/index.html
 	@$(RUN) learnit_core.commands.gallery $(ARGS)
+
+data: $(READY)  ## prepare a real data set: make data [SET=celeba ARGS=--help]; alone, it lists them
+	@$(VENV)/bin/python 'data_scripts/$(SET).py' $(ARGS)
 
 test: check  ## everything that must hold: the checks, all tests, the notebooks
 	@$(RUN) pytest --quiet $(ARGS)
@@ -59,13 +64,13 @@ $(READY): pyproject.toml $(CONSTRAINTS)
 	  echo 'learnit needs Python 3.11 or newer; `$(PYTHON)` is not that. Name another: make demo PYTHON=python3.12' >&2; exit 1; }
 	@echo 'Setting up $(VENV); once, and it takes some minutes.'
 	@test -x $(VENV)/bin/pip || $(PYTHON) -m venv --clear $(VENV)
-	@$(RUN) pip install --quiet --disable-pip-version-check $(addprefix -c ,$(CONSTRAINTS)) -e '.[notebooks,data,dev]'
+	@$(RUN) pip install --quiet --disable-pip-version-check $(addprefix -c ,$(CONSTRAINTS)) -e '.[notebooks,data,mirrors,dev]'
 	@touch $@
 
 lock:  ## renew constraints/locked.txt: make lock PYTHON=python3.11
 	rm -rf build/lock
 	$(PYTHON) -m venv build/lock
-	build/lock/bin/pip install --quiet '.[notebooks,data,dev]'
+	build/lock/bin/pip install --quiet '.[notebooks,data,mirrors,dev]'
 	{ sed '/^[^#]/,$$d' constraints/locked.txt; build/lock/bin/pip freeze --exclude learnit; } > build/locked.txt
 	mv build/locked.txt constraints/locked.txt
 

@@ -112,6 +112,12 @@ def init_state(params: Params, optimizer: optax.GradientTransformation) -> MetaS
     return MetaState(params, optimizer.init(params), jnp.zeros((), jnp.int32))
 
 
+def step_keys(key: PRNGKey, step: Int[Array, ""]) -> tuple[PRNGKey, PRNGKey]:
+    """The two keys of an outer step: the one its tasks are sampled with, and the one they are adapted with."""
+    sample_key, task_key = jax.random.split(jax.random.fold_in(key, step))
+    return sample_key, task_key
+
+
 def meta_steps(
     meta_grad: MetaGrad,
     sample_tasks: Callable[[PRNGKey, Batch], Task],
@@ -136,7 +142,7 @@ def meta_steps(
         return jax.lax.map(lambda task_key: meta_grad(params, *task_key), (tasks, keys))
 
     def step(state, _):
-        sample_key, task_key = jax.random.split(jax.random.fold_in(key, state.step))
+        sample_key, task_key = step_keys(key, state.step)
         tasks = sample_tasks(sample_key, data)
         num_tasks = len(jax.tree.leaves(tasks)[0])
         losses, grads = per_task(state.params, tasks, jax.random.split(task_key, num_tasks))

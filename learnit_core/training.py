@@ -16,15 +16,16 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import optax
 from jax import Array
-from jaxtyping import PyTree
+from jaxtyping import Int, PyTree
 from tqdm import tqdm
 
 from learnit_core import weights
 from learnit_core.errors import LearnitError
-from learnit_core.meta import MetaGrad, MetaState, meta_steps
+from learnit_core.meta import MetaGrad, MetaState, meta_steps, step_keys
 from learnit_core.types import Batch, Params, PRNGKey, Task
 
 Source = Callable[[int, int], Batch]
@@ -58,6 +59,63 @@ def in_memory(data: PyTree[Array | np.ndarray]) -> Source:
     """The source of a data set that fits the device: the same arrays for every chunk."""
     data = jax.device_put(data)
     return lambda first_step, num_steps: data
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Excerpt:
+    """The rows of a long array that one chunk asks for. It is measured and indexed as if the whole array were there.
+
+    Rows that are not in the excerpt must not be asked for.
+    """
+
+    indices: PyTree
+    """Where the rows stand in the whole array, Int[" rows"], ascending. (JAX builds trees of other things, too.)"""
+    rows: PyTree
+    """Arrays with a leading axis "rows"."""
+    length: int = field(metadata={"static": True})
+    """Of the whole array."""
+
+    def __len__(self) -> int:
+        return self.length
+
+    def __getitem__(self, wanted: Int[Array | np.ndarray, "..."]) -> PyTree[Array]:
+        place = jnp.searchsorted(self.indices, wanted)
+        return jax.tree.map(lambda leaf: leaf[place], self.rows)
+
+
+def on_disk(
+    read: Callable[[np.ndarray], PyTree[np.ndarray]],
+    length: int,
+    draw: Callable[[PRNGKey], Int[Array, "..."]],
+    key: PRNGKey,
+) -> Source:
+    """The source of a data set of ``length`` rows that is too large for memory: an :class:`Excerpt` for each chunk.
+
+    ``read(indices)`` returns rows of the set; ``draw(sample_key)`` says which ones ``sample_tasks`` will ask for with
+    that key, and ``key`` is that of :func:`train`. What a step sees is therefore what it would see of
+    :func:`in_memory`, wherever its chunk begins.
+    """
+    try:  # the numbers are drawn on the processor: an accelerator is busy with the chunk before
+        processor = jax.local_devices(backend="cpu")[0]
+    except RuntimeError:
+        processor = None
+    with jax.default_device(processor):
+        key = jax.random.wrap_key_data(np.asarray(jax.random.key_data(key)), impl=jax.random.key_impl(key))
+        drawn = jax.jit(jax.vmap(lambda step: draw(step_keys(key, step)[0])))
+
+    def source(first_step, num_steps):
+        with jax.default_device(processor):
+            wanted = np.asarray(drawn(np.arange(first_step, first_step + num_steps)))
+        indices = np.unique(wanted)
+        rows = read(indices)
+        # Every chunk of a length has the same shape, so that it runs in the same compiled program: the last row is
+        # repeated in the place of those that were drawn twice.
+        place = np.minimum(np.arange(wanted.size), indices.size - 1)
+        rows = jax.tree.map(lambda leaf: leaf[place], rows) if indices.size < wanted.size else rows
+        return jax.device_put(Excerpt(indices[place].astype(np.int32), rows, length))
+
+    return source
 
 
 def train(

@@ -4,8 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+import numpy as np
 from jax import Array
-from jaxtyping import Float, Key, PyTree, Scalar
+from jaxtyping import Float, Int, Key, PyTree, Scalar, UInt8
 
 Params = PyTree[Array]
 """Learned numbers only, as nested lists or dicts of arrays. Fixed numbers live in the field's spec."""
@@ -57,3 +58,24 @@ class Pixels(NamedTuple):
 
     coords: Float[Array, "*tasks pixels 2"]
     values: Float[Array, "*tasks pixels channels"]
+
+
+class Views(NamedTuple):
+    """Pictures of one scene with the cameras that took them.
+
+    Image coordinates (u, v) run right and down from the upper left corner, in pixels; the centre of the pixel in row r
+    and column c is (c + 1/2, r + 1/2). The axes of a camera are those of OpenGL, as in NeRF's files: x to the right, y
+    up, and it looks along −z. A point p in the camera's frame is seen at u = cx − fx p_x / p_z, v = cy + fy p_y / p_z.
+    """
+
+    images: UInt8[Array | np.ndarray, "*scenes views h w 3"]
+    """Over white where they were transparent; padded to one shape."""
+    valid: Int[Array | np.ndarray, "*scenes views 4"]
+    """The part of each picture that may be looked at: first row, row after the last, first column, column after."""
+    intrinsics: Float[Array | np.ndarray, "*scenes views 4"]
+    """fx, fy, cx, cy [pixels]."""
+    camera_to_world: Float[Array | np.ndarray, "*scenes views 3 4"]
+    """Rotation and position of each camera."""
+    near: Float[Array | np.ndarray, "*scenes views"]
+    far: Float[Array | np.ndarray, "*scenes views"]
+    """Between which depths, along the camera's −z, the scene lies."""

@@ -89,8 +89,18 @@ TRAIN_LIVE = True  # @param {type:"boolean"}
 KEEP_ON_DRIVE = False  # @param {type:"boolean"}
 
 # %% [markdown]
-# `DATA` is what is trained on: `text`, `sdf`, `faces`, or a folder of photographs. `TEST_DATA` is what is fitted;
-# name one photograph and leave `DATA` empty, and nothing is trained: your picture meets the shipped initialisation.
+# `DATA` is what is trained on: `text`, `sdf`, `faces`, a folder of photographs, or a prepared data set. `TEST_DATA` is
+# what is fitted; name one photograph and leave `DATA` empty, and nothing is trained: your picture meets the shipped
+# initialisation.
+#
+# **The paper's data sets, and your own.** One command each fetches and prepares
+# [CelebA](../data_scripts/celeba.py) (`python data_scripts/celeba.py`),
+# [Imagenette](../data_scripts/imagenette.py) (`imagenette.py`), or [pictures of your own](../data_scripts/folder.py)
+# (`folder.py`); each explains itself with `--help`, and [`prepare.py --list`](../data_scripts/prepare.py) shows them
+# all. What it makes is a folder, such as `data/celeba`, to name in `DATA`. Then three things change: the pictures are in
+# colour; training reads those that it draws from disk, so that the set may be larger than the memory; and nothing is
+# shipped for it, so that MAML is trained live, and its rivals take the settings tuned on the faces, as the table says.
+#
 # In Colab, `KEEP_ON_DRIVE` puts results and checkpoints on your drive; run the notebook again after an interruption,
 # and the training goes on where it stopped.
 
@@ -469,7 +479,7 @@ gallery.show(
 
 # %%
 num_fitted = 7 if settings.max_steps is None else 3
-walked = np.concatenate([images.test, images.validation, images.train])[:num_fitted]
+walked = np.concatenate([images.test, images.validation, images.train[:num_fitted]])[:num_fitted]
 if len(images.test) < num_fitted:
     print(
         f"{len(images.test)} test pictures are too few for {num_fitted * (num_fitted - 1) // 2} pairs: others join them."

@@ -23,7 +23,7 @@ from learnit_core.errors import LearnitError
 from learnit_core.evaluate import Setting
 from learnit_core.experiments.settings import Settings
 from learnit_core.fit import fit
-from learnit_core.signals import ImageSplits
+from learnit_core.signals import ImageSplits, Pictures
 from learnit_core.types import Field, Params, Pixels, PRNGKey, Task
 
 CLASSES = ("text", "sdf", "faces")
@@ -108,7 +108,7 @@ def for_class(profile: Profile, data: str) -> Profile:
 
 
 def load_signals(profile: Profile, data: str, *, seed: int = 0) -> ImageSplits:
-    """Pictures of a built-in class or a folder at the profile's size and counts."""
+    """Pictures of a built-in class, a folder or a prepared set at the profile's size and counts."""
     return signals.load(data, size=profile.size, counts=profile.counts, seed=seed)
 
 
@@ -124,20 +124,37 @@ def field_for(profile: Profile, channels: int) -> Field:
 
 
 def tasks(pictures: np.ndarray | Array) -> Task:
-    """Pictures [n, h, w, c] as tasks whose support and query are all pixels, as in the paper."""
+    """Pictures [n, h, w, c] as tasks whose support and query are all pixels, as in the paper.
+
+    Values are in [0, 1], or bytes, which become that here: they take a quarter of the memory on their way.
+    """
     num, height, width, channels = pictures.shape
+    if pictures.dtype == jnp.uint8:
+        pictures = jnp.asarray(np.arange(256, dtype=np.float32) / 255)[pictures]  # exactly as numpy divides
     coords = jnp.broadcast_to(models.pixel_grid(height, width), (num, height * width, 2))
     pixels = Pixels(coords, jnp.asarray(pictures).reshape(num, height * width, channels))
     return Task(support=pixels, query=pixels)
 
 
-def sampler(batch_size: int) -> Callable[[PRNGKey, Array], Task]:
+def sampler(batch_size: int) -> Callable[[PRNGKey, Array | training.Excerpt], Task]:
     """``sample_tasks`` that draws ``batch_size`` pictures, with replacement, from data [n, h, w, c]."""
 
     def sample_tasks(key, data):
-        return tasks(data[jax.random.randint(key, (batch_size,), 0, len(data))])
+        return tasks(data[_draw(key, batch_size, len(data))])
 
     return sample_tasks
+
+
+def source(pictures: np.ndarray | Pictures, batch_size: int, key: PRNGKey) -> training.Source:
+    """Training pictures for :func:`sampler`: all at once, or from disk those that each chunk draws."""
+    if not isinstance(pictures, Pictures):
+        return training.in_memory(pictures)
+    length = len(pictures)
+    return training.on_disk(pictures.stored, length, lambda sample_key: _draw(sample_key, batch_size, length), key)
+
+
+def _draw(key: PRNGKey, batch_size: int, length: int) -> Array:
+    return jax.random.randint(key, (batch_size,), 0, length)
 
 
 def score(field: Field) -> Callable[[Params, Pixels], Array]:
@@ -211,6 +228,7 @@ def meta_train(
             )[:, -1]
         )  # fmt: skip
 
+    batch_size = profile.reptile_batch if algorithm == "reptile" else profile.maml_batch
     checkpoint = None
     if folder is not None:
         # A trial with few steps, or another profile, must not stand in the way of the real run.
@@ -223,8 +241,8 @@ def meta_train(
         checkpoint = training.Checkpoint(file, config)
     state, history = training.train(
         meta_grad_for(profile, field, algorithm),
-        sampler(profile.reptile_batch if algorithm == "reptile" else profile.maml_batch),
-        training.in_memory(images.train),
+        sampler(batch_size),
+        source(images.train, batch_size, train_key),
         meta.init_state(field.init(init_key), optimizer),
         train_key,
         optimizer=optimizer,
@@ -238,6 +256,8 @@ def meta_train(
     return field, state.params, history
 
 
-def _checksum(pictures: np.ndarray) -> str:
+def _checksum(pictures: np.ndarray | Pictures) -> str:
     """A short checksum of the training pictures: a checkpoint must not be continued on other data."""
+    if isinstance(pictures, Pictures):
+        return pictures.checksum
     return f"{zlib.crc32(np.ascontiguousarray(pictures).tobytes()):08x}"

@@ -1,12 +1,14 @@
-"""Classes of pictures to learn from: three that are built in, and any folder of photographs.
+"""Classes of pictures to learn from: three that are built in, any folder of photographs, and prepared data sets.
 
     load("text", size=64)            training, validation and test pictures of a built-in class
     load("holiday/2023", size=64)    the same from a folder of photographs
+    load("data/celeba", size=64)     the same from a set made by data_scripts; training pictures stay on disk
     load_test("me.jpg", size=64)     only pictures to fit: one file, a folder or a built-in class's test split
 
 Pictures are float32 [n, height, width, channels] in [0, 1]; row 0 is the top. No picture is in two splits.
 """
 
+import hashlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -14,17 +16,18 @@ from typing import NamedTuple
 import numpy as np
 
 from learnit_core.errors import LearnitError
-from learnit_core.signals import faces, photos, sdf, text
+from learnit_core.signals import faces, photos, prepared, sdf, text
 from learnit_core.signals.controls import mean_signal, nearest
+from learnit_core.signals.prepared import Pictures
 
-__all__ = ["BUILTIN", "Builtin", "ImageSplits", "load", "load_test", "mean_signal", "nearest", "with_test"]
+__all__ = ["BUILTIN", "Builtin", "ImageSplits", "Pictures", "load", "load_test", "mean_signal", "nearest", "with_test"]
 
 
 class ImageSplits(NamedTuple):
     """Pictures of one class, float32 [n, height, width, channels] in [0, 1], in three disjoint splits."""
 
     name: str
-    train: np.ndarray
+    train: np.ndarray | Pictures
     validation: np.ndarray
     test: np.ndarray
     note: str
@@ -55,12 +58,13 @@ def load(
     counts: tuple[int, int, int] = (2000, 20, 32),
     seed: int = 0,
 ) -> ImageSplits:
-    """Training, validation and test pictures of a built-in class or a folder of photographs.
+    """Training, validation and test pictures of a built-in class, a folder of photographs or a prepared set.
 
     ``size`` is the side of the pictures in pixels ("faces" keeps its 25). ``channels`` is 1 or 3; by default
     the class's own: 1 for the built-in classes, 3 for photographs. ``counts`` is how many pictures to draw for
-    training, validation and test: of "text" and "sdf" only, the others have as many as there are. ``seed``
-    draws "text" and "sdf", and deals a folder's photographs out to the splits.
+    training, validation and test: of "text" and "sdf" only, the others have as many as there are, except that of a
+    prepared set no more are taken for validation and test; its training pictures are all there, and stay on disk.
+    ``seed`` draws "text" and "sdf", and deals a folder's photographs out to the splits.
 
     A name in ``BUILTIN`` means that class; for a folder of the same name write "./text".
     Raises ``LearnitError`` if the data are missing, unreadable or too few.
@@ -76,13 +80,17 @@ def load(
             f"{str(data)!r} is a single file, and a training set is expected: a folder of photographs or one of "
             f"the built-in classes ({_names()}); one picture can be fitted, as test data."
         )
+    if prepared.is_prepared(folder):
+        name, splits, note = prepared.pictures(folder, size=size, channels=channels or 3)
+        few = [splits[split][:count] for split, count in zip(("validation", "test"), counts[1:], strict=True)]
+        return ImageSplits(f"prepared-{name}" if name in BUILTIN else name, splits["train"], *few, note)
     *arrays, note = photos.splits(folder, size, channels or 3, seed)
     return ImageSplits(f"folder-{folder.resolve().name}", *arrays, note)
 
 
 def load_test(data: str | Path, *, size: int, channels: int | None = None) -> np.ndarray:
     """Pictures to be fitted, float32 [n, size, size, channels]: one picture file, every picture of a folder (in
-    the order of their paths), or the test split of a built-in class at its default counts and seed.
+    the order of their paths), or the test split of a built-in class or of a prepared set, 32 at most.
 
     Raises ``LearnitError`` if there is nothing there that can be read.
     """
@@ -90,6 +98,8 @@ def load_test(data: str | Path, *, size: int, channels: int | None = None) -> np
     if str(data) in BUILTIN:
         return load(data, size=size, channels=channels, counts=(0, 0, 32)).test
     path = _existing(data)
+    if prepared.is_prepared(path):
+        return prepared.pictures(path, size=size, channels=channels or 3)[1]["test"][:32]
     if path.is_dir():
         return photos.read_folder(path, size, channels or 3)[1]
     return photos.read(path, size, channels or 3)[None]
@@ -108,14 +118,18 @@ def with_test(images: ImageSplits, data: str) -> ImageSplits:
             f"The test pictures of {data!r} are {test.shape[1]} x {test.shape[2]}; expected {side} x {side} pixels, "
             f"as those of {images.name!r} that are trained on."
         )
-    seen = {picture.tobytes() for split in (images.train, images.validation) for picture in split}
-    unseen = np.array([picture.tobytes() not in seen for picture in test])
+    seen = {_digest(picture) for split in (images.train, images.validation) for picture in split}
+    unseen = np.array([_digest(picture) not in seen for picture in test])
     if not unseen.any():
         raise LearnitError(
             f"All {len(test)} test pictures of {data!r} are trained on; expected at least one that is not."
         )
     note = f"{unseen.sum()} test pictures from {Path(data).name!r} ({(~unseen).sum()} also trained on, left out)."
     return images._replace(test=test[unseen], note=f"{images.note} {note}")
+
+
+def _digest(picture: np.ndarray) -> bytes:
+    return hashlib.blake2b(picture.tobytes(), digest_size=16).digest()
 
 
 def _existing(data: str | Path) -> Path:

@@ -5,6 +5,7 @@ square and scaled to the side that is asked for. Colour profiles are ignored; of
 """
 
 import hashlib
+import io
 import warnings
 from pathlib import Path
 
@@ -27,23 +28,29 @@ def splits(folder: Path, size: int, channels: int, seed: int) -> tuple[np.ndarra
     counts. Raises ``LearnitError`` if fewer than 10 different pictures can be read.
     """
     names, pictures = read_folder(folder, size, channels)
-    first = _first_of_equals(pictures)
+    first = first_of_equals(pictures)
     if len(first) < FEWEST:
         raise LearnitError(
             f"{folder} holds {len(first)} different readable pictures; expected at least {FEWEST}, "
             "to be split into training, validation and test."
         )
-    order = np.random.default_rng(seed).permutation(first)
-    num_test = num_validation = max(1, round(len(order) / 10))
-    if len(order) >= 100:
-        num_test, num_validation = max(num_test, 20), max(num_validation, 10)
-    test, validation, train = np.split(order, [num_test, num_test + num_validation])
+    train, validation, test = deal(np.array(first), seed)
     copies = f" ({len(names) - len(first)} exact copies left out)" if len(first) < len(names) else ""
     note = (
         f"{len(first)} photographs from the folder {folder.resolve().name!r}{copies}; "
         "no picture is in two splits, but whether two of them show the same person, thing or place is not known."
     )
     return pictures[train], pictures[validation], pictures[test], note
+
+
+def deal(indices: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Indices dealt out to training, validation and test by a permutation drawn with ``seed``."""
+    order = np.random.default_rng(seed).permutation(indices)
+    num_test = num_validation = max(1, round(len(order) / 10))
+    if len(order) >= 100:
+        num_test, num_validation = max(num_test, 20), max(num_validation, 10)
+    test, validation, train = np.split(order, [num_test, num_test + num_validation])
+    return train, validation, test
 
 
 def read_folder(folder: Path, size: int, channels: int) -> tuple[list[str], np.ndarray]:
@@ -53,9 +60,9 @@ def read_folder(folder: Path, size: int, channels: int) -> tuple[list[str], np.n
     none can be read, ``LearnitError``.
     """
     names, pictures, reasons = [], [], []
-    for name in _pictures_in(folder):
+    for name in pictures_in(folder):
         try:
-            pictures.append(_decode(folder / name, size, channels))
+            pictures.append(_read_bytes(folder / name, size, channels))
             names.append(name)
         except LearnitError as error:
             reasons.append(str(error))
@@ -70,10 +77,15 @@ def read(path: Path, size: int, channels: int) -> np.ndarray:
 
     Raises ``LearnitError`` if it is no picture, is truncated or damaged, or is so large that decoding it is unsafe.
     """
-    return _to_unit(_decode(path, size, channels))
+    return _to_unit(_read_bytes(path, size, channels))
 
 
-def _pictures_in(folder: Path) -> list[str]:
+def decode(content: bytes, name: str, size: int, channels: int) -> np.ndarray:
+    """The same from a file's content, but as bytes: uint8 [size, size, channels]. ``name`` is for errors."""
+    return _decode(io.BytesIO(content), name, size, channels)
+
+
+def pictures_in(folder: Path) -> list[str]:
     """Paths of the pictures in a folder, relative to it, in order; ``LearnitError`` if there are none."""
     found, others = [], []
     for path in folder.rglob("*"):
@@ -87,19 +99,27 @@ def _pictures_in(folder: Path) -> list[str]:
     return sorted(found)
 
 
-def _decode(path: Path, size: int, channels: int) -> np.ndarray:
+def _read_bytes(path: Path, size: int, channels: int) -> np.ndarray:
+    try:
+        with open(path, "rb") as file:
+            return _decode(file, str(path), size, channels)
+    except OSError as error:
+        raise LearnitError(f"{path} cannot be decoded: {str(error).rstrip('.')}.") from None
+
+
+def _decode(file: io.BufferedIOBase, name: str, size: int, channels: int) -> np.ndarray:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of large but safe pictures and of odd metadata
-            with Image.open(path, formats=_FORMATS) as image:
+            with Image.open(file, formats=_FORMATS) as image:
                 image.draft(image.mode, (2 * size, 2 * size))  # a large JPEG is decoded at a fraction of its side
                 pixels = _eight_bit(ImageOps.exif_transpose(image), channels)
     except UnidentifiedImageError:
-        raise LearnitError(f"{path} is not a picture of a known kind ({_beginning(path)}).") from None
+        raise LearnitError(f"{name} is not a picture of a known kind ({_beginning(file)}).") from None
     except Image.DecompressionBombError as error:
-        raise LearnitError(f"{path} is too large to be decoded safely: {error}") from None
+        raise LearnitError(f"{name} is too large to be decoded safely: {error}") from None
     except Exception as error:  # a damaged file can make a decoder raise almost anything
-        raise LearnitError(f"{path} cannot be decoded: {str(error).rstrip('.')}.") from None
+        raise LearnitError(f"{name} cannot be decoded: {str(error).rstrip('.')}.") from None
     width, height = pixels.size
     side = min(width, height)
     left, top = (width - side) / 2, (height - side) / 2
@@ -130,13 +150,13 @@ def _to_unit(pixels: np.ndarray) -> np.ndarray:
     return pixels.astype(np.float32) / 255
 
 
-def _beginning(path: Path) -> str:
-    with open(path, "rb") as file:
-        start = file.read(12)
+def _beginning(file: io.BufferedIOBase) -> str:
+    file.seek(0)
+    start = file.read(12)
     return f"it begins with {start!r}" if start else "the file is empty"
 
 
-def _first_of_equals(pictures: np.ndarray) -> list[int]:
+def first_of_equals(pictures: np.ndarray) -> list[int]:
     """Indices of the pictures that do not repeat an earlier one exactly."""
     seen: dict[bytes, int] = {}
     for index, picture in enumerate(pictures):

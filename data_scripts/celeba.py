@@ -1,0 +1,110 @@
+#!/usr/bin/env python3
+"""CelebA for the image notebook: the aligned faces, cropped to their centre as in the paper."""
+
+import csv
+import io
+import re
+import sys
+from collections.abc import Sequence
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+try:
+    from getting import archives, commandline, manifest, pictures
+    from getting.archives import Files
+    from getting.mirrors import Obtained
+except ImportError as error:
+    sys.exit(f"celeba: {error}. Run it with the project's own Python: .venv/bin/python data_scripts/celeba.py")
+
+from learnit_core.errors import LearnitError
+from learnit_core.signals.prepared import SPLITS
+
+EPILOG = """examples:
+  # See what would happen: sources, licence, room on the disk.
+  python data_scripts/celeba.py --dry-run
+
+  # A sample of 2,000 faces of 64 x 64, enough for the profiles quick and standard (25 MB when it is made).
+  python data_scripts/celeba.py --accept-terms --limit 2000 --size 64
+
+  # All 202,599 faces at the paper's 178 x 178 (19 GB when they are made).
+  python data_scripts/celeba.py --accept-terms
+
+  # You have img_align_celeba.zip, or a folder with its pictures. With list_eval_partition.txt (or .csv) in it or
+  # beside it the splits are the official ones.
+  python data_scripts/celeba.py --from ~/Downloads/img_align_celeba.zip
+
+then:
+  LEARNIT_DATA=data/celeba make demo
+
+Most sources need further packages, which `make` installs (or pip install -e '.[mirrors]'). Interrupt it whenever you
+like and run the same command again: downloads go on where they stopped. Do not pass on the pictures or what you make
+of them."""
+
+PARTITION = re.compile(r"list_eval_partition\.(txt|csv)$")
+OFFICIAL = "The official splits: no person is in two of them."
+DEALT = "Dealt out by chance, for want of the official list: a person may be in two splits."
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = commandline.parser(__doc__, EPILOG, size=178)
+    commandline.downloads(parser)
+    options = parser.parse_args(arguments)
+    data = manifest.read(options.manifest)["celeba"]
+    count = min(data.pictures, options.limit or data.pictures)
+    room = count * 3 * options.size**2 if options.path is None else 0
+    commandline.prepare(options, data, {}, partial(make, options), room)
+
+
+def make(options, obtained: Obtained, folder: Path) -> dict[str, Any]:
+    """Write the pictures of whatever was obtained."""
+    with ExitStack() as held:
+        if obtained.paths[0].suffix == ".parquet":
+            files: Files = archives.shards(obtained.paths)
+        else:
+            files = held.enter_context(archives.opened(obtained.paths[0]))
+        names = files.names()
+        faces = names if obtained.paths[0].suffix == ".parquet" else pictures.only_pictures(names)
+        splits, note = split(faces, partition(files, names, obtained.paths), options.seed)
+        chosen = pictures.sample(splits, options.limit, options.seed)
+        return pictures.write(folder, files, chosen, size=options.size) | {"note": note}
+
+
+def partition(files: Files, names: Sequence[str], paths: Sequence[Path]) -> dict[str, str]:
+    """The official split by file name, if a list of them is among the files or beside them; else nothing."""
+    inside = [name for name in names if PARTITION.search(name)]
+    beside = [
+        path for path in [*paths[1:], *sorted(paths[0].absolute().parent.iterdir())] if PARTITION.search(path.name)
+    ]
+    if inside:
+        content = next(files.read([inside[0]]))[1]
+    elif beside and beside[0].is_file():
+        content = beside[0].read_bytes()
+    else:
+        return {}
+    rows = csv.reader(io.StringIO(content.decode().replace(" ", ",")))
+    return {row[0]: SPLITS[int(row[-1])] for row in rows if row and row[-1] in ("0", "1", "2")}
+
+
+def split(faces: Sequence[str], official: dict[str, str], seed: int) -> tuple[dict[str, list[str]], str]:
+    """Names by split, and a sentence on where the splits come from."""
+    splits: dict[str, list[str]] = {name: [] for name in SPLITS}
+    if official:
+        unlisted = [name for name in faces if PurePosixPath(name).name not in official]
+        if unlisted:
+            raise LearnitError(f"{len(unlisted)} pictures, such as {unlisted[0]}, are not in the list of splits")
+        for name in faces:
+            splits[official[PurePosixPath(name).name]].append(name)
+        return splits, OFFICIAL
+    beginnings = {"train": "train", "valid": "validation", "validation": "validation", "test": "test"}
+    found = [beginnings.get(name.split("-")[0]) for name in faces]
+    if set(found) == set(SPLITS):  # parquet shards: train-00000-of-00019/0000012
+        for name, its_split in zip(faces, found, strict=True):
+            splits[its_split].append(name)
+        return splits, OFFICIAL
+    return pictures.deal(faces, seed), DEALT
+
+
+if __name__ == "__main__":
+    sys.exit(commandline.run(main))

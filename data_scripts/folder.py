@@ -1,0 +1,56 @@
+#!/usr/bin/env python3
+"""Your own pictures for the image notebook: a folder of them, an archive, or a folder of folders."""
+
+import re
+import sys
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+try:
+    from getting import archives, commandline, pictures
+    from getting.manifest import DataSet
+    from getting.mirrors import Obtained
+except ImportError as error:
+    sys.exit(f"folder: {error}. Run it with the project's own Python: .venv/bin/python data_scripts/folder.py")
+
+EPILOG = """examples:
+  # The pictures in ~/photographs and the folders in it, at 178 x 178.
+  python data_scripts/folder.py ~/photographs
+
+  # A quick look: 500 of them at 64 x 64, into a folder of your choice.
+  python data_scripts/folder.py ~/photographs --limit 500 --size 64 --to data/a-look
+
+then:
+  LEARNIT_DATA=data/folder-photographs make demo
+
+You may also name a folder of pictures in LEARNIT_DATA directly. Prepare it where that takes long or does not fit into
+memory: from a prepared set each chunk of training reads what it needs, and nothing else is loaded.
+
+JPEG, PNG, WebP, BMP, TIFF and GIF of any size are taken, upright, over white where they are transparent, cropped to the
+largest centred square. A broken one is named and skipped, of exact copies only the first is kept. A tenth each is kept
+for validation and test. Your files are only read."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = commandline.parser(__doc__, EPILOG, size=178)
+    parser.add_argument("path", type=Path, help="the folder, or a .zip, .tar, .tgz of one")
+    options = parser.parse_args(arguments)
+    name = re.sub(r"[^a-z0-9]+", "-", options.path.expanduser().resolve().name.split(".")[0].lower()).strip("-")
+    options.path = options.path.expanduser()
+    data = DataSet(f"folder-{name}", f"Pictures from {options.path.name}", "whatever holds for these pictures", False)
+    commandline.prepare(options, data, {"path": str(options.path.resolve())}, partial(make, options), room=0)
+
+
+def make(options, obtained: Obtained, folder: Path) -> dict[str, Any]:
+    """Write the pictures of the folder or archive."""
+    with archives.opened(obtained.paths[0]) as files:
+        splits = pictures.deal(pictures.only_pictures(files.names()), options.seed)
+        note = "Dealt out by chance; whether two pictures show the same person, thing or place is not known."
+        chosen = pictures.sample(splits, options.limit, options.seed)
+        return pictures.write(folder, files, chosen, size=options.size) | {"note": note}
+
+
+if __name__ == "__main__":
+    sys.exit(commandline.run(main))

@@ -1,0 +1,142 @@
+"""Writing the prepared form: into a hidden folder beside the target, which takes the target's name when it is whole."""
+
+import errno
+import json
+import os
+import shutil
+import sys
+import time
+import zlib
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from learnit_core.errors import LearnitError
+from learnit_core.signals import prepared
+
+if sys.platform == "win32":
+    import msvcrt
+else:
+    import fcntl
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+class RowWriter:
+    """Appends rows to a `.npy` file, however many there will be, with the memory of one row."""
+
+    def __init__(self, file: Path, row_shape: tuple[int, ...], dtype: str):
+        self.shape, self.dtype = row_shape, np.dtype(dtype)
+        self.count, self.crc = 0, 0
+        self.file = open(file, "wb")  # noqa: SIM115, closed in close()
+        self.file.write(self._header())
+
+    def append(self, row: np.ndarray) -> None:
+        if row.shape != self.shape or row.dtype != self.dtype:
+            raise LearnitError(f"a row is {row.dtype}{list(row.shape)}; expected {self.dtype}{list(self.shape)}")
+        content = row.tobytes()
+        self.file.write(content)
+        self.crc = zlib.crc32(content, self.crc)
+        self.count += 1
+
+    def close(self) -> dict[str, Any]:
+        """Finish the file; returns its entry for `prepared.json`."""
+        self.file.seek(0)
+        self.file.write(self._header())
+        self.file.flush()
+        os.fsync(self.file.fileno())
+        self.file.close()
+        return {"count": self.count, "shape": [self.count, *self.shape], "crc32": f"{self.crc:08x}"}
+
+    def _header(self) -> bytes:
+        header = BytesIO()
+        about = {"descr": self.dtype.str, "fortran_order": False, "shape": (self.count, *self.shape)}
+        np.lib.format.write_array_header_1_0(header, about)  # leaves room for the first axis to grow
+        return header.getvalue()
+
+
+@contextmanager
+def whole(target: Path) -> Iterator[Path]:
+    """A folder to write into, which becomes ``target`` if nothing goes wrong. What an earlier try left is removed."""
+    partial = target.with_name(f".{target.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    try:
+        yield partial
+        os.rename(partial, target)
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+
+
+@contextmanager
+def locked(path: Path, what: str) -> Iterator[None]:
+    """Only one process at a time; the others wait. Whatever ends a process ends its lock, too."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    said = False
+    while True:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        if _try_lock(descriptor):
+            # The one before may have removed the file in between: then this lock is on nothing.
+            if path.exists() and os.path.samestat(os.stat(path), os.fstat(descriptor)):
+                break
+        elif not said:
+            print(f"waiting for another process that prepares {what} …", flush=True)
+            said = True
+        os.close(descriptor)
+        time.sleep(0.1)
+    try:
+        yield
+    finally:
+        if sys.platform != "win32":  # where an open file cannot be removed
+            path.unlink(missing_ok=True)
+        os.close(descriptor)
+
+
+def _try_lock(descriptor: int) -> bool:
+    try:
+        if sys.platform == "win32":
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        else:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return True
+    except OSError:
+        return False
+
+
+def describe(folder: Path, about: dict[str, Any]) -> None:
+    """Write `prepared.json`, last of all."""
+    content = json.dumps({"prepared": prepared.VERSION, **about}, indent=1, ensure_ascii=False)
+    with open(folder / prepared.FILE, "w", encoding="utf-8") as file:
+        file.write(content + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def check_room(needed: Mapping[Path, int]) -> None:
+    """Raise ``LearnitError`` if fewer bytes are free than ``needed`` says for each folder, there yet or not."""
+    by_disk: dict[int, int] = defaultdict(int)
+    for folder, count in needed.items():
+        place = folder.absolute()
+        while not place.exists():
+            place = place.parent
+        by_disk[place.stat().st_dev] += count
+        total, free = by_disk[place.stat().st_dev], shutil.disk_usage(place).free
+        if free < total:
+            raise LearnitError(
+                f"about {size(total)} are needed in {place}, where {size(free)} are free: expected more room, a "
+                "smaller --size, a --limit, or another place (--to)"
+            )
+
+
+def size(count: int) -> str:
+    """Bytes for people."""
+    for unit, factor in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if count >= factor:
+            return f"{count / factor:.1f} {unit}"
+    return f"{count} bytes"

@@ -1,0 +1,105 @@
+"""From names to a prepared set of pictures: which picture is in which split, decoding, and writing them down."""
+
+import hashlib
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from getting.archives import Files
+from getting.output import RowWriter
+from learnit_core.errors import LearnitError
+from learnit_core.signals import photos
+from learnit_core.signals.prepared import SPLITS
+
+_AHEAD = 64  # pictures that are decoded at a time
+
+
+def only_pictures(names: Iterable[str]) -> list[str]:
+    """Those names that are pictures by their ending, and not hidden."""
+    paths = [PurePosixPath(name) for name in names]
+    shown = (path for path in paths if not any(part.startswith(".") for part in path.parts))
+    return [str(path) for path in shown if path.suffix.lower() in photos.EXTENSIONS]
+
+
+def deal(names: Sequence[str], seed: int) -> dict[str, list[str]]:
+    """Splits drawn with ``seed``, where nobody has said which picture is in which."""
+    parts = photos.deal(np.arange(len(names)), seed)
+    return {split: [names[i] for i in part] for split, part in zip(SPLITS, parts, strict=True)}
+
+
+def sample(splits: Mapping[str, Sequence[str]], limit: int | None, seed: int) -> dict[str, list[str]]:
+    """``limit`` names in all, each split in proportion and none left empty; drawn with ``seed``."""
+    total = sum(map(len, splits.values()))
+    if limit is None or limit >= total:
+        return {split: list(names) for split, names in splits.items()}
+    rng, chosen = np.random.default_rng(seed), {}
+    for split in SPLITS[::-1]:  # training gets what is left
+        names = splits[split]
+        share = max(1, round(limit * len(names) / total))
+        count = share if split != "train" else max(1, limit - sum(map(len, chosen.values())))
+        picked = np.sort(rng.permutation(len(names))[:count])
+        chosen[split] = [names[i] for i in picked]
+    return {split: chosen[split] for split in SPLITS}
+
+
+def write(folder: Path, files: Files, splits: Mapping[str, Sequence[str]], *, size: int) -> dict[str, Any]:
+    """Decode the pictures of all splits into ``folder``; returns what `prepared.json` says of them.
+
+    A picture that cannot be decoded is named and skipped, and so is one that equals an earlier one in every pixel.
+    Raises ``LearnitError`` if a split comes out empty, or if fewer than 10 pictures are left in all.
+    """
+    split_of = {name: split for split, names in splits.items() for name in names}
+    writers = {split: RowWriter(folder / f"{split}.npy", (size, size, 3), "uint8") for split in SPLITS}
+    kept: dict[str, list[str]] = {split: [] for split in SPLITS}
+    seen: set[bytes] = set()
+    broken, copies = [], 0
+    try:
+        for name, picture in tqdm(_decoded(files.read(split_of), size), total=len(split_of), unit="picture"):
+            if isinstance(picture, LearnitError):
+                broken.append(name)
+                tqdm.write(f"Skipped: {picture}")
+                continue
+            digest = hashlib.blake2b(picture.tobytes(), digest_size=16).digest()
+            if digest in seen:
+                copies += 1
+                continue
+            seen.add(digest)
+            writers[split_of[name]].append(picture)
+            kept[split_of[name]].append(name)
+    finally:
+        entries = {split: writer.close() for split, writer in writers.items()}
+    counts = {split: entry["count"] for split, entry in entries.items()}
+    if min(counts.values()) == 0 or sum(counts.values()) < photos.FEWEST:
+        raise LearnitError(
+            f"there are {counts} different readable pictures; expected at least {photos.FEWEST} in all and one in "
+            "each split"
+        )
+    for split, names in kept.items():
+        (folder / f"{split}.txt").write_text("".join(f"{name}\n" for name in names), encoding="utf-8")
+    return {"kind": "pictures", "splits": entries, "skipped": broken, "copies": copies}
+
+
+def _decoded(members: Iterator[tuple[str, bytes]], size: int) -> Iterator[tuple[str, np.ndarray | LearnitError]]:
+    """Pictures in the order of the members, decoded on all cores; an error stands in the place of its picture."""
+
+    def decode(name: str, content: bytes) -> np.ndarray | LearnitError:
+        try:
+            return photos.decode(content, name, size, 3)
+        except LearnitError as error:
+            return error
+
+    with ThreadPoolExecutor() as pool:
+        waiting: deque = deque()
+        for name, content in members:
+            waiting.append((name, pool.submit(decode, name, content)))
+            if len(waiting) >= _AHEAD:
+                first, result = waiting.popleft()
+                yield first, result.result()
+        while waiting:
+            first, result = waiting.popleft()
+            yield first, result.result()

@@ -1,0 +1,114 @@
+#!/usr/bin/env python3
+"""ShapeNet renderings for view synthesis: chairs, cars or lamps, from any of three layouts into one."""
+
+import sys
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+try:
+    from getting import archives, commandline, manifest, pictures, scenes
+    from getting.mirrors import Obtained
+except ImportError as error:
+    sys.exit(f"shapenet: {error}. Run it with the project's own Python: .venv/bin/python data_scripts/shapenet.py")
+
+from learnit_core.errors import LearnitError
+from learnit_core.signals import layouts
+
+CLASSES = ("chairs", "cars", "lamps")
+EPILOG = """examples:
+  # See what would happen: sources, licence, room on the disk.
+  python data_scripts/shapenet.py chairs --dry-run
+
+  # 200 chairs from whichever source answers first.
+  python data_scripts/shapenet.py chairs --accept-terms --limit 200
+
+  # You have a folder or archive in the authors' layout (transforms.json), in that of SRN (pose/, rgb/) or of ENR
+  # (render_params.json). Which one it is is seen by itself.
+  python data_scripts/shapenet.py cars --from ~/Downloads/srn_cars.zip
+
+  # ENR records azimuth and elevation only: you say the focal length, in widths of a picture, and the distance of the
+  # cameras; the two cannot be checked, as they scale the scene. Whether the angles turn the way this script takes them
+  # to is checked with visual hulls: if you are warned, try --mirrored. Without --near and --far the objects are taken
+  # to fit into a unit cube.
+  python data_scripts/shapenet.py chairs --source enr --focal F --radius R --accept-terms
+
+What comes out has one form, whatever the layout: pictures over white, intrinsics in pixels, poses with the axes of
+OpenGL, near and far. Each object has a given number of views, of which the paper's first 25 are for fitting and the
+others are held out. Objects that are empty or incomplete are named and skipped.
+
+Nobody has run the downloads with these scripts yet; `--from` is the way when one fails."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = commandline.parser(__doc__, EPILOG, size=128)
+    parser.add_argument("kind", choices=CLASSES, metavar="CLASS", help=f"{', '.join(CLASSES)}")
+    commandline.downloads(parser)
+    parser.add_argument("--focal", type=float, help="ENR only: focal length in widths of a picture")
+    parser.add_argument("--radius", type=float, help="ENR only: distance of the cameras from the centre")
+    parser.add_argument("--mirrored", action="store_true", help="ENR only: azimuth turns the other way")
+    parser.add_argument("--near", type=float, help="nearest depth of the objects (default: the layout's own)")
+    parser.add_argument("--far", type=float, help="farthest depth of the objects (default: the layout's own)")
+    options = parser.parse_args(arguments)
+    data = manifest.read(options.manifest)[f"shapenet-{options.kind}"]
+    if (options.near is None) != (options.far is None) or (options.near is not None and options.near >= options.far):
+        raise LearnitError(f"near is {options.near} and far is {options.far}: expected both, near smaller, or neither")
+    if options.path is None and not options.dry_run and None in (options.focal, options.radius):
+        if options.source == "enr":
+            raise LearnitError(_without_camera(options))
+        # Said before gigabytes are fetched that could not be read.
+        data = replace(data, sources=tuple(source for source in data.sources if source.layout != "enr"))
+    count = min(data.objects, options.limit or data.objects)
+    room = count * data.views * 3 * options.size**2 if options.path is None else 0
+    decide = {name: getattr(options, name) for name in ("focal", "radius", "mirrored", "near", "far")}
+    commandline.prepare(options, data, decide, partial(make, options), room)
+
+
+def make(options, obtained: Obtained, folder: Path) -> dict[str, Any]:
+    """Write the objects of the folder or archive."""
+    with ExitStack() as held:
+        files = held.enter_context(archives.opened(obtained.paths[0]))
+        names = files.names()
+        if obtained.source is not None and obtained.source.layout == "authors":
+            # The drive's folder holds all three classes.
+            names = [name for name in names if options.kind[:-1] in name]
+        layout, parts = layouts.objects(names)
+        splits, note = scenes.split(files, names, parts, options.seed)
+        chosen = pictures.sample(splits, options.limit, options.seed)
+        about = scenes.write(folder, files, chosen, parts, reader(layout, options))
+        return about | {"layout": layout, "note": note}
+
+
+def reader(layout: str, options):
+    """How one object of the layout is read; bounds that were given go before the layout's own."""
+    bounds = None if options.near is None else (options.near, options.far)
+    if layout == "authors":
+        return partial(layouts.authors, size=options.size, bounds=bounds or layouts.AUTHORS_BOUNDS)
+    if layout == "srn":
+        if bounds is None and options.kind not in layouts.SRN_BOUNDS:
+            raise LearnitError(
+                f"near and far of {options.kind} are not known in SRN's layout: expected --near and --far"
+            )
+        return partial(layouts.srn, size=options.size, bounds=bounds or layouts.SRN_BOUNDS[options.kind])
+    if options.focal is None or options.radius is None:
+        raise LearnitError(_without_camera(options))
+    # Nothing says how large the objects are: this takes them to fit into a unit cube around the centre.
+    bounds = bounds or (options.radius - 0.87, options.radius + 0.87)
+    return partial(
+        layouts.enr, size=options.size, focal=options.focal, radius=options.radius, bounds=bounds,
+        azimuth_sign=-1 if options.mirrored else 1,
+    )  # fmt: skip
+
+
+def _without_camera(options) -> str:
+    return (
+        f"focal is {options.focal} and radius is {options.radius}: ENR's files hold azimuth and elevation only, "
+        "expected --focal and --radius"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(commandline.run(main))

@@ -1,0 +1,185 @@
+"""Data sets in the prepared form: folders that `data_scripts/` write and that are read from disk a few rows at a time.
+
+A prepared folder holds `prepared.json`, which says what the set is and where it came from, and for each split plain
+`.npy` files, the first axis of which counts pictures or objects:
+
+    pictures   <split>.npy                  uint8 [n, size, size, 3], row 0 at the top
+    views      <split>/images.npy, …        the arrays of :class:`learnit_core.types.Views`, one object after another
+
+Nothing in them is pickled, and ``np.load(file, mmap_mode="r")`` opens them. However large a file is, reading some of
+its rows takes the memory of these rows only.
+"""
+
+import json
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from learnit_core.errors import LearnitError
+from learnit_core.types import Views
+
+FILE = "prepared.json"
+VERSION = 1
+SPLITS = ("train", "validation", "test")
+
+CONTROLS = 10_000
+"""Of larger sets so many training pictures, evenly spread, make the class mean and the nearest neighbours."""
+
+_BLOCK = 256  # pictures that are held at a time when all are visited
+
+
+def is_prepared(path: Path) -> bool:
+    """Whether ``path`` is a folder in the prepared form."""
+    return (path / FILE).is_file()
+
+
+def describe(folder: Path, kind: str | None = None) -> dict[str, Any]:
+    """What `prepared.json` says. Raises ``LearnitError`` if it is not of this version, or not of ``kind``."""
+    file = folder / FILE
+    try:
+        about = json.loads(file.read_text("utf-8"))
+    except OSError:
+        raise LearnitError(f"{folder} holds no {FILE}: expected a folder made by data_scripts.") from None
+    except ValueError as error:
+        raise LearnitError(f"{file} is not JSON ({error}): expected a folder made by data_scripts.") from None
+    found = about.get("prepared") if isinstance(about, dict) else None
+    if found != VERSION:
+        raise LearnitError(f"{file} has the version {found!r}; expected {VERSION}: prepare the set again.")
+    if kind is not None and about["kind"] != kind:
+        raise LearnitError(f"{folder} holds {about['kind']}; expected {kind}.")
+    return about
+
+
+class Rows:
+    """One array of a prepared set, on disk: ``rows[indices]`` reads these rows, as they are stored."""
+
+    def __init__(self, file: Path, shape: list[int], dtype: str):
+        self.file, self.shape, self.dtype = file, tuple(shape), np.dtype(dtype)
+        try:
+            found = np.load(file, mmap_mode="r", allow_pickle=False)
+        except (OSError, ValueError, EOFError) as error:
+            raise LearnitError(f"{file} is missing or damaged ({error}): prepare the set again.") from None
+        if found.shape != self.shape or found.dtype != self.dtype:
+            raise LearnitError(
+                f"{file} holds {found.dtype}{list(found.shape)}; expected {self.dtype}{list(self.shape)}, "
+                f"as {FILE} says: prepare the set again."
+            )
+        self._start, self._stride = found.offset, found[:1].nbytes
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, indices: int | slice | np.ndarray) -> np.ndarray:
+        # Read and not mapped: a map counts every page it ever touched as memory of the process, and for rows far apart
+        # it is several times slower.
+        places = np.arange(len(self))[indices]
+        rows = np.empty((places.size, *self.shape[1:]), self.dtype)
+        with open(self.file, "rb", buffering=0) as file:
+            for place, row in zip(places.ravel().tolist(), rows, strict=True):
+                file.seek(self._start + place * self._stride)
+                if file.readinto(row) != self._stride:
+                    raise LearnitError(f"{self.file} ends within row {place}: prepare the set again.")
+        return rows.reshape(*places.shape, *self.shape[1:])
+
+
+class Pictures:
+    """Pictures on disk that read like float32 [n, size, size, channels] in [0, 1]; row 0 is the top.
+
+    Indexing with a number, a slice or an array of numbers reads these pictures and no others, scaled to ``size``.
+    """
+
+    dtype = np.dtype(np.float32)
+
+    def __init__(self, rows: Rows, *, size: int, channels: int, checksum: str, step: int = 1):
+        self._rows, self._size, self._channels = rows, size, channels
+        self.step = step
+        """Only every ``step``-th row counts."""
+        self.shape = (-(-len(rows) // step), size, size, channels)
+        self.checksum = f"{checksum}-{size}-{channels}"
+        """Changes whenever a pixel does, without reading them."""
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, indices: int | slice | np.ndarray) -> np.ndarray:
+        if isinstance(indices, int):
+            return self[np.array([indices])][0]
+        return self.stored(indices).astype(np.float32) / 255
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        for start in range(0, len(self), _BLOCK):
+            yield from self[start : start + _BLOCK]
+
+    def stored(self, indices: slice | np.ndarray) -> np.ndarray:
+        """The same before the division by 255: uint8 [indices, size, size, channels]."""
+        pictures = self._rows[np.arange(len(self))[indices] * self.step]
+        if pictures.shape[1:] == self.shape[1:]:
+            return pictures
+        with ThreadPoolExecutor() as pool:  # Pillow works outside Python's lock
+            scaled = list(pool.map(self._scaled, pictures))
+        return np.stack(scaled) if scaled else np.empty((0, *self.shape[1:]), np.uint8)
+
+    def thinned(self, most: int) -> "Pictures":
+        """At most about ``most`` of the pictures, evenly spread."""
+        settings = {"size": self._size, "channels": self._channels, "checksum": self.checksum}
+        return Pictures(self._rows, **settings, step=max(self.step, -(-len(self._rows) // most)))
+
+    def _scaled(self, picture: np.ndarray) -> np.ndarray:
+        image = Image.fromarray(picture)
+        if self._channels == 1:
+            image = image.convert("L")
+        image = image.resize((self._size, self._size), Image.Resampling.LANCZOS)
+        return np.asarray(image).reshape(self.shape[1:])
+
+
+def pictures(folder: Path, *, size: int, channels: int) -> tuple[str, dict[str, Pictures], str]:
+    """Name, splits and note of a prepared set of pictures; nothing is read but its description.
+
+    Raises ``LearnitError`` if a file is missing or damaged, or if nothing is there to train on.
+    """
+    about = describe(folder, "pictures")
+    splits = {}
+    for split in SPLITS:
+        entry = about["splits"][split]
+        if not entry["count"]:
+            raise LearnitError(f"The split {split!r} of {folder} is empty; expected at least one picture.")
+        rows = Rows(folder / f"{split}.npy", entry["shape"], "uint8")
+        splits[split] = Pictures(rows, size=size, channels=channels, checksum=entry["crc32"])
+    note, stored = about["note"], about["splits"]["train"]["shape"][1]
+    if stored != size:
+        note += f" Stored at {stored} x {stored} and scaled to {size} x {size}."
+    if len(splits["train"]) > CONTROLS:
+        few = len(splits["train"].thinned(CONTROLS))
+        note += f" The controls know {few:,} of the training pictures, evenly spread."
+    return about["name"], splits, note
+
+
+class Scenes:
+    """Objects on disk: ``scenes[i]`` reads one, ``scenes[indices]`` several, as :class:`Views` of numpy arrays."""
+
+    def __init__(self, rows: Views, names: list[str]):
+        self._rows, self.names = rows, names
+
+    def __len__(self) -> int:
+        return len(self._rows.images)
+
+    def __getitem__(self, indices: int | slice | np.ndarray) -> Views:
+        return Views(*(rows[indices] for rows in self._rows))
+
+
+def scenes(folder: Path) -> tuple[str, dict[str, Scenes], str]:
+    """Name, splits and note of a prepared set of objects; nothing is read but its description.
+
+    Raises ``LearnitError`` if a file is missing or damaged.
+    """
+    about = describe(folder, "views")
+    splits = {}
+    for split in SPLITS:
+        entry = about["splits"][split]
+        arrays = {name: Rows(folder / split / f"{name}.npy", *entry["arrays"][name]) for name in Views._fields}
+        splits[split] = Scenes(Views(**arrays), entry["names"])
+    return about["name"], splits, about["note"]
