@@ -215,7 +215,7 @@ by_views |= {n: ct_table.back_projected(images.test[:1], n, "ramp")[0] for n in 
 gallery.show(
     plots.picture_grid(
         [[*by_views.values(), truth]],
-        column_labels=[*(f"{n} view" + "s" * (n > 1) for n in by_views), "truth"],
+        column_labels=[*map(ct_table.views_label, by_views), "truth"],
         captions=[[*(f"{ct_table.psnrs(p[None], truth[None])[0]:.1f} dB" for p in by_views.values()), ""]],
         cell=1.5,
     ),
@@ -224,7 +224,7 @@ gallery.show(
 )
 
 # %% [markdown]
-# Four views of 64 rays are 256 numbers, and the slice has 4096 pixels: very many slices have exactly these projections.
+# At 64 × 64, four views of 64 rays are 256 numbers, and the slice has 4096 pixels: very many slices have exactly these projections.
 # Something has to choose among them.
 #
 # ## 3. A network fitted to projections
@@ -415,7 +415,9 @@ gallery.show(
 )
 for views in ct.VIEWS:
     gap = evaluate.paired_interval(by_init["meta-reptile"][views], by_init["standard"][views])
-    print(f"{views} views: Reptile over Standard {gap.mean:+.1f} dB, 95 % interval [{gap.low:+.1f}, {gap.high:+.1f}]")
+    print(
+        f"{ct_table.views_label(views)}: Reptile over Standard {gap.mean:+.1f} dB, 95 % interval [{gap.low:+.1f}, {gap.high:+.1f}]"
+    )
 for views in (2, 4):
     gap = evaluate.paired_interval(by_init["meta-reptile"][views], by_init["standard"][2 * views])
     print(f"Reptile with {views} views over Standard with {2 * views}: {gap.mean:+.1f} dB, "

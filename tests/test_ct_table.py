@@ -145,7 +145,7 @@ def test_verdicts_are_paired_differences():
         assert found[seed, "2 views: Reptile over Standard"] == ["+4.0", "[+4.0, +4.0]", "2.5", "yes"]
         assert found[seed, "8 views: Reptile over Standard"] == ["+4.0", "[+4.0, +4.0]", "5", "NO"]
         assert found[seed, "4 views: Reptile over the best other, Shuffled"][0::3] == ["+1.0", "yes"]
-        assert found[seed, "1 views: Reptile over filtered back-projection"][0::3] == ["-1.0", "–"]
+        assert found[seed, "1 view: Reptile over filtered back-projection"][0::3] == ["-1.0", "–"]
         assert found[seed, "Reptile with 4 views over Standard with 8"][2:] == ["–", "–"]
 
 
@@ -158,7 +158,9 @@ def test_tuning_takes_the_best_setting_and_step_of_the_second_round():
 
     def few(draws, setting, num_steps):
         calls.append((setting, num_steps))
-        return np.full((4, num_steps // 10 + 1), 20 - abs(np.log10(setting.learning_rate / 0.008)) - (setting.optimizer == "sgd"))
+        return np.full(
+            (4, num_steps // 10 + 1), 20 - abs(np.log10(setting.learning_rate / 0.008)) - (setting.optimizer == "sgd")
+        )
 
     def every(draws, setting, num_steps):
         calls.append((setting, num_steps))

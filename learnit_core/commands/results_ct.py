@@ -80,13 +80,14 @@ def verdicts(rows: Sequence[dict[str, Any]]) -> list[str]:
             lines.append(f"| {seed} | {what} | {mean:+.1f} | [{low:+.1f}, {high:+.1f}] | {bound} | {held} |")
 
         for views in ct.VIEWS:
+            label = ct_table.views_label(views)
             best = max(others, key=lambda name: np.mean(scores[seed, views, name]))
             bound = OVER_STANDARD.get(views)
-            line(f"{views} views: Reptile over Standard", (views, meta), (views, "standard"), bound)
+            line(f"{label}: Reptile over Standard", (views, meta), (views, "standard"), bound)
             if best != "standard" or bound is None:
-                what = f"{views} views: Reptile over the best other, {ct_table.LABELS[best]}"
+                what = f"{label}: Reptile over the best other, {ct_table.LABELS[best]}"
                 line(what, (views, meta), (views, best), None if bound is None else 0.0)
-            line(f"{views} views: Reptile over filtered back-projection", (views, meta), (views, "fbp"), None)
+            line(f"{label}: Reptile over filtered back-projection", (views, meta), (views, "fbp"), None)
         line("Reptile with 2 views over Standard with 4", (2, meta), (4, "standard"), 0.0)
         line("Reptile with 4 views over Standard with 8", (4, meta), (8, "standard"), None)
     return lines
@@ -131,7 +132,7 @@ def summary(content: dict[str, Any]) -> str:
     lines = [
         "PSNR [dB] of unseen random Shepp-Logan phantoms, reconstructed from so many projections.",
         "",
-        "| initialisation | " + " | ".join("1 view" if n == 1 else f"{n} views" for n in ct.VIEWS) + " |",
+        "| initialisation | " + " | ".join(map(ct_table.views_label, ct.VIEWS)) + " |",
         "|---|" + "---|" * len(ct.VIEWS),
     ]
     for name, label in ct_table.LABELS.items():

@@ -95,6 +95,9 @@ PROFILES = {
     ),
 }  # fmt: skip
 
+LONG = replace(PROFILES["quick"], num_steps=8000)
+"""The profile `quick` trained four times as long: what is shipped beside it, and what ``make results`` judges."""
+
 SHIPPED = {"quick": "ct-phantoms-quick-reptile", "long": "ct-phantoms-64-reptile"}
 """Names for :func:`learnit_core.weights.pretrained`: what the notebook trains live, and the same trained for longer."""
 

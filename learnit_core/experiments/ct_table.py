@@ -205,10 +205,15 @@ def control_rows(images: ImageSplits, *, data: str, seed: int) -> list[dict[str,
     ]  # fmt: skip
 
 
+def views_label(views: int) -> str:
+    """So many views, in words."""
+    return "1 view" if views == 1 else f"{views} views"
+
+
 def markdown(rows: Sequence[Mapping[str, Any]]) -> str:
     """The main table's rows as Markdown, a column for each number of views, with the settings in brackets."""
     lines = [
-        "| initialisation | " + " | ".join("1 view" if n == 1 else f"{n} views" for n in ct.VIEWS) + " |",
+        "| initialisation | " + " | ".join(map(views_label, ct.VIEWS)) + " |",
         "|---|" + "---|" * len(ct.VIEWS),
     ]
     table = [row for row in rows if row["in_table"]]
