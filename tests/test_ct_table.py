@@ -239,7 +239,7 @@ def test_each_choice_is_the_best_of_its_finalists_and_these_of_the_grid(views):
 
 def test_a_short_run_of_tuning_and_results(tmp_path, monkeypatch):
     """Both commands from end to end at a tiny size."""
-    monkeypatch.setitem(ct.PROFILES, "quick", ct.replace(TINY, name="quick", limits=(10, 10, 10, 10), fit_steps=20))
+    monkeypatch.setattr(ct, "LONG", ct.replace(TINY, name="quick", limits=(10, 10, 10, 10), fit_steps=20))
     monkeypatch.setattr(ct_table, "tuned_settings", lambda profile, data: SETTINGS)
     settings = Settings(out=tmp_path / "out", max_steps=2)
     content = results_ct.run(settings, tmp_path / "docs", [0, 1])

@@ -37,20 +37,14 @@ def _recipes() -> dict[str, Shipped]:
         for data in image.CLASSES
         for algorithm in ("maml", "reptile")
     }
-    return (
-        recipes
-        | {
-            image.SHIPPED["standard"][data]["meta-maml"]: Shipped(
-                data, "maml", replace(image.for_class(large, data), num_steps=num_steps)
-            )
-            for data, num_steps in {"faces": 600, "sdf": 300, "text": 400}.items()
-        }
-        | {
-            ct.SHIPPED["quick"]: Shipped("phantoms", "reptile", ct.PROFILES["quick"]),
-            # The same network with as many steps as two cores do in a quarter of an hour.
-            ct.SHIPPED["long"]: Shipped("phantoms", "reptile", replace(ct.PROFILES["quick"], num_steps=20_000)),
-        }
-    )
+    recipes |= {
+        image.SHIPPED["standard"][data]["meta-maml"]: Shipped(
+            data, "maml", replace(image.for_class(large, data), num_steps=num_steps)
+        )
+        for data, num_steps in {"faces": 600, "sdf": 300, "text": 400}.items()
+    }
+    slices = {"quick": ct.PROFILES["quick"], "long": ct.LONG}
+    return recipes | {ct.SHIPPED[name]: Shipped("phantoms", "reptile", profile) for name, profile in slices.items()}
 
 
 RECIPES = _recipes()
