@@ -175,7 +175,7 @@ def test_view_curves_show_the_means():
         "fbp": {1: np.array([9.0]), 4: np.array([14.0])},
     }
     (axis,) = plots.view_curves(scores, title="t").axes
-    drawn = {container.get_label(): container.lines[0].get_ydata() for container in axis.containers}
+    drawn = {container.get_label(): container.lines[0].get_ydata().astype(float) for container in axis.containers}
     np.testing.assert_allclose(drawn["Standard"], [11, 16])
     np.testing.assert_allclose(drawn["Back-projection"], [9, 14])
     assert [label.get_text() for label in axis.get_xticklabels()] == ["1", "4"]
