@@ -13,7 +13,7 @@ READY := $(VENV)/.ready
 RUN := $(VENV)/bin/python -m
 
 .DEFAULT_GOAL := help
-.PHONY: help demo lab test check notebooks tune results weights pictures bench lock clean
+.PHONY: help demo lab gallery test check notebooks tune results weights pictures bench lock clean
 
 help:  ## list these targets
 	@sed -n 's/^\([a-z]*\): .*## /  make \1	/p' $(MAKEFILE_LIST) | expand -t 18
@@ -23,6 +23,9 @@ demo: $(READY)  ## run a notebook and keep its results: make demo [NOTEBOOK=01_i
 
 lab: $(READY)  ## open the notebooks in JupyterLab
 	@$(RUN) learnit_core.commands.lab $(ARGS)
+
+gallery: $(READY)  ## one page with all explorers, which needs no Python: out/gallery/index.html
+	@$(RUN) learnit_core.commands.gallery $(ARGS)
 
 test: check  ## everything that must hold: the checks, all tests, the notebooks
 	@$(RUN) pytest --quiet $(ARGS)

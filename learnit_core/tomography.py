@@ -27,26 +27,27 @@ def project(image: Float[Array, "rows columns"], angles: Float[Array, " angles"]
     or an angle is not finite (where angles are traced, their values are not known and are not checked).
     """
     _check(image, angles)
+    return jax.vmap(lambda angle: jnp.sum(turn(image, angle), axis=0))(angles)
+
+
+def turn(image: Float[Array, "size size"], angle: Float[Array, ""]) -> Float[Array, "size size"]:
+    """The image as the scanner sees it at one angle: turned so that ray k runs down column k."""
     size, dtype = len(image), image.dtype
     centre = size // 2
     padded = jnp.pad(image, (1, 2)).ravel()  # zeros for the pixels that interpolation asks for at the border
     stride = size + 3
     offset = jnp.arange(size, dtype=dtype) - centre
     ray, along = offset[None, :], offset[:, None]
-
-    def one(angle):
-        cos, sin = jnp.cos(angle).astype(dtype), jnp.sin(angle).astype(dtype)
-        # Whatever lies further out is as zero as the ring around the image: it is brought back there.
-        column = jnp.clip(centre + ray * cos + along * sin, -1, size)
-        row = jnp.clip(centre - ray * sin + along * cos, -1, size)
-        left, top = jnp.floor(column), jnp.floor(row)
-        right_part, lower_part = column - left, row - top
-        corner = ((top + 1) * stride + left + 1).astype(jnp.int32)
-        upper = padded[corner] * (1 - right_part) + padded[corner + 1] * right_part
-        lower = padded[corner + stride] * (1 - right_part) + padded[corner + stride + 1] * right_part
-        return jnp.sum(upper * (1 - lower_part) + lower * lower_part, axis=0)
-
-    return jax.vmap(one)(angles)
+    cos, sin = jnp.cos(angle).astype(dtype), jnp.sin(angle).astype(dtype)
+    # Whatever lies further out is as zero as the ring around the image: it is brought back there.
+    column = jnp.clip(centre + ray * cos + along * sin, -1, size)
+    row = jnp.clip(centre - ray * sin + along * cos, -1, size)
+    left, top = jnp.floor(column), jnp.floor(row)
+    right_part, lower_part = column - left, row - top
+    corner = ((top + 1) * stride + left + 1).astype(jnp.int32)
+    upper = padded[corner] * (1 - right_part) + padded[corner + 1] * right_part
+    lower = padded[corner + stride] * (1 - right_part) + padded[corner + stride + 1] * right_part
+    return upper * (1 - lower_part) + lower * lower_part
 
 
 def _check(image, angles):

@@ -292,6 +292,22 @@ gallery.show(
 )
 
 # %% [markdown]
+# Drag through the steps yourself. (These pictures are made beforehand, so the slider works without a kernel, too.)
+
+# %%
+num_frames = settings.cap(20) + 1
+step_by_step = {
+    plots.LABELS[name]: image.frames(
+        field, made[name][0], images.test[:1], tuned.after_two_steps[name], num_frames - 1
+    )[0]
+    for name in ("standard", "matched", "meta-maml")
+}
+explorer.frames(
+    step_by_step | {"truth": np.repeat(images.test[:1], num_frames, axis=0)},
+    controls=[explorer.fit_steps(range(num_frames))], title="Fitting a new picture", side=170,
+)  # fmt: skip
+
+# %% [markdown]
 # ## 5. Table 1
 #
 # One picture proves nothing, so: all test pictures. Two columns. The first is **PSNR after two steps**. The second
@@ -569,17 +585,33 @@ display(Markdown(interpolation.markdown(large_report)))
 
 # %% [markdown]
 # Now drag it yourself. Left, networks fitted from Standard, right, from MAML: the same two strings, the same PSNR at
-# both ends, and SGD for both. (A page without a running kernel shows no slider; the figure above is the same walk.)
+# both ends, and SGD for both. Your browser mixes the weights and computes the networks; *Weights to Python* puts the
+# mixture where you let go into `walk.value`.
 
 # %%
-slider = explorer.weight_slider(
-    {
-        "Standard": lambda t: large_between(large_fits["Standard, SGD 1e-2"], 0, 1, t),
-        "MAML": lambda t: large_between(large_fits["MAML, SGD 3e-3"], 0, 1, t),
-    },
-    ends=("the first string", "the second"),
+dragged = {"Standard": "Standard, SGD 1e-2", "MAML": "MAML, SGD 3e-3"}
+walk = explorer.networks(
+    large,
+    {title: [network(large_fits[name], i) for i in range(2)] for title, name in dragged.items()},
+    labels=("first string", "second string"), shape=(side, side), title="Between two networks of 5 x 256",
+)  # fmt: skip
+walk
+
+# %%
+halfway = walk.value["MAML"]  # weights at the slider's position: a network like any other
+print(
+    f"{sum(leaf.size for leaf in jax.tree.leaves(halfway)):,} weights, mixed with the coefficients {[round(c, 2) for c in walk.coefficients]}"
 )
-display(slider)
+
+# %% [markdown]
+# Three networks span a triangle. These are the small ones from above.
+
+# %%
+explorer.networks(
+    field,
+    {title: [network(fits[name], i) for i in range(3)] for title, name in dragged.items()},
+    labels=("first", "second", "third"), shape=(size, size), title="Between three networks of 4 x 128",
+)  # fmt: skip
 
 # %% [markdown]
 # ### Between the pixels

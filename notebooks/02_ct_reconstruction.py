@@ -69,7 +69,7 @@ from IPython.display import Markdown, display
 from learnit_core import evaluate, explorer, metrics, models, plots, signals, tomography, weights
 from learnit_core.errors import LearnitError
 from learnit_core.evaluate import Setting
-from learnit_core.experiments import baselines, ct, ct_table, interpolation
+from learnit_core.experiments import baselines, ct, ct_explorers, ct_table, interpolation
 from learnit_core.experiments.settings import Settings
 from learnit_core.signals import phantoms, slices
 
@@ -151,55 +151,22 @@ for row in results:
 truth = images.test[0]
 half_turn = np.linspace(0, np.pi, 90, endpoint=False)
 sinogram = np.asarray(tomography.project(jnp.asarray(truth[..., 0]), jnp.asarray(half_turn, jnp.float32)))
-
-
-def turned(row):
-    """The test slice as the scanner sees it at angle number ``row`` of the half turn: rays run down the columns."""
-    c, angle = size // 2, half_turn[row]
-    k, s = np.meshgrid(np.arange(size) - c, np.arange(size) - c)
-    column = np.round(c + k * np.cos(angle) + s * np.sin(angle)).astype(int)
-    line = np.round(c - k * np.sin(angle) + s * np.cos(angle)).astype(int)
-    seen = (column >= 0) & (column < size) & (line >= 0) & (line < size)
-    return np.where(seen, truth[np.clip(line, 0, size - 1), np.clip(column, 0, size - 1), 0], 0)
-
+turned = np.asarray(tomography.turn(jnp.asarray(truth[..., 0]), jnp.float32(half_turn[15])))
 
 gallery.show(
-    plots.scan(turned(15), sinogram[15], sinogram, 15, title="the slice, turned by 30°"),
+    plots.scan(turned, sinogram[15], sinogram, 15, title="the slice, turned by 30°"),
     "sinogram",
     alt="Left, the slice turned by 30 degrees above a curve of the sums down its columns. Right, the sinogram, in which "
     "these sums are the marked row: every ellipse draws a wave.",
 )
 
 # %% [markdown]
-# Drag the angle. Left, the slice turns; in the middle its column sums; on the right the sinogram fills up to that angle.
-# Follow one small ellipse: as the slice turns, its shadow swings from side to side, and draws a sine. Hence the name.
-# (A page without a running kernel shows no slider; the figure above is one moment of it.)
-
+# Drag the angle. Left, the slice turns; in the middle the sums of its columns; on the right the sinogram fills up to that
+# angle. Follow one small ellipse: as the slice turns, its shadow swings from side to side, and draws a sine. Hence the
+# name.
 
 # %%
-def row_at(t):
-    """The projection that the slider stands at."""
-    return min(int(t * len(half_turn)), len(half_turn) - 1)
-
-
-def column_sums(t):
-    """The projection as a picture: light columns, as high as the sums."""
-    height = sinogram[row_at(t)] / sinogram.max() * size
-    return 0.85 * (np.arange(size)[::-1, None] < height[None, :]).astype(float)[..., None]
-
-
-def sinogram_up_to(t):
-    """The part of the sinogram that has been measured, as a square picture."""
-    measured = np.where(np.arange(len(half_turn))[:, None] <= row_at(t), sinogram / sinogram.max(), 0.08)
-    return measured[np.linspace(0, len(half_turn) - 1, size).astype(int)][..., None]
-
-
-scan_slider = explorer.weight_slider(
-    {"the slice, turned": lambda t: turned(row_at(t))[..., None], "sums": column_sums, "sinogram": sinogram_up_to},
-    ends=("0 degrees", "180 degrees"),
-)
-scan_slider.children[-1].description = "angle"
-display(scan_slider)
+ct_explorers.scan(truth)
 
 # %% [markdown]
 # ### Back again
@@ -475,14 +442,17 @@ if len(pairs):
 
 # %% [markdown]
 # The number is the PSNR between the picture of the *mean weights* and the *mean of the two pictures*: where it is high,
-# mixing weights mixes pictures. Now drag it yourself.
+# mixing weights mixes pictures. Now drag it yourself; your browser mixes the weights and computes the networks.
 
 # %%
-slider = explorer.weight_slider(
-    {name: (lambda t, fitted=fitted: between(fitted, t)) for name, fitted in walks.items()},
-    ends=("the first slice", "the second"),
-)
-display(slider)
+num_corners = len(shown_slices)
+heads = None if num_corners < 2 else explorer.networks(
+    field,
+    {name: ct_explorers.corners(fitted, num_corners) for name, fitted in walks.items()},
+    labels=("first head", "second head", "third head")[:num_corners], shape=(size, size), side=200,
+    title=f"Between reconstructions from {few} projections",
+)  # fmt: skip
+heads
 
 # %% [markdown]
 # ## 8. Off the class

@@ -10,7 +10,8 @@ import pytest
 
 # At import, before learnit_core or matplotlib are.
 for name in [name for name in os.environ if name.startswith("LEARNIT_")]:
-    del os.environ[name]
+    if name not in ("LEARNIT_CHROMIUM", "LEARNIT_REQUIRE_BROWSER"):  # for the tests, not for what is tested
+        del os.environ[name]
 os.environ["MPLBACKEND"] = "agg"
 
 # Compiling takes most of the tests' time, and many tests compile the same: what one has compiled, the next reads,

@@ -53,6 +53,38 @@ def test_results_are_kept_where_the_command_was_given(run, tmp_path):
     assert text.count("<script src=") == text.count("mathjax/") == 1
 
 
+CONTROLS = """
+# %%
+import ipywidgets
+import jax
+from learnit_core import explorer, models
+
+field = models.siren(2, 1, width=8, depth=3)
+networks = {"pane": [field.init(key) for key in jax.random.split(jax.random.key(0), 2)]}
+KIND
+"""
+NETWORKS = 'explorer.networks(field, networks, labels=("one", "two"), shape=(8, 8), engine="{engine}")'
+
+
+@pytest.mark.parametrize(
+    ("kind", "found"),
+    [
+        (NETWORKS.format(engine="auto"), "<div data-explorer"),
+        (NETWORKS.format(engine="frames"), "<div data-explorer"),
+        (NETWORKS.format(engine="kernel"), 'src="data:image/png'),
+        ("ipywidgets.FloatSlider()", "A control stands here"),
+    ],
+)
+def test_controls_on_a_page_without_a_kernel(run, tmp_path, kind, found):
+    status, *_ = run(CONTROLS.replace("KIND", kind))
+    page = (tmp_path / "results" / "90_small" / "index.html").read_text()
+    assert status == 0
+    things = ("<div data-explorer", 'src="data:image/png', "A control stands here")
+    assert next(thing for thing in things if thing in page) == found
+    # The code that brings explorers to life is there once where it is needed, and nowhere else.
+    assert page.count("export default") == 0 and page.count("class Explorer {") == (found == things[0])
+
+
 def test_a_failure_leaves_the_earlier_page(run, tmp_path):
     run()
     page = tmp_path / "results" / "90_small" / "index.html"

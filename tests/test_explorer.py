@@ -1,34 +1,442 @@
-"""The notebook's widgets: what they draw, and what they say of a file that is no picture."""
+"""The explorer without a browser: what it says of bad input, what it sends, what it draws, and the upload button.
 
+Also run with Colab's versions of ipywidgets and anywidget (tests/test_notebooks.py).
+"""
+
+import base64
 import datetime
 import io
+import json
+import re
+import time
 
 import ipywidgets
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 import traitlets
 from PIL import Image
 
-from learnit_core import explorer, signals
+from learnit_core import explorer, models, signals, weights
 from learnit_core.errors import LearnitError
+from learnit_core.explorer import controls, export
 
-LEFT, RIGHT = np.zeros((4, 4, 1)), np.ones((4, 4, 1))
+SIREN = models.siren(2, 1, width=8, depth=3, w0=10.0)
+FOURIER = models.fourier_mlp(np.arange(10.0).reshape(5, 2), 3, width=8, depth=3)
+NERF = models.nerf_mlp(width=8, depth=2, num_frequencies=2, max_log2=1.0)
+SHAPE = (5, 7)
 
 
-def mixed(t):
-    return (1 - t) * LEFT + t * RIGHT
+def drawn(field, count, seed=0):
+    """Random networks, with biases that are not zero."""
+    keys = jax.random.split(jax.random.key(seed), count)
+    noisy = [jax.tree.map(lambda x, k=k: x + 0.1 * jax.random.normal(k, x.shape), field.init(k)) for k in keys]
+    return noisy
 
 
-def decoded(image):
-    """The picture of an ipywidgets Image, or of PNG bytes, as uint8."""
-    with Image.open(io.BytesIO(getattr(image, "value", image))) as opened:
+def line(field=SIREN, **options):
+    corners = drawn(field, 2)
+    panes = {"Standard": corners, "Meta": corners[::-1]}
+    return explorer.networks(field, panes, labels=("one", "two"), shape=SHAPE, **options), panes
+
+
+def decoded(png):
+    """The picture of PNG bytes, as uint8."""
+    with Image.open(io.BytesIO(png)) as opened:
         assert opened.format == "PNG"
         return np.asarray(opened)
 
 
-def widgets_of(box, kind):
-    found = [box] if isinstance(box, kind) else []
-    return found + [w for child in getattr(box, "children", ()) for w in widgets_of(child, kind)]
+def grid_picture(field, params, shape=SHAPE):
+    values = np.asarray(field.apply(params, models.pixel_grid(*shape))).reshape(*shape, -1)
+    return np.round(255 * np.clip(values, 0, 1)).astype(int)
+
+
+class Page:
+    """The page's side of the conversation: sends a message to a widget and collects the answers."""
+
+    def __init__(self, widget, monkeypatch):
+        self.widget, self.answers = widget, []
+        monkeypatch.setattr(widget, "send", lambda content, buffers=None: self.answers.append((content, buffers)))
+
+    def asks(self, **content):
+        self.widget._handle_custom_msg(content, [])
+        return self.answers[-1] if self.answers else None
+
+
+# Controls
+
+
+@pytest.mark.parametrize(
+    ("control", "numbers", "expected"),
+    [
+        (explorer.line("a", "b"), [0.25], [0.75, 0.25]),
+        (explorer.triangle("a", "b", "c"), [0.2, 0.5], [0.3, 0.2, 0.5]),
+        (explorer.square(*"abcd"), [0.0, 0.0], [1, 0, 0, 0]),
+        (explorer.square(*"abcd"), [1.0, 0.0], [0, 1, 0, 0]),
+        (explorer.square(*"abcd"), [0.0, 1.0], [0, 0, 1, 0]),
+        (explorer.square(*"abcd"), [0.5, 0.25], [0.375, 0.375, 0.125, 0.125]),
+        (explorer.fit_steps([0, 1, 5]), [2.0], [0, 0, 1]),
+        (explorer.camera(), [0.3], []),
+    ],
+)
+def test_coefficients(control, numbers, expected):
+    np.testing.assert_allclose(control.coefficients(numbers), expected, atol=1e-12)
+
+
+@pytest.mark.parametrize("control", [explorer.line("a", "b"), explorer.triangle(*"abc"), explorer.square(*"abcd")])
+def test_every_place_of_a_grid_is_a_place_of_the_control(control):
+    grid, shape = control.grid(5)
+    assert len(grid) == np.prod(shape) == len({tuple(place) for place in grid})
+    for place in grid:
+        assert control.holds(place)
+        assert sum(control.coefficients(place)) == pytest.approx(1)
+    # All corners are among them: one-hot coefficients.
+    found = {tuple(np.round(control.coefficients(place), 9)) for place in grid}
+    assert {tuple(row) for row in np.eye(len(control.labels))} <= found
+
+
+def test_a_camera_that_wraps_does_not_repeat_its_first_picture():
+    assert [p[0] for p in explorer.camera(high=360, wraps=True).grid(4)[0]] == [0, 90, 180, 270]
+    assert [p[0] for p in explorer.camera(high=360).grid(4)[0]] == [0, 120, 240, 360]
+
+
+@pytest.mark.parametrize(
+    ("control", "numbers"),
+    [
+        (explorer.line("a", "b"), [1.1]),
+        (explorer.line("a", "b"), [float("nan")]),
+        (explorer.triangle(*"abc"), [0.6, 0.6]),
+        (explorer.square(*"abcd"), [0.5]),
+        (explorer.fit_steps([0, 1]), [0.5]),
+        (explorer.camera(low=-1, high=1), [2.0]),
+    ],
+)
+def test_places_that_a_control_does_not_have(control, numbers):
+    with pytest.raises(LearnitError, match=r"cannot stand|numbers"):
+        controls.split([control], numbers)
+
+
+# Bad input
+
+
+@pytest.mark.parametrize("count", [1, 5])
+def test_a_number_of_corners_that_no_control_has(count):
+    with pytest.raises(LearnitError, match=f"found {count} corners: expected 2 .* 3 .* 4"):
+        explorer.networks(SIREN, {"a": drawn(SIREN, count)}, labels=[str(i) for i in range(count)], shape=SHAPE)
+
+
+def test_a_pane_with_more_corners_than_the_control():
+    with pytest.raises(LearnitError, match="'Meta' has 3 networks: expected 2"):
+        panes = {"Standard": drawn(SIREN, 2), "Meta": drawn(SIREN, 3)}
+        explorer.networks(SIREN, panes, labels=("one", "two"), shape=SHAPE)
+
+
+def test_networks_of_another_architecture():
+    other = models.siren(2, 1, width=9, depth=3, w0=10.0)
+    panes = {"Standard": [*drawn(SIREN, 1), *drawn(other, 1)]}
+    with pytest.raises(LearnitError, match="'two' of 'Standard' is of another architecture.*9.*expected.*8"):
+        explorer.networks(SIREN, panes, labels=("one", "two"), shape=SHAPE)
+    deeper = models.siren(2, 1, width=8, depth=4, w0=10.0)
+    with pytest.raises(LearnitError, match="another architecture"):
+        explorer.networks(SIREN, {"a": drawn(deeper, 2)}, labels=("one", "two"), shape=SHAPE)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_weights_that_are_not_finite(value):
+    broken = drawn(SIREN, 2)
+    broken[1][2]["b"] = broken[1][2]["b"].at[0].set(value)
+    with pytest.raises(LearnitError, match="'two' of 'Standard' has weights that are not finite, in 2/b"):
+        explorer.networks(SIREN, {"Standard": broken}, labels=("one", "two"), shape=SHAPE)
+
+
+def test_no_panes_and_unknown_engines():
+    with pytest.raises(LearnitError, match="no panes"):
+        explorer.networks(SIREN, {}, labels=("a", "b"), shape=SHAPE)
+    with pytest.raises(LearnitError, match="unknown engine 'gpu'.*browser"):
+        line(engine="gpu")
+    with pytest.raises(LearnitError, match="browser cannot draw a nerf_mlp"):
+        explorer.networks(NERF, {"a": drawn(NERF, 2)}, labels=("a", "b"), shape=SHAPE, engine="browser")
+    with pytest.raises(LearnitError, match="cameras were given without a render"):
+        line(cameras=[explorer.camera()])
+
+
+GRID = np.linspace(0, 1, 4 * 2 * 3)[:, None, None, None] * np.ones((4, 5, 1))
+GRID = GRID.reshape(4, 2, 3, 4, 5, 1)
+GRID_CONTROLS = [explorer.camera(), explorer.square(*"abcd")]
+
+
+def test_a_grid_with_missing_frames_names_them():
+    missing = GRID.copy()
+    missing[2, 1, 0] = np.nan
+    with pytest.raises(
+        LearnitError, match=re.escape("1 of the pictures of 'A' are missing or not finite: at [2, 1, 0]")
+    ):
+        explorer.frames({"A": missing}, controls=GRID_CONTROLS)
+
+
+@pytest.mark.parametrize(
+    ("panes", "given", "said"),
+    [
+        ({}, GRID_CONTROLS, "no panes"),
+        ({"A": GRID}, [], "no controls"),
+        ({"A": GRID[0]}, GRID_CONTROLS, "expected 3 axes of positions"),
+        ({"A": GRID[..., :0]}, GRID_CONTROLS, "expected 3 axes of positions"),
+        ({"A": GRID, "B": GRID[:3]}, GRID_CONTROLS, "different shapes"),
+        ({"A": GRID[:1]}, GRID_CONTROLS, "1 picture along the control 'Camera'"),
+        ({"A": GRID[:, 0, 0]}, [explorer.fit_steps([0, 1])], "pictures of 4 steps: expected 2"),
+        ({"A": GRID[:, 0, 0]}, [explorer.triangle(*"abc")], "4 pictures on a triangle"),
+    ],
+)
+def test_grids_that_do_not_fit_their_controls(panes, given, said):
+    with pytest.raises(LearnitError, match=said):
+        explorer.frames(panes, controls=given)
+
+
+def test_controls_that_make_no_sense():
+    with pytest.raises(LearnitError, match="no steps"):
+        explorer.fit_steps([])
+    with pytest.raises(LearnitError, match="expected low < high"):
+        explorer.camera(low=1.0, high=1.0)
+
+
+# What Python draws
+
+
+@pytest.mark.parametrize("field", [SIREN, FOURIER], ids=["siren", "fourier"])
+def test_pictures_are_those_of_the_mixed_weights(field):
+    widget, panes = line(field)
+    for t in (0.0, 0.3, 1.0):
+        widget.position = [t]
+        for picture, (title, corners) in zip(widget.pictures(), panes.items(), strict=True):
+            mixed = weights.lerp(*corners, t)
+            assert np.abs(picture.astype(int) - grid_picture(field, mixed)).max() <= 1  # a tie may round either way
+            for a, b in zip(jax.tree.leaves(widget.value[title]), jax.tree.leaves(mixed), strict=True):
+                np.testing.assert_allclose(a, b, atol=1e-6)
+        assert widget.coefficients == pytest.approx([1 - t, t])
+
+
+def test_a_position_out_of_range_is_refused_and_nothing_is_lost():
+    widget, _ = line()
+    with pytest.raises(LearnitError, match="cannot stand"):
+        widget.position = [1.5]
+    assert widget.position == [0.5]
+    with pytest.raises(LearnitError, match="expected 1"):
+        line(position=[0.1, 0.2])
+
+
+def test_steps_show_the_networks_themselves():
+    networks = drawn(SIREN, 3)
+    widget = explorer.steps(SIREN, {"fit": networks}, counts=[0, 1, 10], shape=SHAPE)
+    assert widget.scene["controls"][0]["labels"] == ["0 steps", "1 step", "10 steps"]
+    for i in range(3):
+        widget.position = [float(i)]
+        assert np.abs(widget.pictures()[0].astype(int) - grid_picture(SIREN, networks[i])).max() <= 1
+
+
+@pytest.mark.parametrize("control", [explorer.line("a", "b"), explorer.triangle(*"abc"), explorer.square(*"abcd")])
+def test_frames_show_the_nearest_picture(control):
+    places, shape = control.grid(4)
+    steps = np.linspace(0, 1, 3)
+    pictures = np.arange(len(places) * 3, dtype=np.uint8).reshape(*shape, 3)[..., None, None, None] * np.ones(
+        (2, 2, 1), np.uint8
+    )
+    widget = explorer.frames({"A": pictures}, controls=[control, explorer.camera()])
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        at = places[rng.integers(len(places))]
+        near = np.clip(np.asarray(at) * 0.98, 0, 1).tolist()
+        index = int(rng.integers(3))
+        shown = widget.pictures([*near, float(np.clip(steps[index] + 0.1, 0, 1))])[0]
+        assert shown.max() == shown.min() == places.index(at) * 3 + index
+    with pytest.raises(LearnitError, match="no weights"):
+        _ = widget.value
+
+
+def test_networks_as_frames_and_with_a_camera():
+    asked = []
+
+    def render(params, azimuth, *, height, width):
+        asked.append((azimuth, height, width))
+        return np.full((height, width, 3), np.clip(float(params[0]["b"].mean()) + azimuth / 720, 0, 1))
+
+    corners = [jax.tree.map(lambda x, v=v: jnp.full(x.shape, v), NERF.init(jax.random.key(0))) for v in (0, 0.5)]
+    widget = explorer.networks(
+        NERF, {"object": corners}, labels=("chair", "lamp"), shape=(4, 6), render=render,
+        cameras=[explorer.camera("Azimuth", high=360, unit="°", wraps=True)], engine="frames", frame_counts=(3, 4),
+    )  # fmt: skip
+    assert {(h, w) for _, h, w in asked} == {(4, 6)} and {a for a, _, _ in asked} == {0, 90, 180, 270}
+    assert widget.scene["frames"]["counts"] == [3, 4]
+    widget.position = [1.0, 350.0]  # nearest to 0° again, since the camera goes round
+    assert widget.pictures()[0].mean() == pytest.approx(127, abs=1)
+    assert widget.value["object"][0]["b"][0] == 0.5
+    live = explorer.networks(
+        NERF, {"object": corners}, labels=("chair", "lamp"), shape=(4, 6), render=render, cameras=[explorer.camera()]
+    )
+    assert live.scene["engine"] == "kernel" and live.data == b""
+
+
+# What is sent to the browser
+
+
+def test_bytes_are_frequencies_then_layers_the_first_in_full_precision():
+    corners = drawn(FOURIER, 2)
+    network, data = export.network_bytes(FOURIER, [corners])
+    assert network["types"] == ["float32", "float16", "float16"]
+    assert network["layers"] == [[10, 8], [8, 8], [8, 3]] and network["frequencies"] == 5
+    offset = 5 * 2 * 4
+    np.testing.assert_array_equal(np.frombuffer(data[:offset], "<f4"), np.arange(10.0))
+    for corner in corners:
+        for layer, kind in zip(corner, network["types"], strict=True):
+            for name in ("w", "b"):
+                size = layer[name].size * np.dtype(kind).itemsize
+                read = np.frombuffer(data[offset : offset + size], np.dtype(kind).newbyteorder("<"))
+                np.testing.assert_array_equal(read, np.asarray(layer[name]).ravel().astype(kind))
+                offset += size
+    assert offset == len(data)
+
+
+def test_a_layer_too_large_for_half_precision_stays_in_full():
+    corners = drawn(SIREN, 2)
+    corners[1][1]["w"] = corners[1][1]["w"] * 1e6
+    network, _ = export.network_bytes(SIREN, [corners])
+    assert network["types"] == ["float32", "float32", "float16"]
+
+
+def test_frames_are_kept_exactly_while_they_are_small():
+    rng = np.random.default_rng(0)
+    pictures = rng.integers(0, 256, (3, 4, 5, 3), np.uint8)
+    described, data = export.frame_bytes([pictures], [3])
+    start = 0
+    for picture, length in zip(pictures, described["panes"][0], strict=True):
+        with Image.open(io.BytesIO(data[start : start + length])) as opened:
+            np.testing.assert_array_equal(np.asarray(opened.convert("RGB")), picture)
+        start += length
+    assert start == len(data)
+
+
+def test_the_scene_is_json():
+    widget, _ = line()
+    assert json.loads(json.dumps(widget.scene))["engine"] == "auto"
+
+
+# The kernel engine
+
+
+def test_python_draws_what_the_page_asks_for(monkeypatch):
+    widget, panes = line(engine="kernel")
+    assert widget.data == b""
+    page = Page(widget, monkeypatch)
+    content, buffers = page.asks(kind="draw", id="x:1", position=[0.25], fine=True)
+    assert content == {"kind": "drawn", "id": "x:1", "shapes": [[5, 7, 1], [5, 7, 1]], "fine": True}
+    for buffer, corners in zip(buffers, panes.values(), strict=True):
+        expected = grid_picture(SIREN, weights.lerp(*corners, 0.25)).ravel()
+        assert np.abs(np.frombuffer(buffer, np.uint8).astype(int) - expected).max() <= 1
+
+
+def test_a_slow_renderer_draws_smaller_while_the_hand_moves(monkeypatch):
+    def render(params, *, height, width):
+        time.sleep(2e-6 * height * width)
+        return np.zeros((height, width, 1))
+
+    widget = explorer.networks(
+        SIREN, {"a": drawn(SIREN, 2)}, labels=("one", "two"), shape=(200, 300), render=render, engine="kernel"
+    )
+    page = Page(widget, monkeypatch)
+    content, _ = page.asks(kind="draw", id="1", position=[0.5], fine=True)
+    assert content["shapes"] == [[200, 300, 1]] and content["fine"] is True
+    content, _ = page.asks(kind="draw", id="2", position=[0.6], fine=False)
+    assert content["shapes"] == [[100, 150, 1]] and content["fine"] is False
+
+
+@pytest.mark.parametrize("position", [[2.0], [], ["x"], None])
+def test_there_is_always_an_answer(monkeypatch, position, capsys):
+    widget, _ = line(engine="kernel")
+    content, _ = Page(widget, monkeypatch).asks(kind="draw", id="1", position=position)
+    assert content["id"] == "1" and "Drawing failed in Python" in content["error"]
+
+
+def test_an_error_in_the_renderer_reaches_the_page_and_the_next_picture_comes(monkeypatch, capsys):
+    state = {"broken": False}
+
+    def render(params, *, height, width):
+        if state["broken"]:
+            raise RuntimeError("no light")
+        return np.zeros((height, width, 1))
+
+    widget = explorer.networks(SIREN, {"a": drawn(SIREN, 2)}, labels=("one", "two"), shape=SHAPE, render=render)
+    page = Page(widget, monkeypatch)
+    state["broken"] = True
+    content, _ = page.asks(kind="draw", id="1", position=[0.5])
+    assert "RuntimeError: no light" in content["error"]
+    state["broken"] = False
+    content, _ = page.asks(kind="draw", id="2", position=[0.5])
+    assert "error" not in content
+
+
+def test_other_messages_are_left_alone(monkeypatch):
+    widget, _ = line()
+    page = Page(widget, monkeypatch)
+    assert page.asks(kind="hello") is None
+
+
+# Where nothing can run, and pages
+
+
+def test_what_is_displayed_has_a_picture_for_pages_that_run_nothing(monkeypatch):
+    widget, _ = line()
+    displayed = []
+    monkeypatch.setattr("IPython.display.display", lambda data, **kwargs: displayed.append(data))
+    if hasattr(widget, "_ipython_display_"):  # ipywidgets 7
+        widget._ipython_display_()
+        bundle = displayed[-1]
+    else:
+        bundle = widget._repr_mimebundle_()[0]
+    assert bundle["application/vnd.jupyter.widget-view+json"]["model_id"] == widget.model_id
+    still = bundle["image/png"]
+    picture = decoded(still if isinstance(still, bytes) else base64.b64decode(still))
+    assert picture.shape[1] == 2 * 240 + 12
+    pane = np.asarray(Image.fromarray(widget.pictures()[0].squeeze(-1)).resize((240, 171), Image.Resampling.NEAREST))
+    np.testing.assert_array_equal(picture[:171, :240, 0], pane)
+
+
+def embedded(page):
+    found = re.findall(r'<script type="application/json">(.*?)</script>', page, re.DOTALL)
+    return [json.loads(text) for text in found]
+
+
+def test_a_page_holds_everything_and_asks_for_nothing(tmp_path):
+    widget, _ = line(title='A "quoted" </script><!-- title')
+    file = widget.to_html(tmp_path / "deep" / "page.html")
+    page = file.read_text()
+    assert "default-src 'none'" in page.replace("&#x27;", "'")
+    assert not re.search(r"https?://|src=\"(?!data:)", page)
+    assert page.count("<script") == page.count("</script>") == 2, "a title has ended a script"
+    (state,) = embedded(page)
+    assert state["scene"]["title"] == 'A "quoted" </script><!-- title'
+    assert base64.b64decode(state["data"]) == widget.data
+    assert [file.name for file in (tmp_path / "deep").iterdir()] == ["page.html"]
+
+
+def test_a_page_needs_an_engine_that_runs_there(tmp_path):
+    widget, _ = line(engine="kernel")
+    with pytest.raises(LearnitError, match="drawn by Python, which a page does not have"):
+        widget.to_html(tmp_path / "page.html")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_page_of_several_explorers(tmp_path):
+    sections = [("<h2>First</h2>", line()[0]), ("<h2>Second</h2>", line(FOURIER)[0])]
+    page = explorer.write_page(tmp_path / "page.html", "Both", sections).read_text()
+    assert len(embedded(page)) == 2 and page.index("First") < page.index("Second")
+
+
+def test_the_page_starts_where_the_explorer_started(tmp_path):
+    widget, _ = line(position=[0.2])
+    widget.position = [0.9]
+    (state,) = embedded(widget.to_html(tmp_path / "page.html").read_text())
+    assert state["position"] == state["scene"]["start"] == [0.2]
 
 
 # PNG
@@ -44,40 +452,6 @@ def test_a_picture_is_enlarged_without_smoothing():
 def test_colours_and_values_out_of_range():
     picture = np.array([[[-3.0, 0.2, 7.0]]])
     np.testing.assert_array_equal(decoded(explorer.to_png(picture, 1)), [[[0, 51, 255]]])
-
-
-# The slider
-
-
-def test_the_slider_draws_what_its_value_says():
-    asked = {"Standard": [], "Meta": []}
-
-    def render(name, sign):
-        def at(t):
-            asked[name].append(t)
-            return mixed(t if sign > 0 else 1 - t)
-
-        return at
-
-    box = explorer.weight_slider(
-        {"Standard": render("Standard", 1), "Meta": render("Meta", -1)}, ends=("a dog", "a cat"), side=8
-    )
-    slider, images = box.children[-1], widgets_of(box, ipywidgets.Image)
-    assert isinstance(slider, ipywidgets.FloatSlider) and (slider.min, slider.max) == (0, 1)
-    assert len(images) == 2 and all(int(image.width) == 8 for image in images)
-    assert asked == {"Standard": [0.5], "Meta": [0.5]}, "the first picture is drawn once"
-    for value in (0.0, 1.0, 0.2):
-        slider.value = value
-        expected = round(255 * value)
-        np.testing.assert_array_equal(decoded(images[0]), np.full((8, 8), expected))
-        np.testing.assert_array_equal(decoded(images[1]), np.full((8, 8), 255 - expected))
-    texts = " ".join(html.value for html in widgets_of(box, ipywidgets.HTML))
-    assert "Standard" in texts and "Meta" in texts and "a dog" in texts and "a cat" in texts
-
-
-def test_the_slider_needs_a_pane():
-    with pytest.raises(LearnitError, match="no panes"):
-        explorer.weight_slider({}, ends=("a", "b"))
 
 
 # The upload button
@@ -99,7 +473,9 @@ class Upload7(ipywidgets.FileUpload):
         value = traitlets.Dict()
 
     def put(self, name, content):
-        self.value = {name: {"metadata": {"name": name, "type": "image/png", "size": 1}, "content": content}}
+        self.set_trait(
+            "value", {name: {"metadata": {"name": name, "type": "image/png", "size": 1}, "content": content}}
+        )
 
 
 class Upload8(ipywidgets.FileUpload):
@@ -109,14 +485,14 @@ class Upload8(ipywidgets.FileUpload):
         value = traitlets.Tuple()
 
     def put(self, name, content):
-        self.value = ({"name": name, "type": "image/png", "size": 1, "last_modified": WHEN,
-                       "content": memoryview(content)},)  # fmt: skip
+        file = {"name": name, "type": "image/png", "size": 1, "last_modified": WHEN, "content": memoryview(content)}
+        self.set_trait("value", (file,))
 
 
 @pytest.fixture(params=[Upload7, Upload8])
 def button_of(request, monkeypatch):
     """``button_of(on_file)``: the button of ``explorer.upload(on_file)``, of either version of ipywidgets."""
-    monkeypatch.setattr(explorer.ipywidgets, "FileUpload", request.param)
+    monkeypatch.setattr(ipywidgets, "FileUpload", request.param)
     return lambda on_file: explorer.upload(on_file).children[0]
 
 
@@ -145,7 +521,7 @@ def test_taking_a_file_back_does_nothing(button_of):
     seen = []
     button = button_of(seen.append)
     button.put("me.png", png("red"))
-    button.value = type(button.value)()
+    button.set_trait("value", type(button.value)())
     assert len(seen) == 1
 
 

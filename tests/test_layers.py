@@ -24,7 +24,7 @@ MAY_IMPORT = {
     "inits": ["types", "fit"],
     "weights": ["types", "models"],
     "signals": ["types"],
-    "explorer": ["weights"],
+    "explorer": ["types", "weights"],
     "plots": [],
 }
 MAY_IMPORT["experiments"] = list(MAY_IMPORT)

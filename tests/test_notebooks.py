@@ -113,7 +113,7 @@ def test_two_steps_of_every_loop(monkeypatch, tmp_path, path, profile):
 def test_a_new_kernel_goes_on_from_the_checkpoints(monkeypatch, tmp_path, path):
     out = run_demo(monkeypatch, tmp_path, path, PROFILE="quick", MAX_STEPS=2)
     page = (out / "index.html").read_text()
-    assert "<img" in page and "application/vnd.jupyter.widget" not in page
+    assert "<img" in page and "<div data-explorer" in page and "application/vnd.jupyter.widget" not in page
     kept = {file.name: file.read_bytes() for file in (out / "checkpoints").iterdir()}
     assert len(kept) == CHECKPOINTS[path.stem]
     before = check_results(out, "quick")
@@ -169,6 +169,22 @@ def test_colab_stays_as_it_is_and_runs_the_notebook(tmp_path, path, colab_python
     assert {name: after.get(name) for name in before} == before
     assert {"jax", "numpy", "ipywidgets"} <= before.keys()
     assert "learnit" in after and "learnit" not in before
+
+
+@pytest.mark.colab
+def test_the_widgets_work_with_colabs_versions(tmp_path, colab_python, wheel):
+    """After the test above, which wants the environment as Colab has it: this one adds what tests need."""
+    held = tmp_path / "held.txt"
+    held.write_text("".join(f"{n}=={v}\n" for n, v in versions(colab_python).items() if n != "learnit"))
+    subprocess.run(
+        [colab_python, "-m", "pip", "install", "--quiet", "-c", held, wheel, "pytest", "beartype"], check=True
+    )
+    assert versions(colab_python)["ipywidgets"] == "7.7.1" and versions(colab_python)["anywidget"] == "0.9.21"
+    copy = shutil.copy(ROOT / "tests" / "test_explorer.py", tmp_path)
+    command = [colab_python, "-m", "pytest", "--quiet", "--rootdir", tmp_path, "-p", "no:cacheprovider", copy]
+    env = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    finished = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True)
+    assert finished.returncode == 0, finished.stdout[-4000:]
 
 
 def test_the_set_up_cell_does_nothing_elsewhere(monkeypatch):

@@ -124,7 +124,7 @@ def execute(
         timeout=None,
         shutdown_kernel="immediate",
         resources={"metadata": {"path": str(path.parent)}},
-        store_widget_state=False,
+        store_widget_state=True,  # for pages, where explorers go on working
         coalesce_streams=True,
     )
     try:

@@ -1,10 +1,14 @@
 """An executed notebook as one HTML file that opens without a network."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import nbformat
 from nbconvert import HTMLExporter
+
+from learnit_core.explorer.page import embedded, runtime
 
 # All of the page is in the file. Only MathJax is asked for, which sets formulas where there is a network.
 _TEMPLATE = """
@@ -15,24 +19,48 @@ _TEMPLATE = """
 """
 
 _CONTROL = "[A control stands here in a running notebook: `make lab`.]"
+_WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
 def write_page(notebook: nbformat.NotebookNode, path: Path) -> None:
     """Write ``notebook`` with its outputs to ``path``, which is replaced only when the page is complete.
 
-    Controls need a running kernel, so a line of text stands in for each; pictures and their alternative text stay.
-    Badges, whose pictures would come from the network, are left out.
+    Explorers that the browser can draw go on working; for other controls, which need a running kernel, a picture or a
+    line of text stands in. Badges, whose pictures would come from the network, are left out.
     """
     page = notebook.copy()
-    page.metadata.pop("widgets", None)
+    models = page.metadata.pop("widgets", {}).get("application/vnd.jupyter.widget-state+json", {}).get("state", {})
     page.cells = [cell for cell in page.cells if "badges" not in cell.metadata.get("tags", [])]
+    alive = False
     for cell in page.cells:
         for output in cell.get("outputs", []):
-            if "application/vnd.jupyter.widget-view+json" in output.get("data", {}):
-                output.data = {"text/plain": _CONTROL}
+            if _WIDGET in output.get("data", {}):
+                explorer = _explorer(models.get(output.data[_WIDGET]["model_id"], {}), output.data.get("image/png"))
+                output.data = _without_kernel(output.data, explorer)
+                alive |= explorer is not None
     exporter = HTMLExporter(raw_template=_TEMPLATE)
     html, _ = exporter.from_notebook_node(page, resources={"metadata": {"name": path.parent.name}})
+    if alive:
+        head, end, tail = html.rpartition("</body>")
+        html = head + runtime() + end + tail
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial")
     partial.write_text(html, encoding="utf-8")
     os.replace(partial, path)
+
+
+def _explorer(model: Mapping[str, Any], still: str | None) -> str | None:
+    """HTML of an explorer from its widget state; None for other widgets and for what only Python can draw."""
+    state = model.get("state", {})
+    if "scene" not in state or state["scene"]["engine"] == "kernel" or still is None:
+        return None
+    data = next(buffer["data"] for buffer in model["buffers"] if buffer["path"] == ["data"])
+    return embedded(state["scene"], data, still)
+
+
+def _without_kernel(data: Mapping[str, Any], explorer: str | None) -> dict[str, Any]:
+    if explorer is not None:
+        return {"text/html": explorer}
+    if "image/png" in data:
+        return {"image/png": data["image/png"]}
+    return {"text/plain": _CONTROL}

@@ -1,0 +1,278 @@
+"""From fitted networks or pictures to an explorer. What is wrong with them is said here, before anything is drawn."""
+
+import functools
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import UInt8
+
+from learnit_core import weights
+from learnit_core.errors import LearnitError
+from learnit_core.explorer import controls as places
+from learnit_core.explorer import export
+from learnit_core.explorer.controls import Control
+from learnit_core.explorer.widget import Explorer
+from learnit_core.types import Field, Params
+
+ENGINES = ("auto", "browser", "kernel", "frames")
+
+Render = Callable[..., np.ndarray]
+"""``render(params, *camera, height, width)``: the picture [h, w, c] of one network, values in [0, 1]; ``camera`` are
+the numbers of the camera controls, if there are any."""
+
+
+def networks(
+    field: Field,
+    panes: Mapping[str, Sequence[Params]],
+    *,
+    labels: Sequence[str],
+    shape: tuple[int, int],
+    title: str = "Interpolation between networks",
+    cameras: Sequence[Control] = (),
+    render: Render | None = None,
+    engine: str = "auto",
+    weights_type: str = "float16",
+    frame_counts: Sequence[int] = (21,),
+    side: int = 240,
+    position: Sequence[float] | None = None,
+) -> Explorer:
+    """Mixtures of the networks in the corners: two on a line, three on a triangle, four on a square.
+
+    ``panes`` maps a title to its corners, parameters of ``field``; ``labels`` names the corners. ``shape`` is
+    (height, width) [px] of a picture, ``side`` its width on the page. Fields on the plane are drawn by evaluating them
+    at the pixels; others need ``render``, and may have ``cameras``.
+
+    ``engine``: "browser" computes in the page, "kernel" in Python, "frames" shows pictures made now, ``frame_counts``
+    along each control (one number for all, or one each); "auto" takes the browser where it can, or else the kernel.
+    Weights are sent as ``weights_type``, see :func:`learnit_core.explorer.export.network_bytes`.
+
+    Raises LearnitError for corners of another architecture, weights that are not finite, a wrong number of corners,
+    or an engine that cannot draw this field.
+    """
+    return _networks(field, panes, places.between(labels), shape, title=title, cameras=cameras, render=render,
+                     engine=engine, weights_type=weights_type, frame_counts=frame_counts, side=side,
+                     position=position)  # fmt: skip
+
+
+def steps(
+    field: Field,
+    panes: Mapping[str, Sequence[Params]],
+    *,
+    counts: Sequence[int],
+    shape: tuple[int, int],
+    title: str = "Steps of a fit",
+    **options,
+) -> Explorer:
+    """One network a pane after ``counts`` gradient steps: ``panes`` maps a title to its parameters at each of them.
+
+    Options and errors as for :func:`networks`.
+    """
+    return _networks(field, panes, places.fit_steps(counts), shape, title=title, **options)
+
+
+def frames(
+    panes: Mapping[str, np.ndarray],
+    *,
+    controls: Sequence[Control],
+    title: str = "Pictures made beforehand",
+    side: int = 240,
+    position: Sequence[float] | None = None,
+) -> Explorer:
+    """Pictures on a grid of positions; the nearest one is shown.
+
+    ``panes`` maps a title to an array [*grid, h, w, c] of values in [0, 1] (or uint8), c = 1 or 3. Each control adds
+    its axes to the grid: a square two (v, then u), the others one; a triangle's has (n + 1)(n + 2) / 2 places in the
+    order of :meth:`Control.grid`. A picture that is not finite counts as missing; missing ones are named
+    in the error.
+    """
+    if not panes or not controls:
+        raise LearnitError("found no panes or no controls: expected at least one of each")
+    axes = sum(2 if control.kind == "square" else 1 for control in controls)
+    arrays, shapes = [], set()
+    for name, array in panes.items():
+        array = np.asarray(array)
+        if array.ndim != axes + 3 or array.shape[-1] not in (1, 3):
+            raise LearnitError(
+                f"the pictures of {name!r} have the shape {list(array.shape)}: "
+                f"expected {axes} axes of positions, then height, width and 1 or 3 channels"
+            )
+        arrays.append(array)
+        shapes.add(array.shape)
+    if len(shapes) > 1:
+        raise LearnitError(f"panes have pictures of different shapes: {', '.join(map(str, sorted(shapes)))}")
+    counts, (h, w, c) = arrays[0].shape[:axes], arrays[0].shape[axes:]
+    _check_counts(controls, counts)
+    for name, array in zip(panes, arrays, strict=True):
+        missing = np.argwhere(~np.isfinite(array).all(axis=(-3, -2, -1)))
+        if len(missing):
+            first = ", ".join(str(place.tolist()) for place in missing[:4])
+            raise LearnitError(f"{len(missing)} of the pictures of {name!r} are missing or not finite: at {first}")
+    flat = [export.levels(array.reshape(-1, h, w, c)) for array in arrays]
+
+    def draw(pane, at, size):
+        return flat[pane][_nearest(controls, counts, at)]
+
+    described, data = export.frame_bytes(flat, counts)
+    scene = _scene("frames", controls, list(panes), (h, w, c), title, side) | {"frames": described, "weights": False}
+    return Explorer(scene, data, controls=controls, draw=draw, position=position)
+
+
+def _networks(field, panes, control, shape, *, title, cameras=(), render=None, engine="auto", weights_type="float16",
+              frame_counts=(21,), side=240, position=None):  # fmt: skip
+    panes = {name: [jax.tree.map(jnp.asarray, corner) for corner in corners] for name, corners in panes.items()}
+    _check_networks(field, panes, control)
+    controls = [control, *cameras]
+    in_browser = render is None and not cameras and export.runs_in_browser(field)
+    if engine not in ENGINES:
+        raise LearnitError(f"unknown engine {engine!r}: expected one of {', '.join(ENGINES)}")
+    if engine == "browser" and not in_browser:
+        raise LearnitError(
+            f"the browser cannot draw a {field.spec['model']} of this kind: expected a siren or fourier_mlp on the "
+            "plane with 1 or 3 channels, no camera and no render function; use the engine 'frames' or 'kernel'"
+        )
+    if cameras and render is None:
+        raise LearnitError(
+            "cameras were given without a render function: expected render(params, *camera, height=, width=)"
+        )
+    draw = _drawer(field, list(panes.values()), controls, render)
+    start = [x for c in controls for x in c.start] if position is None else list(position)
+    places.split(controls, start)
+    first = draw(0, start, tuple(shape))
+    size = (*shape, first.shape[-1])
+    if engine == "frames":
+        return _as_frames(panes, draw, controls, frame_counts, size, title, side, position)
+    drawn_by = "kernel" if engine == "kernel" or not in_browser else engine
+    scene = _scene(drawn_by, controls, list(panes), size, title, side) | {"weights": True}
+    data = b""
+    if drawn_by != "kernel":
+        network, data = export.network_bytes(field, list(panes.values()), weights_type=weights_type)
+        scene["network"] = network
+    return Explorer(scene, data, controls=controls, draw=draw, corners=panes, position=position)
+
+
+def _as_frames(panes, draw, controls, frame_counts, size, title, side, position):
+    if len(frame_counts) not in (1, len(controls)):
+        raise LearnitError(f"found {len(frame_counts)} frame counts: expected 1 or {len(controls)}, one a control")
+    per_control = list(frame_counts) * (len(controls) if len(frame_counts) == 1 else 1)
+    if min(per_control) < 2:
+        raise LearnitError(f"found {min(per_control)} frames along a control: expected at least 2")
+    grids = [control.grid(count) for control, count in zip(controls, per_control, strict=True)]
+    positions = [sum(parts, []) for parts in itertools.product(*(grid for grid, _ in grids))]
+    counts = [n for _, shape in grids for n in shape]
+    pictures = {
+        name: np.stack([draw(pane, place, size[:2]) for place in positions]).reshape(*counts, *size)
+        for pane, name in enumerate(panes)
+    }
+    made = frames(pictures, controls=controls, title=title, side=side, position=position)
+    made._corners, made.scene = panes, made.scene | {"weights": True}
+    return made
+
+
+def _scene(engine, controls, titles, shape, title, side):
+    described = [
+        {"kind": c.kind, "name": c.name, "labels": list(c.labels), "low": c.low, "high": c.high, "step": c.step,
+         "unit": c.unit, "wraps": c.wraps}
+        for c in controls
+    ]  # fmt: skip
+    return {
+        "title": title,
+        "engine": engine,
+        "controls": described,
+        "titles": titles,
+        "shape": list(shape),
+        "side": side,
+    }
+
+
+def _drawer(field, panes, controls, render):
+    """``draw(pane, position, size)`` for networks: mix the corners, render, 8 bits."""
+    stacked = [jax.tree.map(lambda *leaves: jnp.stack(leaves), *corners) for corners in panes]
+
+    def draw(pane, position, size) -> UInt8[np.ndarray, "height width channels"]:
+        weights_numbers, *camera_numbers = places.split(controls, position)
+        c = controls[0].coefficients(weights_numbers)
+        height, width = size
+        if render is None:
+            return np.asarray(_evaluate(field, stacked[pane], np.asarray(c, np.float32), height, width))
+        camera = [x for numbers in camera_numbers for x in numbers]
+        picture = np.asarray(render(weights.barycentric(panes[pane], c), *camera, height=height, width=width))
+        if not np.isfinite(picture).all():
+            raise LearnitError(f"the render function gave values that are not finite at {list(position)}")
+        return export.levels(picture)
+
+    return draw
+
+
+@functools.partial(jax.jit, static_argnames=("field", "height", "width"))
+def _evaluate(field, corners, coefficients, height, width):
+    mixed = jax.tree.map(lambda leaf: jnp.tensordot(coefficients, leaf, axes=1, precision="highest"), corners)
+    rows, columns = jnp.meshgrid(jnp.arange(height) / height, jnp.arange(width) / width, indexing="ij")
+    picture = field.apply(mixed, jnp.stack([rows, columns], axis=-1))
+    return jnp.round(255 * jnp.clip(picture, 0, 1)).astype(jnp.uint8)
+
+
+def _check_networks(field, panes, control):
+    if not panes:
+        raise LearnitError("found no panes: expected at least one title with its networks")
+    expected = weights.named_leaves(jax.eval_shape(field.init, jax.random.key(0)))
+    for name, corners in panes.items():
+        if len(corners) != len(control.labels):
+            raise LearnitError(
+                f"the pane {name!r} has {len(corners)} networks: expected {len(control.labels)}, "
+                f"one for each of {', '.join(control.labels)}"
+            )
+        for label, corner in zip(control.labels, corners, strict=True):
+            found = weights.named_leaves(corner)
+            shapes = [{key: tuple(leaf.shape) for key, leaf in leaves.items()} for leaves in (found, expected)]
+            if shapes[0] != shapes[1]:
+                odd = next(key for key in {**shapes[1], **shapes[0]} if shapes[0].get(key) != shapes[1].get(key))
+                raise LearnitError(
+                    f"the network {label!r} of {name!r} is of another architecture: found {odd} of shape "
+                    f"{shapes[0].get(odd, 'none')}, expected {shapes[1].get(odd, 'none')}"
+                )
+            for key, leaf in found.items():
+                if not np.isfinite(leaf).all():
+                    raise LearnitError(f"the network {label!r} of {name!r} has weights that are not finite, in {key}")
+
+
+def _check_counts(controls, counts):
+    remaining = iter(counts)
+    for control in controls:
+        axes = [next(remaining) for _ in range(2 if control.kind == "square" else 1)]
+        if control.kind == "steps" and axes != [len(control.labels)]:
+            raise LearnitError(f"found pictures of {axes[0]} steps: expected {len(control.labels)}, one a step")
+        if control.kind == "triangle" and not _is_triangular(axes[0]):
+            raise LearnitError(
+                f"found {axes[0]} pictures on a triangle: expected (n + 1)(n + 2) / 2, such as 6, 10 or 15"
+            )
+        if control.kind != "steps" and min(axes) < 2:
+            raise LearnitError(f"found {min(axes)} picture along the control {control.name!r}: expected at least 2")
+
+
+def _is_triangular(count):
+    return any((n + 1) * (n + 2) // 2 == count for n in range(1, count))
+
+
+def _nearest(controls, counts, position):
+    """Index of the picture nearest to a position, in the flattened grid."""
+    remaining = iter(counts)
+    index = 0
+    for control, numbers in zip(controls, places.split(controls, position), strict=True):
+        shape = [next(remaining) for _ in range(2 if control.kind == "square" else 1)]
+        size = shape[0]
+        if control.kind == "triangle":
+            size = next(n for n in range(1, shape[0]) if (n + 1) * (n + 2) // 2 == shape[0]) + 1
+        grid = np.asarray(control.grid(size)[0] if len(set(shape)) == 1 else _oblong(shape))
+        distance = np.abs(grid - np.asarray(numbers))
+        if control.wraps:
+            distance = np.minimum(distance, control.high - control.low - distance)
+        index = index * int(np.prod(shape)) + int(np.argmin((distance**2).sum(axis=-1)))
+    return index
+
+
+def _oblong(shape):
+    """Places of a square's grid with different counts down (v) and across (u)."""
+    return [[u, v] for v, u in itertools.product(np.linspace(0, 1, shape[0]), np.linspace(0, 1, shape[1]))]

@@ -1,0 +1,82 @@
+"""Networks and pictures as bytes for the browser: what ``module/2_network.js`` and ``FramesEngine`` read."""
+
+import io
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from learnit_core.errors import LearnitError
+from learnit_core.types import Field, Params
+
+BROWSER_MODELS = ("siren", "fourier_mlp")
+"""Models whose forward pass the browser has."""
+
+LOSSLESS_BYTES = 1_000_000
+"""Pictures that take no more than this together are kept exactly; more are compressed with a little loss."""
+
+
+def runs_in_browser(field: Field) -> bool:
+    """Whether the browser can compute this field: a SIREN or Fourier-feature MLP on the plane with 1 or 3 channels."""
+    spec = field.spec
+    if spec.get("model") not in BROWSER_MODELS or spec["out_dim"] not in (1, 3):
+        return False
+    return spec["in_dim"] == 2 if spec["model"] == "siren" else spec["frequencies"].shape[1] == 2
+
+
+def network_bytes(
+    field: Field, panes: Sequence[Sequence[Params]], *, weights_type: str = "float16"
+) -> tuple[dict[str, Any], bytes]:
+    """The scene's ``network`` and the bytes: frequencies, then pane by pane, corner by corner, layer by layer, w and b.
+
+    The first layer stays in float32, since its weights are multiplied by the largest numbers (w0, or frequencies): in
+    float16 it alone would cause nearly all of the error. A layer too large for float16 stays in float32, too.
+    """
+    layers = [[int(n) for n in layer["w"].shape] for layer in panes[0][0]]
+    types = ["float32"] + [weights_type] * (len(layers) - 1)
+    largest = np.finfo(np.float16).max
+    for i in range(1, len(layers)):
+        if any(np.abs(leaf).max() > largest for pane in panes for corner in pane for leaf in corner[i].values()):
+            types[i] = "float32"
+    buffer = np.asarray(field.spec.get("frequencies", np.zeros((0, 2))), np.float32)
+    chunks = [buffer.tobytes()]
+    for pane in panes:
+        for corner in pane:
+            for layer, kind in zip(corner, types, strict=True):
+                little_endian = np.dtype(kind).newbyteorder("<")
+                chunks += [np.asarray(layer[name]).astype(little_endian).tobytes() for name in ("w", "b")]
+    network = {
+        "model": field.spec["model"], "w0": field.spec.get("w0", 1.0), "final": field.spec.get("final", "identity"),
+        "layers": layers, "types": types, "frequencies": len(buffer), "panes": [len(pane) for pane in panes],
+    }  # fmt: skip
+    return network, b"".join(chunks)
+
+
+def frame_bytes(panes: Sequence[np.ndarray], counts: Sequence[int]) -> tuple[dict[str, Any], bytes]:
+    """The scene's ``frames`` and the bytes of pictures [places, h, w, c], uint8, one WebP after the other."""
+    encoded = [[_webp(picture, lossless=True) for picture in pane] for pane in panes]
+    if sum(len(file) for pane in encoded for file in pane) > LOSSLESS_BYTES:
+        encoded = [[_webp(picture, lossless=False) for picture in pane] for pane in panes]
+    lengths = [[len(file) for file in pane] for pane in encoded]
+    return {"type": "image/webp", "counts": list(counts), "panes": lengths}, b"".join(f for p in encoded for f in p)
+
+
+def levels(picture: np.ndarray) -> np.ndarray:
+    """Values in [0, 1] as 8-bit levels, clipped."""
+    if picture.dtype == np.uint8:
+        return picture
+    return np.round(255 * np.clip(np.asarray(picture, np.float32), 0, 1)).astype(np.uint8)
+
+
+def as_image(picture: np.ndarray) -> Image.Image:
+    """A picture [h, w, 1] or [h, w, 3], uint8, for Pillow."""
+    if picture.ndim != 3 or picture.shape[-1] not in (1, 3):
+        raise LearnitError(f"found a picture of shape {list(picture.shape)}: expected [height, width, 1 or 3]")
+    return Image.fromarray(picture.squeeze(-1) if picture.shape[-1] == 1 else picture)
+
+
+def _webp(picture, *, lossless):
+    buffer = io.BytesIO()
+    as_image(picture).convert("RGB").save(buffer, format="webp", lossless=lossless, quality=90, method=4)
+    return buffer.getvalue()

@@ -1,0 +1,109 @@
+// Controls: what a hand, a finger or a keyboard moves. Each is `{ element, show(numbers) }` and calls `moved(numbers)`
+// while it is dragged and `released()` at the end.
+
+/** An element with attributes, properties (`on…` handlers, `textContent`) and children. */
+function make(tag, attributes = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (name in element && typeof value !== "string") element[name] = value;
+    else element.setAttribute(name, value);
+  }
+  element.append(...children);
+  return element;
+}
+
+// JupyterLab takes the arrow keys of whatever has no such mark.
+const KEEPS_KEYS = { "data-lm-suppress-shortcuts": "true" };
+
+function makeControl(control, moved, released) {
+  return NUMBERS[control.kind] === 1 ? slider(control, moved, released) : pad(control, moved, released);
+}
+
+function slider(control, moved, released) {
+  const [low, high, step] = range(control).map(String);
+  const input = make("input", {
+    type: "range", min: low, max: high, step, class: "range", "aria-label": control.name, ...KEEPS_KEYS,
+    // Not `onchange`: each press of a held key would ask for a fine picture, and the next press would stop it.
+    oninput: () => moved([Number(input.value)]), onpointerup: released,
+  });
+  const ends = control.kind === "camera"
+    ? [`${+control.low.toFixed(2)}${control.unit}`, `${+control.high.toFixed(2)}${control.unit}`]
+    : [control.labels[0], control.labels.at(-1)];
+  const element = make("div", { class: "slider" }, make("span", { class: "end" }, ends[0]), input, make("span", { class: "end" }, ends[1]));
+  return {
+    element,
+    show: (numbers) => {
+      input.value = numbers[0];
+      input.setAttribute("aria-valuetext", inWords(control, numbers));
+    },
+  };
+}
+
+// A pad's x goes to the right and y down, both in [0, 1].
+const PADS = {
+  square: { outline: "0,0 100,0 100,100 0,100", toPad: ([a, b]) => [a, b], fromPad: ([x, y]) => [x, y] },
+  triangle: {
+    outline: "0,100 100,100 50,0",
+    toPad: ([a, b]) => [a + b / 2, 1 - b],
+    fromPad: ([x, y]) => [x - (1 - y) / 2, 1 - y],
+  },
+};
+const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+
+function pad(control, moved, released) {
+  const { outline, toPad, fromPad } = PADS[control.kind];
+  const handle = make("div", {
+    class: "handle", role: "slider", tabindex: "0", "aria-label": `${control.name}, arrow keys move in two directions`,
+    "aria-roledescription": "two-dimensional slider", "aria-valuemin": "0", "aria-valuemax": "100", "aria-valuenow": "0", ...KEEPS_KEYS,
+  });
+  const area = make("div", { class: "area" }, handle);
+  area.insertAdjacentHTML("afterbegin",
+    `<svg viewBox="-2 -2 104 104" aria-hidden="true"><polygon points="${outline}"/></svg>`);
+  const labels = control.labels.map((label, i) => make("span", { class: `corner ${control.kind}-${i}` }, label));
+  const element = make("div", { class: `pad ${control.kind}` }, area, ...labels);
+  let numbers = [0, 0];
+
+  const move = (point) => {
+    numbers = allowed(control, fromPad(point));
+    moved(numbers);
+  };
+  const follow = (event) => {
+    const box = area.getBoundingClientRect();
+    move([(event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height]);
+  };
+  let dragging = false;
+  area.onpointerdown = (event) => {
+    if (event.button !== 0) return;
+    event.preventDefault(); // no text is selected, and the page does not scroll
+    handle.focus({ preventScroll: true });
+    area.setPointerCapture(event.pointerId);
+    dragging = true;
+    follow(event);
+  };
+  area.onpointermove = (event) => dragging && follow(event);
+  area.onlostpointercapture = () => {
+    dragging = false;
+    released();
+  };
+  handle.onkeydown = (event) => {
+    const size = event.shiftKey ? 0.1 : 0.02;
+    const at = toPad(numbers);
+    if (event.key in ARROWS) move(ARROWS[event.key].map((direction, i) => at[i] + size * direction));
+    else if (event.key === "Home") move(toPad([0, 0]));
+    else return;
+    event.preventDefault();
+  };
+  handle.onkeyup = (event) => (event.key in ARROWS || event.key === "Home") && released();
+
+  return {
+    element,
+    show: (shown) => {
+      numbers = shown;
+      const [x, y] = toPad(shown);
+      handle.style.left = `${100 * x}%`;
+      handle.style.top = `${100 * y}%`;
+      handle.setAttribute("aria-valuenow", `${Math.round(100 * x)}`);
+      handle.setAttribute("aria-valuetext", inWords(control, shown));
+    },
+  };
+}

@@ -1,0 +1,102 @@
+"""Pages with explorers that need neither Python nor a network: one file, with all code and data in it."""
+
+import base64
+import html
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from learnit_core.errors import LearnitError
+from learnit_core.explorer import assets
+
+if TYPE_CHECKING:
+    from learnit_core.explorer.widget import Explorer
+
+# Nothing is fetched, even if something tried to.
+POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:"
+
+PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<meta http-equiv="Content-Security-Policy" content="{policy}">
+<title>{title}</title>
+<style>
+body {{ max-width: 60rem; margin: 1rem auto; padding: 0 1rem; font: 16px/1.5 system-ui, sans-serif; }}
+</style>
+</head>
+<body>
+<main>
+<h1>{title}</h1>
+{sections}
+</main>
+{runtime}
+</body>
+</html>
+"""
+
+# The part of a widget's model that the module uses, without a kernel behind it.
+MOUNT = """
+for (const place of document.querySelectorAll("[data-explorer]")) {
+  const parts = JSON.parse(place.querySelector("script").textContent);
+  const bytes = Uint8Array.from(atob(parts.data), (letter) => letter.charCodeAt(0));
+  const state = { ...parts, data: new DataView(bytes.buffer) };
+  const model = {
+    live: false,
+    get: (name) => state[name],
+    set: (name, value) => { state[name] = value; },
+    on() {}, off() {}, save_changes() {}, send() {},
+  };
+  render({ model, el: place });
+}
+"""
+
+
+def write_page(file: str | os.PathLike, title: str, sections: Sequence[tuple[str, "Explorer"]]) -> Path:
+    """Write a page of sections ``(html, explorer)``: the HTML as it stands, and the explorer below it.
+
+    Returns the path. Raises LearnitError if an explorer can only be drawn by Python.
+    """
+    parts = []
+    for text, explorer in sections:
+        if explorer.scene["engine"] == "kernel":
+            raise LearnitError(
+                f"the explorer {explorer.scene['title']!r} is drawn by Python, which a page does not have: "
+                "expected one with the engine 'browser', 'auto' or 'frames'"
+            )
+        data, still = (base64.b64encode(content).decode() for content in (explorer.data, explorer.static_png()))
+        parts.append(f"{text}\n{embedded(explorer.scene, data, still)}")
+    page = PAGE.format(
+        policy=html.escape(POLICY, quote=True), title=html.escape(title), sections="\n".join(parts), runtime=runtime()
+    )
+    file = Path(file)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    partial = file.with_name(f".{file.name}.{os.getpid()}.partial")
+    try:
+        partial.write_text(page, encoding="utf-8")
+        os.replace(partial, file)
+    finally:
+        partial.unlink(missing_ok=True)
+    return file
+
+
+def embedded(scene: Mapping[str, Any], data: str, still: str) -> str:
+    """HTML of one explorer at its start; ``data`` and its picture ``still`` (PNG) in base64. Needs :func:`runtime`."""
+    state = json.dumps({"scene": scene, "position": scene["start"], "data": data})
+    label = html.escape(f"{scene['title']}: {' and '.join(scene['titles'])}", quote=True)
+    safe = state.replace("<", "\\u003c")  # so that no text can end the script element
+    return (
+        f'<div data-explorer><script type="application/json">{safe}</script>'
+        f'<noscript><img alt="{label}" src="data:image/png;base64,{still}"></noscript></div>'
+    )
+
+
+def runtime() -> str:
+    """HTML that brings all :func:`embedded` explorers before it to life: style and code, once a page."""
+    code = assets.module().replace("export default { render };", "") + MOUNT
+    safe = code.replace("</script", "<\\/script")
+    return f'<style>{assets.style()}</style>\n<script type="module">{safe}</script>'

@@ -1,0 +1,54 @@
+"""A button for a picture of one's own, and pictures as PNG.
+
+Plain ipywidgets, with only what versions 7.7 (Colab) and 8 have in common.
+"""
+
+import io
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import ipywidgets
+import numpy as np
+from PIL import Image
+
+from learnit_core.errors import LearnitError
+
+
+def upload(on_file: Callable[[Path], None]) -> ipywidgets.VBox:
+    """A button for one picture; ``on_file`` gets its path. What goes wrong in it is said below the button."""
+    button = ipywidgets.FileUpload(accept="image/*", multiple=False, description="Your picture")
+    output = ipywidgets.Output()
+
+    def opened(change):
+        if not change["new"]:
+            return
+        output.clear_output()
+        with output, tempfile.TemporaryDirectory() as folder:
+            name, content = _uploaded(change["new"])
+            file = Path(folder) / Path(name).name
+            file.write_bytes(content)
+            try:
+                on_file(file)
+            except LearnitError as error:
+                print(error)
+
+    button.observe(opened, names="value")
+    return ipywidgets.VBox([button, output])
+
+
+def to_png(picture: np.ndarray, side: int) -> bytes:
+    """A picture [h, w, c] with values in [0, 1] as PNG, enlarged to ``side`` pixels without smoothing."""
+    levels = np.round(255 * np.clip(np.asarray(picture), 0, 1)).astype(np.uint8)
+    image = Image.fromarray(levels.squeeze(-1) if levels.shape[-1] == 1 else levels)
+    buffer = io.BytesIO()
+    image.resize((side, side), Image.Resampling.NEAREST).save(buffer, format="png")
+    return buffer.getvalue()
+
+
+def _uploaded(value) -> tuple[str, bytes]:
+    """Name and bytes of an upload: ipywidgets 7 has a dict by name, ipywidgets 8 a tuple of dicts."""
+    if isinstance(value, Mapping):
+        name, file = next(iter(value.items()))
+        return name, bytes(file["content"])
+    return value[0]["name"], bytes(value[0]["content"])

@@ -1,0 +1,156 @@
+"""The widget: one ES module for every page, and a Python face that draws when the page cannot."""
+
+import io
+import threading
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import anywidget
+import IPython.display
+import numpy as np
+import traitlets
+from PIL import Image, ImageDraw
+
+from learnit_core import weights
+from learnit_core.errors import LearnitError
+from learnit_core.explorer import assets, export
+from learnit_core.explorer import controls as places
+from learnit_core.explorer.controls import Control
+from learnit_core.explorer.page import write_page
+from learnit_core.types import Params
+
+Draw = Callable[[int, Sequence[float], tuple[int, int]], np.ndarray]
+"""``draw(pane, position, (height, width))``: the picture [h, w, c], uint8."""
+
+PREVIEW_SECONDS = 0.04
+"""What drawing all panes while dragging may take in Python; slower ones are drawn smaller until the hand rests."""
+
+
+class Explorer(anywidget.AnyWidget):
+    """Pictures side by side that follow one set of controls. Made by ``networks``, ``steps`` or ``frames``.
+
+    ``position`` is where the controls stand, in both directions: set it, and the picture follows. ``value`` are the
+    weights there, ``to_html`` writes a page of its own.
+    """
+
+    _esm, _css = assets.module(), assets.style()
+    scene = traitlets.Dict().tag(sync=True)
+    data = traitlets.Bytes().tag(sync=True)
+    position = traitlets.List(traitlets.Float()).tag(sync=True)
+
+    def __init__(
+        self,
+        scene: dict[str, Any],
+        data: bytes,
+        *,
+        controls: Sequence[Control],
+        draw: Draw,
+        corners: dict[str, Sequence[Params]] | None = None,
+        position: Sequence[float] | None = None,
+    ):
+        self._controls, self._draw, self._corners = list(controls), draw, corners
+        self._drawing = threading.Lock()  # messages may come in another thread than the cells'
+        self._seconds_per_pixel = 0.0
+        start = [float(x) for control in controls for x in control.start] if position is None else list(position)
+        places.split(self._controls, start)
+        super().__init__(scene=scene | {"start": start}, data=data, position=start)
+        self.on_msg(lambda _, content, buffers: self._answer(content))
+
+    @traitlets.validate("position")
+    def _in_range(self, proposal):
+        places.split(self._controls, proposal["value"])
+        return proposal["value"]
+
+    @property
+    def coefficients(self) -> list[float]:
+        """How much of each corner's weights the present position stands for."""
+        parts = zip(self._controls, places.split(self._controls, self.position), strict=True)
+        return [c for control, numbers in parts for c in control.coefficients(numbers)]
+
+    @property
+    def value(self) -> dict[str, Params]:
+        """The weights at the present position, by pane. Raises LearnitError if the explorer shows pictures only."""
+        if self._corners is None:
+            raise LearnitError("this explorer shows pictures made beforehand: it has no weights to give")
+        return {title: weights.barycentric(corners, self.coefficients) for title, corners in self._corners.items()}
+
+    def pictures(self, position: Sequence[float] | None = None) -> list[np.ndarray]:
+        """The panes' pictures [h, w, c], uint8, drawn by Python, at a position (the present one)."""
+        position = list(self.position if position is None else position)
+        places.split(self._controls, position)
+        return self._pictures(position, tuple(self.scene["shape"][:2]))
+
+    def to_html(self, file: str | Path, *, title: str | None = None) -> Path:
+        """Write one self-contained page that needs neither Python nor a network. Returns its path.
+
+        Raises LearnitError if only Python can draw this explorer.
+        """
+        return write_page(file, title or self.scene["title"], [("", self)])
+
+    def static_png(self) -> bytes:
+        """The panes at the present position with their titles, for where nothing can run."""
+        side, gap, caption = self.scene["side"], 12, 22
+        pictures = [export.as_image(picture) for picture in self.pictures()]
+        height = max(round(side * picture.height / picture.width) for picture in pictures)
+        sheet = Image.new("RGB", (len(pictures) * (side + gap) - gap, height + caption), "white")
+        pen = ImageDraw.Draw(sheet)
+        for i, (picture, title) in enumerate(zip(pictures, self.scene["titles"], strict=True)):
+            size = (side, round(side * picture.height / picture.width))
+            sheet.paste(picture.convert("RGB").resize(size, Image.Resampling.NEAREST), (i * (side + gap), 0))
+            pen.text((i * (side + gap) + side / 2, height + 3), title, fill="black", anchor="ma", font_size=14)
+        buffer = io.BytesIO()
+        sheet.save(buffer, format="png")
+        return buffer.getvalue()
+
+    def _repr_mimebundle_(self, **kwargs):
+        bundle = super()._repr_mimebundle_(**kwargs)
+        data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
+        return {**data, "image/png": self.static_png()}, metadata
+
+    if hasattr(anywidget.AnyWidget, "_ipython_display_"):
+        # ipywidgets 7 displays widgets its own way, which leaves out the picture.
+        def _ipython_display_(self, **kwargs):
+            data, metadata = self._repr_mimebundle_()
+            IPython.display.display(data, metadata=metadata, raw=True)
+            self._handle_displayed(**kwargs)
+
+    def _answer(self, content):
+        """Draw what a page asks for. There is always an answer, since the page waits for it."""
+        if not isinstance(content, dict) or content.get("kind") != "draw":
+            return
+        reply = {"kind": "drawn", "id": content.get("id")}
+        try:
+            position = [float(x) for x in content["position"]]
+            places.split(self._controls, position)
+            height, width = self.scene["shape"][:2]
+            scale = 1.0 if content.get("fine") else self._preview_scale(height * width)
+            size = (max(1, round(height * scale)), max(1, round(width * scale)))
+            pictures = self._pictures(position, size)
+            reply |= {"shapes": [list(p.shape) for p in pictures], "fine": size == (height, width)}
+            self.send(reply, [np.ascontiguousarray(p).tobytes() for p in pictures])
+        except Exception as error:  # whatever a renderer raises belongs on the page, not in a log that nobody sees
+            traceback.print_exc()
+            self.send(reply | {"error": f"Drawing failed in Python: {type(error).__name__}: {error}"})
+
+    def _preview_scale(self, pixels):
+        seconds = self._seconds_per_pixel * pixels
+        # Halves, so that few sizes have to be compiled.
+        for scale in (1.0, 0.5, 0.25):
+            if seconds * scale**2 <= PREVIEW_SECONDS:
+                return scale
+        return 0.25
+
+    def _pictures(self, position, size):
+        with self._drawing:
+            for _ in range(2 if self._seconds_per_pixel == 0 else 1):  # the first time is spent on compiling
+                started = time.perf_counter()
+                drawn = [self._draw(pane, position, size) for pane in range(len(self.scene["titles"]))]
+                seconds = time.perf_counter() - started
+                if size == tuple(self.scene["shape"][:2]):
+                    self._seconds_per_pixel = seconds / (size[0] * size[1])
+                else:
+                    break
+            return drawn
