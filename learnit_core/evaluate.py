@@ -43,8 +43,9 @@ def curves(
     *,
     optimizer: optax.GradientTransformation,
     num_steps: int,
-) -> Float[Array, "signals {num_steps}+1"]:
-    """Fit every task's support set from ``params`` and score its query set before and after every step.
+    every: int = 1,
+) -> Float[Array, "signals {num_steps}//{every}+1"]:
+    """Fit every task's support set from ``params`` and score its query set before and after ``every`` so many steps.
 
     ``tasks`` has a leading signal axis; ``score(params, query)`` is a number, in dB where this package prints it.
     """
@@ -53,7 +54,8 @@ def curves(
         def probe(p):
             return score(p, task.query)
 
-        fitted = fit(loss, params, task.support, key, optimizer=optimizer, num_steps=num_steps, probe=probe)
+        fitted = fit(loss, params, task.support, key, optimizer=optimizer, num_steps=num_steps, probe=probe,
+                     probe_every=every)  # fmt: skip
         return jnp.concatenate([probe(params)[None], fitted.probes])
 
     return jax.lax.map(one, tasks)

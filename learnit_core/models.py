@@ -75,16 +75,19 @@ def fourier_mlp(
     def init(key):
         return _linear_layers(key, _sizes(2 * len(buffer), width, depth, out_dim), _truncated_normal)
 
-    def apply(params, coords):
+    def fix(coords):
         phase = coords @ jnp.asarray(buffer).T
         features = jnp.concatenate([jnp.cos(phase), jnp.sin(phase)], axis=-1)
-        return _OUTPUTS[final](_relu_mlp(params, features, precision))
+        return lambda params: _OUTPUTS[final](_relu_mlp(params, features, precision))
+
+    def apply(params, coords):
+        return fix(coords)(params)
 
     spec = dict(
         model="fourier_mlp", frequencies=buffer, out_dim=out_dim, width=width, depth=depth, final=final,
         precision=precision,
     )  # fmt: skip
-    return Field(init, apply, spec)
+    return Field(init, apply, spec, fix)
 
 
 def nerf_mlp(

@@ -14,13 +14,13 @@ from learnit_core.errors import LearnitError
 
 COLOURS = {
     "standard": "#7f7f7f", "mean": "#e69f00", "matched": "#56b4e9", "shuffled": "#cc79a7",
-    "meta-reptile": "#009e73", "meta-fomaml": "#0072b2", "meta-maml": "#d55e00",
+    "meta-reptile": "#009e73", "meta-fomaml": "#0072b2", "meta-maml": "#d55e00", "fbp": "#000000",
 }  # fmt: skip
 """One colour for each initialisation, told apart by colour-blind readers too (Okabe and Ito)."""
 
 LABELS = {
     "standard": "Standard", "mean": "Mean", "matched": "Matched", "shuffled": "Shuffled",
-    "meta-reptile": "Reptile", "meta-fomaml": "FOMAML", "meta-maml": "MAML",
+    "meta-reptile": "Reptile", "meta-fomaml": "FOMAML", "meta-maml": "MAML", "fbp": "Back-projection",
 }  # fmt: skip
 
 
@@ -95,15 +95,73 @@ def step_curves(
     return figure
 
 
-def training_curves(curves: Mapping[str, Sequence[tuple[int, float]]], *, reference: float, title: str) -> Figure:
+def training_curves(
+    curves: Mapping[str, Sequence[tuple[int, float]]],
+    *,
+    reference: float,
+    title: str,
+    reference_label: str = "Standard, same two steps",
+    ylabel: str = "validation PSNR\nafter two steps [dB]",
+) -> Figure:
     """Validation PSNR against outer steps for each algorithm, and a line for what no meta-training reaches."""
     figure, axis = _axes((7.0, 3.2))
     for name, points in curves.items():
         axis.plot(*zip(*points, strict=True), "o-", color=COLOURS[name], label=LABELS[name], markersize=3)
-    axis.axhline(reference, color=COLOURS["standard"], linestyle="--", label="Standard, same two steps")
-    axis.set(xlabel="outer steps", ylabel="validation PSNR\nafter two steps [dB]", title=title)
+    axis.axhline(reference, color=COLOURS["standard"], linestyle="--", label=reference_label)
+    axis.set(xlabel="outer steps", ylabel=ylabel, title=title)
     axis.legend(frameon=False, fontsize=9, loc="upper center", bbox_to_anchor=(0.5, -0.18), ncols=len(curves) + 1)
     return figure
+
+
+def view_curves(scores: Mapping[str, Mapping[int, np.ndarray]], *, title: str) -> Figure:
+    """Mean PSNR over slices against the number of projections, one line an initialisation; bars are standard errors."""
+    figure, axis = _axes((7.0, 3.8))
+    for i, (name, by_views) in enumerate(scores.items()):
+        views = np.array(list(by_views), float) * 1.025 ** (
+            i - len(scores) / 2
+        )  # beside each other, so that all are seen
+        means = [np.mean(values) for values in by_views.values()]
+        errors = [np.std(values) / np.sqrt(max(len(values) - 1, 1)) for values in by_views.values()]
+        axis.errorbar(views, means, errors, fmt="o-", color=COLOURS[name], label=LABELS[name], linewidth=2, capsize=3)
+    ticks = list(next(iter(scores.values())))
+    axis.set_xscale("log", base=2)
+    axis.set(xlabel="projections", ylabel="PSNR [dB]", title=title, xticks=ticks, xticklabels=map(str, ticks))
+    axis.legend(frameon=False, fontsize=9, loc="upper left", ncols=2)
+    return figure
+
+
+def scan(turned: np.ndarray, sums: np.ndarray, sinogram: np.ndarray, row: int, *, title: str) -> Figure:
+    """How a sinogram comes about: the turned slice above the sums down its columns, and the row that they become.
+
+    ``turned`` [size, size], ``sums`` [size], ``sinogram`` [angles, size] over half a turn, of which ``row`` is marked.
+    """
+    figure = Figure(figsize=(7.4, 3.6))
+    grid = figure.add_gridspec(2, 2, height_ratios=(2.2, 1), width_ratios=(1, 1.5), hspace=0.12, wspace=0.28)
+    slice_axis, sums_axis = figure.add_subplot(grid[0, 0]), figure.add_subplot(grid[1, 0])
+    sinogram_axis = figure.add_subplot(grid[:, 1])
+    size, degrees = len(sums), 180 * row / len(sinogram)
+    slice_axis.imshow(turned, cmap="gray", vmin=0, vmax=1, aspect="auto", interpolation="nearest")
+    slice_axis.set(xticks=[], yticks=[], title=title)
+    sums_axis.fill_between(np.arange(size), sums, color="#56b4e9")
+    sums_axis.set(xlim=(-0.5, size - 0.5), ylim=(0, sinogram.max()), xlabel="ray", yticks=[])
+    sums_axis.set_ylabel("sum", fontsize=9)
+    sums_axis.spines[["top", "right"]].set_visible(False)
+    sinogram_axis.imshow(
+        sinogram, cmap="gray", aspect="auto", extent=(-0.5, size - 0.5, 180, 0), interpolation="nearest"
+    )
+    sinogram_axis.axhline(degrees, color="#d55e00", linewidth=2)
+    sinogram_axis.set(xlabel="ray", ylabel="angle [degrees]", title="sinogram", yticks=[0, 45, 90, 135, 180])
+    return figure
+
+
+def error_map(picture: np.ndarray, truth: np.ndarray, *, scale: float = 0.5) -> np.ndarray:
+    """Where a picture [h, w, 1] is wrong, as a colour picture: white is right, red too bright, blue too dark.
+
+    An error of ``scale`` has the full colour.
+    """
+    error = np.clip((picture - truth)[..., 0] / scale, -1, 1)
+    high, low = np.clip(error, 0, 1)[..., None], np.clip(-error, 0, 1)[..., None]
+    return 1 - high * (1 - np.array([0.84, 0.37, 0.0])) - low * (1 - np.array([0.0, 0.45, 0.70]))
 
 
 def bars(

@@ -27,11 +27,17 @@ class Field:
     ``init(key)`` draws parameters; ``apply(params, coords)`` maps coordinates [*batch, in_dim] to values
     [*batch, out_dim]; ``spec`` is plain JSON (and fixed arrays) from which :func:`learnit_core.models.from_spec`
     rebuilds the field. Fields are equal if their specs are, so that one can be a static argument of ``jax.jit``.
+    ``fix(coords)``, where a field has it, is what :meth:`at` returns.
     """
 
     init: Callable[[PRNGKey], Params]
     apply: Callable[[Params, Array], Array]
     spec: dict[str, Any]
+    fix: Callable[[Array], Callable[[Params], Array]] | None = None
+
+    def at(self, coords: Array) -> Callable[[Params], Array]:
+        """The field at fixed positions, a function of its parameters: what hangs on positions only is computed here."""
+        return self.fix(coords) if self.fix else lambda params: self.apply(params, coords)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Field) and self._identity() == other._identity()
@@ -79,3 +85,10 @@ class Views(NamedTuple):
     near: Float[Array | np.ndarray, "*scenes views"]
     far: Float[Array | np.ndarray, "*scenes views"]
     """Between which depths, along the camera's −z, the scene lies."""
+
+
+class Sinogram(NamedTuple):
+    """What a parallel-beam scanner sees: sums along rays (:func:`learnit_core.tomography.project`), a row an angle."""
+
+    angles: Float[Array, "*tasks angles"]
+    values: Float[Array, "*tasks angles size"]

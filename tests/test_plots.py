@@ -31,6 +31,8 @@ def figures():
         "bars": plots.bars(
             {"text": {"standard": 10.0, "meta-maml": 30.0}}, title="t", ylabel="y", references={"text": 15.0}
         ),
+        "views": plots.view_curves({name: {1: np.arange(3), 8: np.ones(3)} for name in plots.COLOURS}, title="t"),
+        "scan": plots.scan(RNG.uniform(size=(8, 8)), np.arange(8.0), RNG.uniform(size=(12, 8)), 3, title="t"),
         "table": plots.heat_table(np.eye(2), rows=["a", "b"], columns=["c", "d"], title="t", xlabel="x", ylabel="y"),
     }
 
@@ -165,3 +167,33 @@ def test_colours_tell_initialisations_apart():
     assert plots.COLOURS.keys() == plots.LABELS.keys()
     assert len(set(plots.COLOURS.values())) == len(plots.COLOURS)
     assert len(set(plots.LABELS.values())) == len(plots.LABELS)
+
+
+def test_view_curves_show_the_means():
+    scores = {
+        "standard": {1: np.array([10.0, 12.0]), 4: np.array([15.0, 17.0])},
+        "fbp": {1: np.array([9.0]), 4: np.array([14.0])},
+    }
+    (axis,) = plots.view_curves(scores, title="t").axes
+    drawn = {container.get_label(): container.lines[0].get_ydata().astype(float) for container in axis.containers}
+    np.testing.assert_allclose(drawn["Standard"], [11, 16])
+    np.testing.assert_allclose(drawn["Back-projection"], [9, 14])
+    assert [label.get_text() for label in axis.get_xticklabels()] == ["1", "4"]
+
+
+def test_a_scan_marks_its_row():
+    turned, sums, sinogram = RNG.uniform(size=(8, 8)), np.arange(8.0), RNG.uniform(size=(12, 8))
+    picture, curve, rows = plots.scan(turned, sums, sinogram, 3, title="t").axes
+    np.testing.assert_array_equal(picture.images[0].get_array(), turned)
+    np.testing.assert_array_equal(rows.images[0].get_array(), sinogram)
+    (mark,) = rows.get_lines()
+    assert set(mark.get_ydata()) == {45.0}  # the fourth of twelve rows over 180 degrees
+
+
+def test_an_error_map_has_a_colour_for_each_sign():
+    truth = np.full((1, 3, 1), 0.5)
+    right, bright, dark = plots.error_map(np.array([[[0.5], [1.0], [0.0]]]), truth, scale=0.5)[0]
+    np.testing.assert_allclose(right, 1)
+    assert bright[0] > 0.8 > bright[2] and dark[2] > 0.6 > dark[0]
+    faint = plots.error_map(truth + 0.1, truth, scale=0.5)[0, 0]
+    assert (bright < faint)[1:].all() and (faint < 1)[1:].all()

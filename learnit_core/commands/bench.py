@@ -21,7 +21,8 @@ import numpy as np
 import optax
 
 from learnit_core import losses, meta, metrics, models
-from learnit_core.experiments import image
+from learnit_core.commands import bench_ct
+from learnit_core.experiments import ct, image
 from learnit_core.experiments.settings import Settings
 
 
@@ -70,10 +71,21 @@ def core_meta_step(profile: image.Profile, field, optimizer) -> Callable:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="learnit_core.commands.bench", description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=3, help="timed rounds; the medians are compared (default 3)")
-    parser.add_argument("--size", type=int, default=image.PROFILES["paper"].size, help="side of the pictures [pixels]")
+    parser.add_argument("--size", type=int, help="side of pictures and slices [pixels] (default: the paper's)")
+    parser.add_argument("--experiments", nargs="*", default=["image", "ct"], choices=["image", "ct"])
+    parser.add_argument("--ct-steps", type=int, default=20, help="outer steps of ct in all (default 20)")
     arguments = parser.parse_args()
     settings = Settings.from_env()
-    profile = replace(image.PROFILES["paper"], size=arguments.size)
+    if "image" in arguments.experiments:
+        run(settings, rounds=arguments.rounds, size=arguments.size or image.PROFILES["paper"].size)
+    if "ct" in arguments.experiments:
+        size = arguments.size or ct.PROFILES["paper"].size
+        bench_ct.run(settings, rounds=arguments.rounds, steps=arguments.ct_steps, size=size)
+
+
+def run(settings: Settings, *, rounds: int, size: int) -> None:
+    """The image experiment's part."""
+    profile = replace(image.PROFILES["paper"], size=size)
     field, optimizer = image.field_for(profile, 1), optax.adam(profile.outer_rate)
     data = jax.random.uniform(jax.random.key(0), (8, profile.size, profile.size, 1))
     state = meta.init_state(field.init(jax.random.key(1)), optimizer)
@@ -91,7 +103,7 @@ def main() -> None:
 
     seconds: dict[str, list[float]] = {name: [] for name in compiled}
     outcomes = {name: jax.block_until_ready(step(state, data, jax.random.key(2))) for name, step in compiled.items()}
-    for _ in range(settings.cap(arguments.rounds)):
+    for _ in range(settings.cap(rounds)):
         for name, step in compiled.items():
             began = time.perf_counter()
             jax.block_until_ready(step(state, data, jax.random.key(2)))

@@ -18,6 +18,7 @@ import numpy as np
 
 import learnit_core
 from learnit_core import evaluate, metrics, weights
+from learnit_core.commands import results_ct
 from learnit_core.errors import LearnitError
 from learnit_core.experiments import image, image_table, interpolation
 from learnit_core.experiments.settings import Settings
@@ -176,51 +177,68 @@ def summary(content: dict[str, Any]) -> str:
     )
 
 
-def into_readme(text: str, block: str) -> str:
-    """README's ``text`` with ``block`` between its two result comments."""
-    between = re.compile(r"(?<=<!-- results -->\n).*?(?=<!-- end of results -->)", re.DOTALL)
+def into_readme(text: str, block: str, *, name: str = "results") -> str:
+    """README's ``text`` with ``block`` between its two comments of that name."""
+    between = re.compile(rf"(?<=<!-- {name} -->\n).*?(?=<!-- end of {name} -->)", re.DOTALL)
     return between.sub(lambda _: block + "\n", text)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="learnit_core.commands.results", description=__doc__.splitlines()[0])
     parser.add_argument("--target", type=Path, default=TARGET, help="folder to write to (default: docs/results)")
+    parser.add_argument("--experiments", nargs="*", default=["image", "ct"], choices=["image", "ct"])
+    parser.add_argument("--seeds", nargs="*", type=int, default=list(SEEDS), help="of ct only (default: 0 1 2)")
     arguments = parser.parse_args()
     settings = Settings.from_env()
-    profile = results_profile(settings)
-    parts = settings.out / "results"
     try:
-        Settings.from_env().keep(arguments.target, TARGET)
-        rows, agreements = [], {}
-        for data in image.CLASSES:
-            for seed in SEEDS:
-                file = parts / f"{data}-{seed}.json"
-                kept = json.loads(file.read_text("utf-8")) if file.exists() else {}
-                belongs_to = json.loads(json.dumps([asdict(profile), image_table.tuned_settings(profile.name, data)]))
-                if kept.get("belongs_to") != belongs_to:
-                    kept = {"belongs_to": belongs_to, "rows": class_part(profile, data, seed, settings)}
-                    metrics.write_json(file, kept)
-                rows += kept["rows"]
-            shipped = image.SHIPPED["quick"][data]["meta-maml"]
-            agreements[shipped] = interpolation_part(
-                shipped, image.load_signals(profile, data).test[:7], variants=interpolation.VARIANTS
-            )
-        large = image.SHIPPED["standard"]["text"]["meta-maml"]
-        agreements[large] = interpolation_part(
-            large, image.large_test("text", count=7), variants=interpolation.LARGE_VARIANTS
-        )
-        content = metrics.write(
-            arguments.target / "image.json", notebook="01_image_regression", profile=profile.name, seed=SEEDS[0],
-            precision="highest", seconds={}, results=rows, command=COMMAND, interpolation=agreements,
-        )  # fmt: skip
-        (arguments.target / "image.md").write_text(page(content), encoding="utf-8")
-        readme = arguments.target.parents[1] / "README.md"
-        if readme.exists():
-            readme.write_text(into_readme(readme.read_text("utf-8"), summary(content)), encoding="utf-8")
-        print("\n".join(verdicts(rows)))
-        print(f"wrote {arguments.target / 'image.md'} and image.json")
+        settings.keep(arguments.target, TARGET)
+        if "image" in arguments.experiments:
+            run(settings, arguments.target)
+        if "ct" in arguments.experiments:
+            content = results_ct.run(settings, arguments.target, arguments.seeds)
+            report(arguments.target, results_ct.verdicts(content["results"]), results_ct.summary(content), "ct")
     except LearnitError as error:
         parser.exit(1, f"{error}\n")
+
+
+def report(target: Path, verdicts: list[str], summary: str, experiment: str) -> None:
+    """Print the verdicts, and bring README.md's table up to date if there is a README beside ``target``."""
+    readme = target.parents[1] / "README.md"
+    if readme.exists():
+        name = "results" if experiment == "image" else f"{experiment} results"
+        readme.write_text(into_readme(readme.read_text("utf-8"), summary, name=name), encoding="utf-8")
+    print("\n".join(verdicts))
+    print(f"wrote {target / experiment}.md and .json")
+
+
+def run(settings: Settings, target: Path) -> None:
+    """The image experiment's part: make what is missing, and write page and metrics to ``target``."""
+    profile = results_profile(settings)
+    parts = settings.out / "results"
+    rows, agreements = [], {}
+    for data in image.CLASSES:
+        for seed in SEEDS:
+            file = parts / f"{data}-{seed}.json"
+            kept = json.loads(file.read_text("utf-8")) if file.exists() else {}
+            belongs_to = json.loads(json.dumps([asdict(profile), image_table.tuned_settings(profile.name, data)]))
+            if kept.get("belongs_to") != belongs_to:
+                kept = {"belongs_to": belongs_to, "rows": class_part(profile, data, seed, settings)}
+                metrics.write_json(file, kept)
+            rows += kept["rows"]
+        shipped = image.SHIPPED["quick"][data]["meta-maml"]
+        agreements[shipped] = interpolation_part(
+            shipped, image.load_signals(profile, data).test[:7], variants=interpolation.VARIANTS
+        )
+    large = image.SHIPPED["standard"]["text"]["meta-maml"]
+    agreements[large] = interpolation_part(
+        large, image.large_test("text", count=7), variants=interpolation.LARGE_VARIANTS
+    )
+    content = metrics.write(
+        target / "image.json", notebook="01_image_regression", profile=profile.name, seed=SEEDS[0],
+        precision="highest", seconds={}, results=rows, command=COMMAND, interpolation=agreements,
+    )  # fmt: skip
+    (target / "image.md").write_text(page(content), encoding="utf-8")
+    report(target, verdicts(rows), summary(content), "image")
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ on; the draft replaces the file when it is complete.
 import argparse
 import functools
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ import numpy as np
 from tqdm import tqdm
 
 from learnit_core import evaluate, metrics, weights
+from learnit_core.commands import tune_ct
 from learnit_core.errors import LearnitError
 from learnit_core.experiments import image, image_table
 from learnit_core.experiments.settings import Settings
@@ -76,32 +78,41 @@ def profile_to_tune(name: str, data: str, settings: Settings) -> image.Profile:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="learnit_core.commands.tune", description=__doc__.splitlines()[0])
     parser.add_argument("--profiles", nargs="*", default=list(image.SHIPPED), choices=list(image.SHIPPED))
-    parser.add_argument("--target", type=Path, default=TARGET, help="the file to write (default: the package's own)")
+    parser.add_argument("--experiments", nargs="*", default=["image", "ct"], choices=["image", "ct"])
+    parser.add_argument("--target", type=Path, default=TARGET.parent, help="folder to write to (default: the package)")
     arguments = parser.parse_args()
     settings = Settings.from_env()
-    draft = settings.out / "tune" / "image_tuned.json"
     try:
-        Settings.from_env().keep(arguments.target, TARGET)
-        if draft.exists():
-            content = json.loads(draft.read_text("utf-8"))
-        else:
-            # What is not asked for stays as it is.
-            content = json.loads(arguments.target.read_text("utf-8")) if arguments.target.exists() else {}
-            kept = {name: part for name, part in content.get("profiles", {}).items() if name not in arguments.profiles}
-            content = {"command": COMMAND, "seed": 0, "grid": _grid(), "profiles": kept}
-        if content["grid"] != _grid():
-            raise LearnitError(f"{draft} was begun with another grid of rates: delete it to start afresh")
-        for name in arguments.profiles:
-            classes = content["profiles"].setdefault(name, {})
-            for data in image.SHIPPED[name]:
-                if data not in classes:
-                    classes[data] = tune_class(profile_to_tune(name, data, settings), data)
-                    metrics.write_json(draft, content)
-        metrics.write_json(arguments.target, content)
-        draft.unlink()
-        print(f"wrote {arguments.target}")
+        settings.keep(arguments.target, TARGET.parent)
+        if "image" in arguments.experiments:
+            run(settings, arguments.target / TARGET.name, arguments.profiles)
+        if "ct" in arguments.experiments:
+            tune_ct.run(settings, arguments.target / tune_ct.TARGET.name)
     except LearnitError as error:
         parser.exit(1, f"{error}\n")
+
+
+def run(settings: Settings, target: Path, profiles: Sequence[str]) -> None:
+    """Tune the image experiment's ``profiles``, then write ``target``."""
+    draft = settings.out / "tune" / "image_tuned.json"
+    if draft.exists():
+        content = json.loads(draft.read_text("utf-8"))
+    else:
+        # What is not asked for stays as it is.
+        content = json.loads(target.read_text("utf-8")) if target.exists() else {}
+        kept = {name: part for name, part in content.get("profiles", {}).items() if name not in profiles}
+        content = {"command": COMMAND, "seed": 0, "grid": _grid(), "profiles": kept}
+    if content["grid"] != _grid():
+        raise LearnitError(f"{draft} was begun with another grid of rates: delete it to start afresh")
+    for name in profiles:
+        classes = content["profiles"].setdefault(name, {})
+        for data in image.SHIPPED[name]:
+            if data not in classes:
+                classes[data] = tune_class(profile_to_tune(name, data, settings), data)
+                metrics.write_json(draft, content)
+    metrics.write_json(target, content)
+    draft.unlink()
+    print(f"wrote {target}")
 
 
 def _grid() -> dict[str, list[float]]:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import learnit_core
 from learnit_core import metrics, weights
 from learnit_core.errors import LearnitError
-from learnit_core.experiments import image
+from learnit_core.experiments import ct, image
 from learnit_core.experiments.settings import Settings
 
 PRETRAINED = Path(learnit_core.__file__).parent / "pretrained"
@@ -25,7 +25,7 @@ class Shipped(NamedTuple):
 
     data: str
     algorithm: str
-    profile: image.Profile
+    profile: image.Profile | ct.Profile
 
 
 def _recipes() -> dict[str, Shipped]:
@@ -37,12 +37,14 @@ def _recipes() -> dict[str, Shipped]:
         for data in image.CLASSES
         for algorithm in ("maml", "reptile")
     }
-    return recipes | {
+    recipes |= {
         image.SHIPPED["standard"][data]["meta-maml"]: Shipped(
             data, "maml", replace(image.for_class(large, data), num_steps=num_steps)
         )
         for data, num_steps in {"faces": 600, "sdf": 300, "text": 400}.items()
     }
+    slices = {"quick": ct.PROFILES["quick"], "long": ct.LONG}
+    return recipes | {ct.SHIPPED[name]: Shipped("phantoms", "reptile", profile) for name, profile in slices.items()}
 
 
 RECIPES = _recipes()
@@ -54,8 +56,9 @@ def make(name: str, settings: Settings, target: Path, *, seed: int = 0) -> Path:
         raise LearnitError(f"no shipped initialisation is called {name!r}: expected one of {', '.join(RECIPES)}")
     data, algorithm, profile = RECIPES[name]
     profile = profile.capped(settings)
-    images = image.load_signals(profile, data, seed=seed)
-    field, params, history = image.meta_train(
+    experiment = ct if isinstance(profile, ct.Profile) else image
+    images = experiment.load_signals(profile, data, seed=seed)
+    field, params, history = experiment.meta_train(
         profile, images, algorithm, seed=seed, folder=settings.out / "weights" / name
     )
     provenance = {

@@ -5,7 +5,6 @@ the comparison of initialisations stands in :mod:`learnit_core.experiments.image
 """
 
 import functools
-import zlib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -21,6 +20,8 @@ from jaxtyping import Float
 from learnit_core import evaluate, losses, meta, models, signals, training
 from learnit_core.errors import LearnitError
 from learnit_core.evaluate import Setting
+from learnit_core.experiments import runs
+from learnit_core.experiments.runs import outer_optimizer  # noqa: F401 (part of the experiment)
 from learnit_core.experiments.settings import Settings
 from learnit_core.fit import fit
 from learnit_core.signals import ImageSplits, Pictures
@@ -200,13 +201,6 @@ def meta_grad_for(profile: Profile, field: Field, algorithm: str) -> meta.MetaGr
     return getattr(meta, algorithm)(loss, adapt)
 
 
-def outer_optimizer(profile: Profile) -> optax.GradientTransformation:
-    """Adam; except in the paper's profile the rate falls to zero along a cosine, which suits short trainings."""
-    if not profile.decay:
-        return optax.adam(profile.outer_rate)
-    return optax.adam(optax.cosine_decay_schedule(profile.outer_rate, profile.num_steps))
-
-
 def meta_train(
     profile: Profile, images: ImageSplits, algorithm: str, *, seed: int = 0, folder: Path | None = None
 ) -> tuple[Field, Params, training.History]:
@@ -215,9 +209,8 @@ def meta_train(
     With a ``folder`` the run keeps a checkpoint there and goes on from it.
     """
     field = field_for(profile, images.train.shape[-1])
-    optimizer = outer_optimizer(profile)
-    init_key, train_key = jax.random.split(jax.random.key(seed))
     loss, unseen = losses.image_loss(field), tasks(images.validation)
+    _, train_key = runs.run_keys(seed)
 
     @jax.jit
     def validate(params):
@@ -229,35 +222,8 @@ def meta_train(
         )  # fmt: skip
 
     batch_size = profile.reptile_batch if algorithm == "reptile" else profile.maml_batch
-    checkpoint = None
-    if folder is not None:
-        # A trial with few steps, or another profile, must not stand in the way of the real run.
-        name = f"{algorithm}-{images.name}-{profile.name}-{profile.num_steps}-seed{seed}.safetensors"
-        file = Path(folder) / name
-        config = profile.training() | {
-            "algorithm": algorithm, "data": images.name, "seed": seed,
-            "train_shape": list(images.train.shape), "train_checksum": _checksum(images.train),
-        }  # fmt: skip
-        checkpoint = training.Checkpoint(file, config)
-    state, history = training.train(
-        meta_grad_for(profile, field, algorithm),
-        sampler(batch_size),
-        source(images.train, batch_size, train_key),
-        meta.init_state(field.init(init_key), optimizer),
-        train_key,
-        optimizer=optimizer,
-        num_steps=profile.num_steps,
-        chunk=50,
-        validate=validate,
-        validate_every=2,
-        checkpoint=checkpoint,
-        description=f"{algorithm} on {images.name}",
-    )
-    return field, state.params, history
-
-
-def _checksum(pictures: np.ndarray | Pictures) -> str:
-    """A short checksum of the training pictures: a checkpoint must not be continued on other data."""
-    if isinstance(pictures, Pictures):
-        return pictures.checksum
-    return f"{zlib.crc32(np.ascontiguousarray(pictures).tobytes()):08x}"
+    return runs.meta_train(
+        profile, field, images.train, meta_grad_for(profile, field, algorithm), sampler(batch_size), validate,
+        algorithm=algorithm, data=images.name, seed=seed, folder=folder,
+        source=lambda pictures, key: source(pictures, batch_size, key),
+    )  # fmt: skip

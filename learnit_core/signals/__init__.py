@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from learnit_core.errors import LearnitError
-from learnit_core.signals import faces, photos, prepared, sdf, text
+from learnit_core.signals import faces, phantoms, photos, prepared, sdf, text
 from learnit_core.signals.controls import mean_signal, nearest
 from learnit_core.signals.prepared import Pictures
 
@@ -47,6 +47,7 @@ BUILTIN: dict[str, Builtin] = {
     "text": Builtin("random strings in eight DejaVu fonts, light on dark", text.splits, text.NOTE),
     "sdf": Builtin("signed distance fields of random simple closed curves", sdf.splits, sdf.NOTE),
     "faces": Builtin("100 real faces at their native 25 x 25 grey pixels", faces.splits, faces.NOTE),
+    "phantoms": Builtin("random Shepp-Logan phantoms, as a CT scanner sees a head", phantoms.splits, phantoms.NOTE),
 }
 
 

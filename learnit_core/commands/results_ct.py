@@ -1,0 +1,160 @@
+"""The CT part of ``make results``: the full table, three meta-training seeds, ``docs/results/ct.json`` and ``ct.md``.
+
+Each part (seed x number of views) is kept under ``$LEARNIT_OUT/results`` as soon as it is done. The page is of the
+seeds that are asked for, and says which they are.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from learnit_core import evaluate, metrics
+from learnit_core.experiments import baselines, ct, ct_table
+from learnit_core.experiments.settings import Settings
+
+OVER_STANDARD = {2: 2.5, 4: 4.0, 8: 5.0}
+"""Gaps between the learned and the standard initialisation that this project promises, by number of views [dB]."""
+
+
+def results_profile(settings: Settings) -> ct.Profile:
+    """`quick` with the longer training, tested on 32 phantoms."""
+    return replace(ct.LONG, counts=(2048, 16, 32)).capped(settings)
+
+
+def run(settings: Settings, target: Path, seeds: Sequence[int]) -> dict[str, Any]:
+    """Make what is missing of the seeds asked for, and write page and metrics to ``target``."""
+    profile = results_profile(settings)
+    tuned = ct_table.tuned_settings(profile.name, "phantoms")
+    images = ct.load_signals(profile, "phantoms")
+    rows = ct_table.control_rows(images, data="phantoms", seed=seeds[0])
+    for seed in seeds:
+        made = None
+        for views in ct.VIEWS:
+            file = settings.out / "results" / f"ct-{seed}-views{views}.json"
+            kept = json.loads(file.read_text("utf-8")) if file.exists() else {}
+            fits = {name: by_views[views] for name, by_views in tuned.fits.items()}
+            belongs_to = json.loads(json.dumps([asdict(profile), fits, tuned.filters[views]]))
+            if kept.get("belongs_to") != belongs_to:
+                made = made or initialisations(profile, images, seed, settings)
+                kept = {"belongs_to": belongs_to}
+                kept["rows"], _ = ct_table.table_rows(
+                    ct.field_for(profile), images.test, made, tuned, {views: profile.limit(views)},
+                    trained_on="phantoms", data="phantoms", seed=seed,
+                )  # fmt: skip
+                metrics.write_json(file, kept)
+            rows += kept["rows"]
+    content = metrics.write(
+        target / "ct.json", notebook="02_ct_reconstruction", profile=profile.name, seed=seeds[0], precision="highest",
+        seconds={}, results=rows, command="make results", seeds=list(seeds),
+    )  # fmt: skip
+    (target / "ct.md").write_text(page(content), encoding="utf-8")
+    return content
+
+
+def initialisations(profile: ct.Profile, images, seed: int, settings: Settings) -> dict[str, baselines.Draws]:
+    """All rows of the table for one meta-training seed."""
+    # Where `make weights` trains what is shipped: seed 0 is that very run.
+    folder = settings.out / "weights" / ct.SHIPPED["long"]
+    field, params, _ = ct.meta_train(profile, images, seed=seed, folder=folder)
+    made, _ = baselines.baselines(profile, field, images, params, seed=seed)
+    return made | {"meta-reptile": [params]}
+
+
+def verdicts(rows: Sequence[dict[str, Any]]) -> list[str]:
+    """One line a comparison and seed: paired differences over phantoms with 95 % intervals, held against the bounds."""
+    lines = []
+    scores = {
+        (row["seed"], int(row["observations"].removeprefix("views=")), row["init"]): row["psnr_per_signal"]
+        for row in rows
+        if row["in_table"] and row["observations"] != "none"
+    }
+    meta, others = "meta-reptile", ("standard", "mean", "matched", "shuffled")
+    for seed in sorted({seed for seed, _, _ in scores}):
+
+        def line(what, a, b, bound, seed=seed):
+            mean, low, high = evaluate.paired_interval(scores[seed, *a], scores[seed, *b])
+            held = "–" if bound is None else "yes" if low > bound else "mean only" if mean > bound else "NO"
+            bound = "–" if bound is None else f"{bound:g}"
+            lines.append(f"| {seed} | {what} | {mean:+.1f} | [{low:+.1f}, {high:+.1f}] | {bound} | {held} |")
+
+        for views in ct.VIEWS:
+            label = ct_table.views_label(views)
+            best = max(others, key=lambda name: np.mean(scores[seed, views, name]))
+            bound = OVER_STANDARD.get(views)
+            line(f"{label}: Reptile over Standard", (views, meta), (views, "standard"), bound)
+            if best != "standard" or bound is None:
+                what = f"{label}: Reptile over the best other, {ct_table.LABELS[best]}"
+                line(what, (views, meta), (views, best), None if bound is None else 0.0)
+            line(f"{label}: Reptile over filtered back-projection", (views, meta), (views, "fbp"), None)
+        line("Reptile with 2 views over Standard with 4", (2, meta), (4, "standard"), 0.0)
+        line("Reptile with 4 views over Standard with 8", (4, meta), (8, "standard"), None)
+    return lines
+
+
+def page(content: dict[str, Any]) -> str:
+    """The results as a Markdown page."""
+    rows = content["results"]
+    seeds = content["seeds"]
+    profile = ct.LONG
+    out = [
+        "# Results: computed tomography",
+        "",
+        "Generated by `make results`; do not edit. Random Shepp-Logan phantoms, the paper's class, at "
+        f"{profile.size} × {profile.size} instead of 256 × 256 and with a network of {profile.depth} × {profile.width} "
+        "instead of 5 × 256. Every number is on phantoms that were not trained on, and every initialisation has the "
+        "optimiser, the rate and the number of steps that did best on 16 validation phantoms for that number of views "
+        "(`make tune`, for seed 0 and the shorter meta-training of the notebook; all seeds here use these settings).",
+        "",
+        f"Profile `{content['profile']}`, but {profile.num_steps} outer steps instead of "
+        f"{ct.PROFILES['quick'].num_steps}; meta-training "
+        f"{'seeds' if len(seeds) > 1 else 'seed'} {', '.join(map(str, seeds))}, {content['device']}, "
+        + ", ".join(f"{name} {v}" for name, v in content["versions"].items())
+        + ".",
+        "",
+        "## Gaps",
+        "",
+        "Paired over phantoms, with 95 % bootstrap intervals; a gap holds if its whole interval lies above the bound.",
+        "",
+        "| seed | difference | mean [dB] | interval | bound | holds |",
+        "|---|---|---|---|---|---|",
+        *verdicts(rows),
+    ]
+    for seed in seeds:
+        part = [row for row in rows if row["seed"] == seed]
+        out += ["", f"## Seed {seed}", "", ct_table.markdown(part)]
+    return "\n".join(out).rstrip() + "\n"
+
+
+def summary(content: dict[str, Any]) -> str:
+    """The table for README.md: means over phantoms and seeds."""
+    table = [row for row in content["results"] if row["in_table"]]
+    lines = [
+        "PSNR [dB] of unseen random Shepp-Logan phantoms, reconstructed from so many projections.",
+        "",
+        "| initialisation | " + " | ".join(map(ct_table.views_label, ct.VIEWS)) + " |",
+        "|---|" + "---|" * len(ct.VIEWS),
+    ]
+    for name, label in ct_table.LABELS.items():
+        cells = []
+        for views in ct.VIEWS:
+            scores = [
+                r["psnr_db"] for r in table if r["init"] == name and r["observations"] in (f"views={views}", "none")
+            ]
+            cells += [f"{np.mean(scores):.1f}"] if scores else []
+        if cells:
+            cells = [f"**{cell}**" if name == "meta-reptile" else cell for cell in cells]
+            lines.append(f"| {label} | " + " | ".join(cells) + " |")
+    profile, seeds = ct.LONG, content["seeds"]
+    num = max(row["num_signals"] for row in table)
+    lines += [
+        "",
+        f"`make results`, profile `{content['profile']}` ({profile.size} × {profile.size}, {profile.depth} × "
+        f"{profile.width}, {profile.num_steps} outer steps), {num} phantoms, meta-training "
+        f"{'seeds' if len(seeds) > 1 else 'seed'} {', '.join(map(str, seeds))}, on {content['device']}. Settings, "
+        "deviations and paired intervals: [docs/results/ct.md](docs/results/ct.md).",
+    ]
+    return "\n".join(lines)

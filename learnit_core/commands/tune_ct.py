@@ -1,0 +1,118 @@
+"""The CT part of ``make tune``: optimiser, rate and number of steps for every initialisation and number of views.
+
+Writes ``learnit_core/experiments/ct_tuned.json``. All rates on all 16 validation phantoms for all steps would take days
+of two cores, so every initialisation goes through the same two rounds:
+
+1. *screening*: every rate of the grid (widened where the best stands on its edge) on the first ``SCREENED`` validation
+   phantoms, for a part of the steps; the score is the best mean PSNR along the way;
+2. *final*: the ``FINALISTS`` best of them on all validation phantoms with all steps. The choice is the setting and the
+   number of steps with the best mean PSNR.
+
+Scores of both rounds are kept in the file. Each cell (views x initialisation) goes into a draft under
+``$LEARNIT_OUT/tune`` as soon as it is done.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from learnit_core import metrics, weights
+from learnit_core.errors import LearnitError
+from learnit_core.evaluate import Setting
+from learnit_core.experiments import baselines, ct, ct_table
+from learnit_core.experiments.settings import Settings
+from learnit_core.tuning import tune
+
+TARGET = Path(ct.__file__).with_name("ct_tuned.json")
+GRID = {"sgd": (1.0, 3.0, 10.0, 30.0, 100.0), "adam": (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2)}
+"""Rates tried. The loss is the mean square of line averages, whose gradients are small: hence SGD's large ones."""
+
+SCREENED = 4
+SCREENING_STEPS = {1: 50, 2: 100, 4: 200, 8: 300}
+FINALISTS = 2
+
+
+def tune_cell(
+    run_few: ct_table.Runner, run_all: ct_table.Runner, draws, *, screening: int, limit: int
+) -> dict[str, Any]:
+    """Both rounds for one initialisation and number of views."""
+    screening = min(screening, limit)
+    screened = tune(
+        lambda setting: run_few(draws, setting, screening), {"best": lambda curve: _best(curve)[1]}, grid=GRID
+    )["best"]
+    ranked = sorted(
+        (Setting(name, float(rate)) for name, rates in screened.scores.items() for rate in rates),
+        key=lambda setting: -_score(screened.scores, setting),
+    )
+    final = []
+    for setting in ranked[:FINALISTS]:
+        steps, score = _best(run_all(draws, setting, limit))
+        final.append({"setting": list(setting), "steps": steps, "score": round(score, 3)})
+    best = max(final, key=lambda entry: entry["score"])
+    return {
+        "choice": best["setting"], "steps": best["steps"], "score": best["score"], "final": final,
+        "screening": {"num_validation": SCREENED, "steps": screening, "scores": screened.scores},
+    }  # fmt: skip
+
+
+def _best(curve: np.ndarray) -> tuple[int, float]:
+    """The number of steps with the best mean PSNR, and that PSNR; a fit that diverges on the way counts as none."""
+    mean = curve.mean(axis=0)
+    index = int(np.where(np.isfinite(mean), mean, -np.inf)[1:].argmax()) + 1
+    return index * ct.EVERY, float(mean[index])
+
+
+def _score(scores: dict[str, dict[str, float | None]], setting: Setting) -> float:
+    score = scores[setting.optimizer][f"{setting.learning_rate:g}"]
+    return -np.inf if score is None else score
+
+
+def run(settings: Settings, target: Path) -> None:
+    """Tune what is not in the draft yet, then write ``target``."""
+    profile = ct.PROFILES["quick"].capped(settings)
+    draft = settings.out / "tune" / "ct_tuned.json"
+    field, meta_params, provenance = weights.pretrained(ct.SHIPPED["quick"])
+    belongs_to = {"grid": {name: list(rates) for name, rates in GRID.items()}, "profile": profile.training(),
+                  "limits": list(profile.limits), "initialisation": provenance["name"],
+                  "validation_psnr_db": provenance["validation_psnr_db"]}  # fmt: skip
+    content = json.loads(draft.read_text("utf-8")) if draft.exists() else {"belongs_to": belongs_to, "views": {}}
+    if content["belongs_to"] != json.loads(json.dumps(belongs_to)):
+        raise LearnitError(f"{draft} was begun for another grid, profile or initialisation: delete it to start afresh")
+    if draft.exists() or settings.max_steps is None:
+        metrics.write_json(draft, content)
+    images = ct.load_signals(profile, "phantoms")
+    made, reached = baselines.baselines(profile, field, images, meta_params)
+    made["meta-reptile"] = [meta_params]
+    for views in ct.VIEWS:
+        run_few = ct_table.runner(field, images.validation[:SCREENED], views)
+        run_all = ct_table.runner(field, images.validation, views)
+        cells = content["views"].setdefault(str(views), {})
+        for name in tqdm(ct_table.INITS, desc=f"tuning ct, {views} views", unit="init"):
+            if name not in cells:
+                cells[name] = tune_cell(
+                    run_few, run_all, made[name], screening=SCREENING_STEPS[views], limit=profile.limit(views)
+                )
+                metrics.write_json(draft, content)
+        scores = {
+            name: round(float(ct_table.psnrs(ct_table.back_projected(images.validation, views, name),
+                                             images.validation).mean()), 3)
+            for name in ct_table.FILTERS
+        }  # fmt: skip
+        cells["fbp"] = {"choice": max(scores, key=scores.__getitem__), "scores": scores}
+    part = {
+        "num_validation": len(images.validation), "limits": dict(zip(map(str, ct.VIEWS), profile.limits, strict=True)),
+        "device": metrics.device(), "initialisation": belongs_to["initialisation"],
+        "mean_and_matched_reach_db": {name: round(db, 1) for name, db in reached.items()}, "views": content["views"],
+    }  # fmt: skip
+    metrics.write_json(
+        target,
+        {
+            "command": "python -m learnit_core.commands.tune", "seed": 0, "grid": belongs_to["grid"],
+            "protocol": " ".join(__doc__.split("\n\n")[2].split()), "profiles": {"quick": {"phantoms": part}},
+        },
+    )  # fmt: skip
+    draft.unlink(missing_ok=True)
+    print(f"wrote {target}")

@@ -1,0 +1,241 @@
+"""The paper's CT table: every initialisation against filtered back-projection, from 1, 2, 4 and 8 projections."""
+
+import functools
+import json
+from collections.abc import Callable, Mapping, Sequence
+from importlib import resources
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float
+
+from learnit_core import evaluate, metrics, plots, signals
+from learnit_core.evaluate import Setting
+from learnit_core.experiments import ct
+from learnit_core.experiments.baselines import Draws
+from learnit_core.signals import ImageSplits
+from learnit_core.types import Field, Task
+
+INITS = ("standard", "mean", "matched", "shuffled", "meta-reptile")
+"""Rows of the table, in the paper's order; filtered back-projection stands below them."""
+
+LABELS = plots.LABELS | {
+    "fbp": "filtered back-projection", "class-mean": "control: class mean",
+    "nearest-training": "control: nearest training slice",
+}  # fmt: skip
+
+FILTERS = ("ramp", "shepp-logan", "cosine", "hamming", "hann")
+"""Filters of ``skimage.transform.iradon``; the best on validation slices is used, a number of views each."""
+
+
+class Chosen(NamedTuple):
+    """How one initialisation is fitted to so many views."""
+
+    setting: Setting
+    steps: int
+    tuned_on: str
+
+
+PAPER = {
+    name: {views: Chosen(Setting(*setting), n, "the paper's setting") for views, n in zip(ct.VIEWS, steps, strict=True)}
+    for name, setting, steps in (
+        ("standard", ("adam", 5e-4), (50, 100, 250, 1000)),
+        ("mean", ("adam", 1e-5), (25, 50, 100, 1000)),
+        ("matched", ("adam", 5e-4), (50, 100, 500, 1000)),
+        ("shuffled", ("adam", 5e-4), (50, 100, 250, 1000)),
+        ("meta-reptile", ("sgd", 10.0), (50, 100, 1000, 1000)),
+    )
+}
+"""The paper's own settings at test time by initialisation and views (supplement, Table 2)."""
+
+Runner = Callable[[Draws, Setting, int], np.ndarray]
+"""``run(draws, setting, num_steps)``: PSNR [dB] of each slice before the fit and after every ``ct.EVERY`` steps.
+
+Of several draws the slices get one each in turn, so that a table of many slices averages over them.
+"""
+
+
+def runner(field: Field, slices: Float[np.ndarray, "n size size 1"], views: int) -> Runner:
+    """How ``slices`` are fitted and scored from so many views; compiled once for each optimiser and number of steps."""
+    unseen = ct.tasks(slices, ct.test_angles(views))
+
+    def run(draws, setting, num_steps):
+        stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *draws)
+        turns = jnp.arange(len(slices)) % len(draws)
+        return np.asarray(
+            _curves(field, stacked, turns, setting.learning_rate, unseen, setting.optimizer, num_steps)
+        )  # fmt: skip
+
+    return run
+
+
+@functools.partial(jax.jit, static_argnames=("field", "optimizer", "num_steps"))
+def _curves(field, draws, turns, rate, tasks, optimizer, num_steps):
+    loss, score = ct.loss_and_score(field, tasks.query.shape[-1])
+
+    def one(turn_and_task):
+        turn, task = turn_and_task
+        params = jax.tree.map(lambda leaf: leaf[turn], draws)
+        alone = jax.tree.map(lambda leaf: leaf[None], task)
+        return evaluate.curves(
+            loss, score, params, alone, jax.random.key(0), optimizer=Setting(optimizer, rate).build(),
+            num_steps=num_steps, every=ct.EVERY,
+        )[0]  # fmt: skip
+
+    return jax.lax.map(one, (turns, tasks))
+
+
+def back_projected(
+    slices: Float[np.ndarray, "n size size 1"], views: int, filter_name: str
+) -> Float[np.ndarray, "n size size 1"]:
+    """Filtered back-projection of the same sinograms by scikit-image, clipped to [0, 1]."""
+    from skimage.transform import iradon  # here, because importing it takes a while
+
+    unseen: Task = ct.tasks(slices, ct.test_angles(views))
+    degrees = np.rad2deg(ct.test_angles(views))
+    pictures = [
+        iradon(sinogram.T, degrees, filter_name=filter_name, circle=True, output_size=slices.shape[1])
+        for sinogram in np.asarray(unseen.support.values)
+    ]
+    return np.clip(np.stack(pictures)[..., None], 0, 1).astype(np.float32)
+
+
+def psnrs(pictures: np.ndarray, slices: np.ndarray) -> Float[np.ndarray, " n"]:
+    """PSNR of each picture [dB]."""
+    return -10 * np.log10(((np.clip(pictures, 0, 1) - slices) ** 2).mean(axis=(1, 2, 3)))
+
+
+class TunedSettings(NamedTuple):
+    """What ``make tune`` chose: fits by initialisation and views, and the filter of back-projection by views."""
+
+    fits: Mapping[str, Mapping[int, Chosen]]
+    filters: Mapping[int, str]
+
+
+def tuned_settings(profile: str, data: str) -> TunedSettings:
+    """Settings chosen on validation phantoms. Other data and the profile ``standard`` borrow those of ``quick``.
+
+    The profile ``paper`` takes the paper's own. ``tuned_on`` says so.
+    """
+    file = resources.files("learnit_core.experiments") / "ct_tuned.json"
+    profiles = json.loads(file.read_text("utf-8"))["profiles"]
+    size, built_in = (profile if profile in profiles else "quick"), "phantoms"
+    exact = (size, built_in) == (profile, data)
+    tuned_on = "validation" if exact else f"validation of {built_in}, profile {size}"
+    chosen = profiles[size][built_in]["views"]
+    fits = {
+        name: {
+            views: Chosen(Setting(*chosen[str(views)][name]["choice"]), chosen[str(views)][name]["steps"], tuned_on)
+            for views in ct.VIEWS
+        }
+        for name in INITS
+    }
+    filters = {views: chosen[str(views)]["fbp"]["choice"] for views in ct.VIEWS}
+    return TunedSettings(PAPER if profile == "paper" else fits, filters)
+
+
+def table_rows(
+    field: Field,
+    slices: Float[np.ndarray, "n size size 1"],
+    made: Mapping[str, Draws],
+    settings: TunedSettings,
+    limits: Mapping[int, int],
+    *,
+    trained_on: str,
+    data: str,
+    seed: int,
+    make_runner: Callable[..., Runner] = runner,
+    paper_too: bool = True,
+) -> tuple[list[dict[str, Any]], dict[int, dict[str, np.ndarray]]]:
+    """Rows of the metrics file, and curves [n, steps / EVERY + 1] by views and initialisation up to the chosen step.
+
+    Made for the numbers of views in ``limits``, and no fit is longer than its limit there. The paper's SGD 10 for the
+    learned initialisation stands as a further row outside the table if ``paper_too``; filtered back-projection has the
+    filter chosen for each number of views.
+    """
+    rows, curves = [], {}
+    for views in limits:
+        run = make_runner(field, slices, views)
+        curves[views] = {}
+        about = dict(experiment="ct", data=data, split="test", observations=f"views={views}", seed=seed)
+        for name in [name for name in INITS if name in made]:
+            columns = [(settings.fits[name][views], True)]
+            if paper_too and name == "meta-reptile" and PAPER[name][views].setting != columns[0][0].setting:
+                columns.append((PAPER[name][views], False))
+            trained = None if name == "standard" else trained_on
+            for chosen, in_table in columns:
+                steps = min(chosen.steps, limits[views])
+                curve = run(made[name], chosen.setting, steps)
+                if in_table:
+                    curves[views][name] = curve
+                    start = metrics.row(**about, trained_on=trained, init=name, steps=0, psnr_per_signal=curve[:, 0])
+                    rows += [start] if steps else []
+                rows.append(
+                    metrics.row(
+                        **about, trained_on=trained, init=name, steps=steps, psnr_per_signal=curve[:, -1],
+                        optimizer=chosen.setting.optimizer, learning_rate=chosen.setting.learning_rate,
+                        tuned_on=chosen.tuned_on, in_table=in_table,
+                    )
+                )  # fmt: skip
+        pictures = back_projected(slices, views, settings.filters[views])
+        rows.append(
+            metrics.row(
+                **about, trained_on=None, init="fbp", steps=0, psnr_per_signal=psnrs(pictures, slices), in_table=True,
+                filter=settings.filters[views], tuned_on=settings.fits["standard"][views].tuned_on,
+            )
+        )  # fmt: skip
+    return rows, curves
+
+
+def control_rows(images: ImageSplits, *, data: str, seed: int) -> list[dict[str, Any]]:
+    """The two controls on ``images.test``: the class mean and the nearest training slice, as if they were the fit."""
+    mean = signals.mean_signal(images.train)
+    scores = {
+        "class-mean": psnrs(np.broadcast_to(mean, images.test.shape), images.test),
+        "nearest-training": signals.nearest(images.train, images.test)[1],
+    }
+    return [
+        metrics.row(
+            experiment="ct", trained_on=images.name, data=data, split="test", init=name, observations="none", steps=0,
+            psnr_per_signal=score, seed=seed, in_table=True,
+        )
+        for name, score in scores.items()
+    ]  # fmt: skip
+
+
+def views_label(views: int) -> str:
+    """So many views, in words."""
+    return "1 view" if views == 1 else f"{views} views"
+
+
+def markdown(rows: Sequence[Mapping[str, Any]]) -> str:
+    """The main table's rows as Markdown, a column for each number of views, with the settings in brackets."""
+    lines = [
+        "| initialisation | " + " | ".join(map(views_label, ct.VIEWS)) + " |",
+        "|---|" + "---|" * len(ct.VIEWS),
+    ]
+    table = [row for row in rows if row["in_table"]]
+    for name, label in LABELS.items():
+        cells = {row["observations"]: _cell(row) for row in table if row["init"] == name}
+        if cells:
+            texts = [cells.get(f"views={views}", cells.get("none", "–")) for views in ct.VIEWS]
+            lines.append(f"| {label} | " + " | ".join(texts) + " |")
+    paper = {row["observations"]: _cell(row) for row in rows if row["tuned_on"] == "the paper's setting"}
+    if paper and not any(row["tuned_on"] == "the paper's setting" for row in table):
+        texts = [paper.get(f"views={views}", "as above") for views in ct.VIEWS]
+        lines.append(f"| {LABELS['meta-reptile']}, the paper's setting | " + " | ".join(texts) + " |")
+    chosen_on = sorted({row["tuned_on"] for row in table if row["tuned_on"]})
+    lines += [
+        "",
+        f"PSNR [dB], mean ± deviation over slices (optimiser, rate, steps). Chosen on: {'; '.join(chosen_on)}.",
+    ]
+    return "\n".join(lines)
+
+
+def _cell(row: Mapping[str, Any]) -> str:
+    deviation = "" if row["psnr_std"] is None else f" ± {row['psnr_std']:.1f}"
+    how = f" ({row['optimizer']} {row['learning_rate']:g}, {row['steps']})" if row["optimizer"] else ""
+    how = f" ({row['filter']})" if row["init"] == "fbp" else how
+    return f"{row['psnr_db']:.1f}{deviation}{how}"

@@ -1,0 +1,83 @@
+"""What the meta-trainings of all experiments have in common: the outer optimiser, checkpoints, and how they start."""
+
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+import optax
+
+from learnit_core import meta, training
+from learnit_core.signals import Pictures
+from learnit_core.types import Field, Params, PRNGKey
+
+
+def outer_optimizer(profile: Any) -> optax.GradientTransformation:
+    """Adam; except in the paper's profile the rate falls to zero along a cosine, which suits short trainings."""
+    if not profile.decay:
+        return optax.adam(profile.outer_rate)
+    return optax.adam(optax.cosine_decay_schedule(profile.outer_rate, profile.num_steps))
+
+
+def meta_train(
+    profile: Any,
+    field: Field,
+    train: np.ndarray | Pictures,
+    meta_grad: meta.MetaGrad,
+    sample_tasks: Callable,
+    validate: Callable[[Params], Any],
+    *,
+    algorithm: str,
+    data: str,
+    seed: int,
+    folder: Path | None,
+    source: Callable[[Any, PRNGKey], training.Source] = lambda train, key: training.in_memory(train),
+    chunk: int = 50,
+    validate_every: int = 2,
+) -> tuple[Field, Params, training.History]:
+    """Meta-train ``field`` on the signals ``train``; with a ``folder`` the run keeps a checkpoint and goes on from it.
+
+    ``profile`` is an experiment's: its ``training()`` is what a checkpoint is held against, along with the signals.
+    ``source(train, key)`` says how the signals reach the device; ``key`` is the one that the training draws by.
+    ``validate(params)`` is a score [dB] after every ``validate_every`` chunks of ``chunk`` outer steps.
+    """
+    optimizer = outer_optimizer(profile)
+    init_key, train_key = run_keys(seed)
+    checkpoint = None
+    if folder is not None:
+        # A trial with few steps, or another profile, must not stand in the way of the real run.
+        name = f"{algorithm}-{data}-{profile.name}-{profile.num_steps}-seed{seed}.safetensors"
+        config = profile.training() | {
+            "algorithm": algorithm, "data": data, "seed": seed,
+            "train_shape": list(train.shape), "train_checksum": _checksum(train),
+        }  # fmt: skip
+        checkpoint = training.Checkpoint(Path(folder) / name, config)
+    state, history = training.train(
+        meta_grad,
+        sample_tasks,
+        source(train, train_key),
+        meta.init_state(field.init(init_key), optimizer),
+        train_key,
+        optimizer=optimizer,
+        num_steps=profile.num_steps,
+        chunk=chunk,
+        validate=validate,
+        validate_every=validate_every,
+        checkpoint=checkpoint,
+        description=f"{algorithm} on {data}",
+    )
+    return field, state.params, history
+
+
+def run_keys(seed: int) -> jax.Array:
+    """Keys of the first weights and of all that is drawn while training."""
+    return jax.random.split(jax.random.key(seed))
+
+
+def _checksum(signals: np.ndarray | Pictures) -> str:
+    """A short checksum of the training signals: a checkpoint must not be continued on other data."""
+    if isinstance(signals, Pictures):
+        return signals.checksum
+    return f"{zlib.crc32(np.ascontiguousarray(signals).tobytes()):08x}"

@@ -1,0 +1,252 @@
+"""The CT table: runners, back-projection and rows against direct computation, and the settings that were tuned."""
+
+import json
+from importlib import resources
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from skimage.transform import iradon, radon
+from test_ct import IMAGES, TINY
+
+from learnit_core import evaluate, metrics
+from learnit_core.commands import results_ct, tune_ct
+from learnit_core.evaluate import Setting
+from learnit_core.experiments import baselines, ct, ct_table
+from learnit_core.experiments.settings import Settings
+
+LIMITS = {1: 10, 4: 20}
+CHOSEN = {
+    name: {views: ct_table.Chosen(Setting("adam", 0.001 * (i + 1)), 10 * i, "validation") for views in ct.VIEWS}
+    for i, name in enumerate(ct_table.INITS)
+}
+SETTINGS = ct_table.TunedSettings(CHOSEN, {views: "hann" for views in ct.VIEWS})
+
+
+@pytest.fixture(scope="module")
+def network():
+    field = ct.field_for(TINY)
+    return field, [field.init(jax.random.key(i)) for i in range(3)]
+
+
+def test_a_runner_scores_every_tenth_step(network):
+    field, (params, *_) = network
+    curve = ct_table.runner(field, IMAGES.test, 2)([params], Setting("adam", 3e-3), 20)
+    assert curve.shape == (4, 3)
+    for column, steps in enumerate((0, 10, 20)):
+        pictures, _ = ct.reconstruct(field, params, IMAGES.test, 2, Setting("adam", 3e-3), steps)
+        expected = [evaluate.psnr(jnp.asarray(a), jnp.asarray(b)) for a, b in zip(pictures, IMAGES.test, strict=True)]
+        np.testing.assert_allclose(curve[:, column], expected, atol=1e-2)
+
+
+def test_several_draws_are_taken_in_turn(network):
+    field, draws = network
+    run = ct_table.runner(field, IMAGES.test, 2)
+    alone = [run([params], Setting("sgd", 3.0), 10) for params in draws]
+    together = run(draws, Setting("sgd", 3.0), 10)
+    for i in range(len(IMAGES.test)):
+        np.testing.assert_allclose(together[i], alone[i % 3][i], atol=1e-3)
+    assert not np.allclose(alone[0], alone[1])
+
+
+def test_back_projection_is_scikit_images():
+    found = ct_table.back_projected(IMAGES.test, 8, "cosine")
+    degrees = 180 * np.arange(8) / 8
+    for picture, truth in zip(found, IMAGES.test, strict=True):
+        sinogram = radon(np.array(truth[..., 0], float), degrees, circle=True)
+        expected = iradon(sinogram, degrees, filter_name="cosine", circle=True)
+        np.testing.assert_allclose(picture[..., 0], np.clip(expected, 0, 1), atol=1e-3)
+    # With many views it finds the slice, with one it cannot.
+    many, one = (ct_table.psnrs(ct_table.back_projected(IMAGES.test, n, "hann"), IMAGES.test).mean() for n in (60, 1))
+    assert many > one + 3
+
+
+def made_up_runner(field, slices, views):
+    """Made-up curves: higher for larger rates and more views; the draw is a number."""
+
+    def run(draws, setting, num_steps):
+        points = np.arange(num_steps // ct.EVERY + 1)
+        return 10 + views + float(draws[0]) + 1000 * setting.learning_rate * points + np.array([[0.0], [1.0]])
+
+    return run
+
+
+def rows_and_curves(**settings):
+    made = {name: [jnp.float32(i)] for i, name in enumerate(ct_table.INITS)}
+    about = dict(trained_on="phantoms", data="phantoms", seed=3, make_runner=made_up_runner) | settings
+    return ct_table.table_rows(ct.field_for(TINY), IMAGES.test[:2], made, SETTINGS, LIMITS, **about)
+
+
+def test_rows_against_direct_computation():
+    rows, curves = rows_and_curves()
+    assert list(curves) == list(LIMITS)
+    for views, limit in LIMITS.items():
+        for i, name in enumerate(ct_table.INITS):
+            steps = min(10 * i, limit)
+            (row,) = [
+                r for r in rows if (r["init"], r["observations"], r["in_table"]) == (name, f"views={views}", True)
+            ]
+            assert (row["steps"], row["optimizer"], row["learning_rate"]) == (steps, "adam", 0.001 * (i + 1))
+            expected = 10 + views + i + (i + 1) * steps / 10
+            assert row["psnr_per_signal"] == pytest.approx([expected, expected + 1])
+            assert row["trained_on"] == (None if name == "standard" else "phantoms") and row["seed"] == 3
+            assert curves[views][name].shape == (2, steps // 10 + 1)
+        (fbp,) = [r for r in rows if (r["init"], r["observations"]) == ("fbp", f"views={views}")]
+        expected = ct_table.psnrs(ct_table.back_projected(IMAGES.test[:2], views, "hann"), IMAGES.test[:2])
+        assert fbp["psnr_per_signal"] == pytest.approx(expected, abs=1e-3) and fbp["in_table"] and not fbp["optimizer"]
+    paper = [r for r in rows if r["tuned_on"] == "the paper's setting"]
+    assert [(r["init"], r["optimizer"], r["learning_rate"], r["in_table"]) for r in paper] == [
+        ("meta-reptile", "sgd", 10.0, False)
+    ] * 2
+    cells = [tuple(row[name] for name in metrics.KEY) for row in rows if row["in_table"]]
+    assert len(set(cells)) == len(cells) == 2 * (len(ct_table.INITS) + 1)
+    assert not any(r["tuned_on"] == "the paper's setting" for r in rows_and_curves(paper_too=False)[0])
+
+
+def test_control_rows():
+    mean, nearest = ct_table.control_rows(IMAGES, data="phantoms", seed=0)
+    average = np.mean(IMAGES.train, axis=0, dtype=float)
+    for row, guesses in ((mean, [average]), (nearest, IMAGES.train.astype(float))):
+        expected = [max(-10 * np.log10(np.mean((g - p) ** 2)) for g in guesses) for p in IMAGES.test]
+        np.testing.assert_allclose(row["psnr_per_signal"], expected, atol=1e-3)
+        assert row["in_table"] and row["observations"] == "none"
+
+
+def test_markdown_says_what_the_rows_say():
+    rows, _ = rows_and_curves()
+    rows += ct_table.control_rows(IMAGES, data="phantoms", seed=3)
+    table, said = ct_table.markdown(rows).split("\n\n")
+    lines = {line.split(" | ")[0].strip("| "): line for line in table.split("\n")}
+    for name, label in ct_table.LABELS.items():
+        for row in (row for row in rows if row["in_table"] and row["init"] == name):
+            assert f"{row['psnr_db']:.1f} ± {row['psnr_std']:.1f}" in lines[label]
+    assert "adam 0.002, 10" in lines["Mean"] and "hann" in lines["filtered back-projection"]
+    assert "sgd 10" in lines["Reptile, the paper's setting"] and "validation" in said
+
+
+def test_verdicts_are_paired_differences():
+    rows = []
+    for seed in (0, 1):
+        for views in ct.VIEWS:
+            for i, name in enumerate((*ct_table.INITS, "fbp")):
+                scores = 10 + views + i + np.random.default_rng([seed, views]).normal(size=20)
+                rows.append(
+                    metrics.row(
+                        experiment="ct", trained_on=None, data="phantoms", split="test", init=name, seed=seed,
+                        observations=f"views={views}", steps=10, psnr_per_signal=scores, in_table=True,
+                    )
+                )  # fmt: skip
+    lines = [line.strip("| ").split(" | ") for line in results_ct.verdicts(rows)]
+    found = {(line[0], line[1]): line[2:] for line in lines}
+    assert len(found) == len(lines)
+    for seed in "01":
+        # Reptile is made 4 dB better than Standard, 1 dB than Shuffled, and 1 dB worse than back-projection.
+        assert found[seed, "2 views: Reptile over Standard"] == ["+4.0", "[+4.0, +4.0]", "2.5", "yes"]
+        assert found[seed, "8 views: Reptile over Standard"] == ["+4.0", "[+4.0, +4.0]", "5", "NO"]
+        assert found[seed, "4 views: Reptile over the best other, Shuffled"][0::3] == ["+1.0", "yes"]
+        assert found[seed, "1 view: Reptile over filtered back-projection"][0::3] == ["-1.0", "–"]
+        assert found[seed, "Reptile with 4 views over Standard with 8"][2:] == ["–", "–"]
+
+
+# Tuning
+
+
+def test_tuning_takes_the_best_setting_and_step_of_the_second_round():
+    """In the first round, of few signals and steps, another setting looks best."""
+    calls = []
+
+    def few(draws, setting, num_steps):
+        calls.append((setting, num_steps))
+        return np.full(
+            (4, num_steps // 10 + 1), 20 - abs(np.log10(setting.learning_rate / 0.008)) - (setting.optimizer == "sgd")
+        )
+
+    def every(draws, setting, num_steps):
+        calls.append((setting, num_steps))
+        steps = 10 * np.arange(num_steps // 10 + 1)
+        best = {0.01: 20.0, 0.003: 22.0, 0.03: 21.0}[setting.learning_rate]
+        return np.tile(best - abs(steps - 40) / 100, (16, 1))
+
+    found = tune_ct.tune_cell(few, every, [None], screening=20, limit=100)
+    assert (found["choice"], found["steps"], found["score"]) == (["adam", 0.003], 40, 22.0)
+    assert [entry["setting"] for entry in found["final"]] == [["adam", 0.01], ["adam", 0.003]]
+    screened = [setting for setting, steps in calls if steps == 20]
+    assert {s for s in screened} >= {Setting(name, rate) for name, rates in tune_ct.GRID.items() for rate in rates}
+    assert len([steps for _, steps in calls if steps == 100]) == 2
+    assert found["screening"]["num_validation"] == tune_ct.SCREENED and found["screening"]["steps"] == 20
+
+
+def test_a_fit_that_diverges_is_judged_by_what_came_before():
+    curve = np.array([[1.0, 5.0, 6.0, np.nan]])
+    assert tune_ct._best(curve) == (20, 6.0)
+
+
+def test_baselines_of_slices_are_what_they_are_called(network):
+    field, (params, *_) = network
+    made, reached = baselines.baselines(TINY, field, IMAGES, params, seed=1)
+    assert set(made) == set(ct_table.INITS) - {"meta-reptile"}
+    assert len(made["shuffled"]) == baselines.SHUFFLES and min(reached.values()) > 25
+
+
+TUNED = json.loads((resources.files("learnit_core.experiments") / "ct_tuned.json").read_text("utf-8"))
+
+
+def test_tuned_settings_are_found_and_borrowed():
+    found = ct_table.tuned_settings("quick", "phantoms")
+    cells = TUNED["profiles"]["quick"]["phantoms"]["views"]
+    for name in ct_table.INITS:
+        for views in ct.VIEWS:
+            chosen = cells[str(views)][name]
+            assert found.fits[name][views] == (tuple(chosen["choice"]), chosen["steps"], "validation")
+    for profile, data in (("quick", "folder-x"), ("standard", "phantoms")):
+        borrowed = ct_table.tuned_settings(profile, data)
+        assert borrowed.fits["mean"][4][:2] == found.fits["mean"][4][:2]
+        assert borrowed.fits["mean"][4].tuned_on == "validation of phantoms, profile quick"
+    assert ct_table.tuned_settings("paper", "phantoms").fits == ct_table.PAPER
+
+
+def test_the_tuned_file_is_complete():
+    part = TUNED["profiles"]["quick"]["phantoms"]
+    assert part["num_validation"] == 16 and part["initialisation"] == ct.SHIPPED["quick"]
+    assert TUNED["command"] and TUNED["seed"] == 0 and "validation phantoms" in TUNED["protocol"]
+    assert list(part["limits"].values()) == list(ct.PROFILES["quick"].limits)
+    assert all(db >= 40 for db in part["mean_and_matched_reach_db"].values())
+    for views in ct.VIEWS:
+        cells = part["views"][str(views)]
+        assert set(cells) == {*ct_table.INITS, "fbp"}
+        assert max(cells["fbp"]["scores"], key=cells["fbp"]["scores"].get) == cells["fbp"]["choice"]
+
+
+@pytest.mark.parametrize("views", ct.VIEWS)
+def test_each_choice_is_the_best_of_its_finalists_and_these_of_the_grid(views):
+    part = TUNED["profiles"]["quick"]["phantoms"]
+    for name in ct_table.INITS:
+        cell = part["views"][str(views)][name]
+        where = f"{views} {name}"
+        best = max(cell["final"], key=lambda entry: entry["score"])
+        assert (cell["choice"], cell["steps"], cell["score"]) == (best["setting"], best["steps"], best["score"]), where
+        assert 0 < cell["steps"] <= part["limits"][str(views)] and cell["steps"] % ct.EVERY == 0
+        scores = cell["screening"]["scores"]
+        ranked = sorted((s for rates in scores.values() for s in rates.values() if s is not None), reverse=True)
+        for entry in cell["final"]:
+            optimizer, rate = entry["setting"]
+            assert scores[optimizer][f"{rate:g}"] >= ranked[tune_ct.FINALISTS - 1], where
+        first = max(((s, o, float(r)) for o, rates in scores.items() for r, s in rates.items() if s is not None))
+        tried = [float(rate) for rate in scores[first[1]]]
+        assert min(tried) < first[2] < max(tried), f"{where}: the best of the screening stands on the edge"
+
+
+def test_a_short_run_of_tuning_and_results(tmp_path, monkeypatch):
+    """Both commands from end to end at a tiny size."""
+    monkeypatch.setattr(ct, "LONG", ct.replace(TINY, name="quick", limits=(10, 10, 10, 10), fit_steps=20))
+    monkeypatch.setattr(ct_table, "tuned_settings", lambda profile, data: SETTINGS)
+    settings = Settings(out=tmp_path / "out", max_steps=2)
+    content = results_ct.run(settings, tmp_path / "docs", [0, 1])
+    assert {row["seed"] for row in content["results"]} == {0, 1}
+    text = (tmp_path / "docs" / "ct.md").read_text()
+    assert "## Seed 1" in text and "seeds 0, 1" in text and "Reptile with 2 views over Standard with 4" in text
+    assert "seeds 0, 1" in results_ct.summary(content)
+    # What is done is kept.
+    monkeypatch.setattr(ct_table, "table_rows", lambda *a, **k: pytest.fail("made again"))
+    assert results_ct.run(settings, tmp_path / "docs", [0, 1])["results"] == content["results"]
