@@ -11,14 +11,11 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-try:
-    from getting import archives, commandline, manifest, pictures
-    from getting.archives import Files
-    from getting.mirrors import Obtained
-except ImportError as error:
-    sys.exit(f"celeba: {error}. Run it with the project's own Python: .venv/bin/python data_scripts/celeba.py")
-
+from getting import archives, commandline, manifest, pictures
+from getting.archives import Files
+from getting.mirrors import Obtained
 from learnit_core.errors import LearnitError
+from learnit_core.signals import photos
 from learnit_core.signals.prepared import SPLITS
 
 EPILOG = """examples:
@@ -32,7 +29,7 @@ EPILOG = """examples:
   python data_scripts/celeba.py --accept-terms
 
   # You have img_align_celeba.zip, or a folder with its pictures. With list_eval_partition.txt (or .csv) in it or
-  # beside it the splits are the official ones.
+  # beside it the splits are the official ones. A folder of parquet shards will do, too.
   python data_scripts/celeba.py --from ~/Downloads/img_align_celeba.zip
 
 then:
@@ -43,6 +40,7 @@ like and run the same command again: downloads go on where they stopped. Do not 
 of them."""
 
 PARTITION = re.compile(r"list_eval_partition\.(txt|csv)$")
+COUNTS = {"train": 162_770, "validation": 19_867, "test": 19_962}
 OFFICIAL = "The official splits: no person is in two of them."
 DEALT = "Dealt out by chance, for want of the official list: a person may be in two splits."
 
@@ -51,24 +49,31 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = commandline.parser(__doc__, EPILOG, size=178)
     commandline.downloads(parser)
     options = parser.parse_args(arguments)
-    data = manifest.read(options.manifest)["celeba"]
-    count = min(data.pictures, options.limit or data.pictures)
-    room = count * 3 * options.size**2 if options.path is None else 0
-    commandline.prepare(options, data, {}, partial(make, options), room)
+    commandline.prepare(options, manifest.find(options.manifest, "celeba"), partial(make, options))
 
 
 def make(options, obtained: Obtained, folder: Path) -> dict[str, Any]:
     """Write the pictures of whatever was obtained."""
+    paths = shards(obtained.paths)
     with ExitStack() as held:
-        if obtained.paths[0].suffix == ".parquet":
-            files: Files = archives.shards(obtained.paths)
+        if paths:
+            files: Files = archives.shards(paths)
+            names = faces = files.names()
         else:
             files = held.enter_context(archives.opened(obtained.paths[0]))
-        names = files.names()
-        faces = names if obtained.paths[0].suffix == ".parquet" else pictures.only_pictures(names)
+            names = files.names()
+            faces = photos.only_pictures(names)
         splits, note = split(faces, partition(files, names, obtained.paths), options.seed)
-        chosen = pictures.sample(splits, options.limit, options.seed)
+        official = COUNTS if paths and note == OFFICIAL else None  # for a sample some of the shards are there
+        chosen = pictures.sample(splits, options.limit, options.seed, official=official)
         return pictures.write(folder, files, chosen, size=options.size) | {"note": note}
+
+
+def shards(paths: Sequence[Path]) -> list[Path]:
+    """The parquet files among what was obtained, or in the folder that was; none if the set is in another form."""
+    if paths[0].is_dir() and not photos.only_pictures(photos.files_in(paths[0])):
+        paths = sorted(paths[0].rglob("*.parquet"))
+    return [path for path in paths if path.suffix == ".parquet"]
 
 
 def partition(files: Files, names: Sequence[str], paths: Sequence[Path]) -> dict[str, str]:

@@ -8,12 +8,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-try:
-    from getting import archives, commandline, pictures
-    from getting.manifest import DataSet
-    from getting.mirrors import Obtained
-except ImportError as error:
-    sys.exit(f"folder: {error}. Run it with the project's own Python: .venv/bin/python data_scripts/folder.py")
+from getting import archives, commandline, pictures
+from getting.manifest import DataSet
+from getting.mirrors import Obtained
+from learnit_core.signals import photos
 
 EPILOG = """examples:
   # The pictures in ~/photographs and the folders in it, at 178 x 178.
@@ -35,18 +33,22 @@ for validation and test. Your files are only read."""
 
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = commandline.parser(__doc__, EPILOG, size=178)
-    parser.add_argument("path", type=Path, help="the folder, or a .zip, .tar, .tgz of one")
+    parser.add_argument("path", type=commandline.to_path, help="the folder, or a .zip, .tar, .tgz of one")
     options = parser.parse_args(arguments)
-    name = re.sub(r"[^a-z0-9]+", "-", options.path.expanduser().resolve().name.split(".")[0].lower()).strip("-")
-    options.path = options.path.expanduser()
-    data = DataSet(f"folder-{name}", f"Pictures from {options.path.name}", "whatever holds for these pictures", False)
-    commandline.prepare(options, data, {"path": str(options.path.resolve())}, partial(make, options), room=0)
+    name = re.sub(r"[\W_]+", "-", options.path.resolve().name.split(".")[0].lower()).strip("-") or "pictures"
+    count = 0
+    if options.dry_run and options.path.exists():
+        with archives.opened(options.path) as files:
+            count = len(photos.only_pictures(files.names()))
+    about = {"licence": "whatever holds for these pictures", "accept_terms": False, "pictures": count}
+    data = DataSet(f"folder-{name}", f"Pictures from {options.path.resolve().name}", **about)
+    commandline.prepare(options, data, partial(make, options))
 
 
 def make(options, obtained: Obtained, folder: Path) -> dict[str, Any]:
     """Write the pictures of the folder or archive."""
     with archives.opened(obtained.paths[0]) as files:
-        splits = pictures.deal(pictures.only_pictures(files.names()), options.seed)
+        splits = pictures.deal(photos.only_pictures(files.names()), options.seed)
         note = "Dealt out by chance; whether two pictures show the same person, thing or place is not known."
         chosen = pictures.sample(splits, options.limit, options.seed)
         return pictures.write(folder, files, chosen, size=options.size) | {"note": note}

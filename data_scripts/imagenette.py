@@ -7,15 +7,10 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-try:
-    from getting import archives, commandline, manifest, pictures
-    from getting.mirrors import Obtained
-except ImportError as error:
-    sys.exit(f"imagenette: {error}. Run it with the project's own Python: .venv/bin/python data_scripts/imagenette.py")
-
-import numpy as np
-
+from getting import archives, commandline, manifest, pictures
+from getting.mirrors import Obtained
 from learnit_core.errors import LearnitError
+from learnit_core.signals import photos
 
 EPILOG = """examples:
   # See what would happen: sources, licence, room on the disk.
@@ -41,16 +36,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = commandline.parser(__doc__, EPILOG, size=178)
     commandline.downloads(parser)
     options = parser.parse_args(arguments)
-    data = manifest.read(options.manifest)["imagenette"]
-    count = min(data.pictures, options.limit or data.pictures)
-    room = count * 3 * options.size**2 if options.path is None else 0
-    commandline.prepare(options, data, {}, partial(make, options), room)
+    commandline.prepare(options, manifest.find(options.manifest, "imagenette"), partial(make, options))
 
 
 def make(options, obtained: Obtained, folder: Path) -> dict[str, Any]:
     """Write the pictures of the archive or folder."""
     with archives.opened(obtained.paths[0]) as files:
-        splits = split(pictures.only_pictures(files.names()), options.seed)
+        splits = split(photos.only_pictures(files.names()), options.seed)
         note = (
             f"Test is the official val; {len(splits['validation'])} of the official training pictures, drawn by "
             "chance, are validation; whether two pictures show the same thing or place is not known."
@@ -72,13 +64,8 @@ def split(names: Sequence[str], seed: int) -> dict[str, list[str]]:
             "Imagenette's layout, with some in both"
         )
     count = min(VALIDATION, max(1, len(official["train"]) // 10))
-    order = np.random.default_rng(seed).permutation(len(official["train"]))
-    validation, train = np.sort(order[:count]), np.sort(order[count:])
-    return {
-        "train": [official["train"][i] for i in train],
-        "validation": [official["train"][i] for i in validation],
-        "test": official["val"],
-    }
+    validation, train = pictures.held_out(official["train"], count, seed)
+    return {"train": train, "validation": validation, "test": official["val"]}
 
 
 if __name__ == "__main__":

@@ -7,11 +7,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-try:
-    from getting import commandline, manifest
-except ImportError as error:
-    sys.exit(f"prepare: {error}. Run it with the project's own Python: .venv/bin/python data_scripts/prepare.py")
-
+from getting import commandline, manifest
 from learnit_core.errors import LearnitError
 from learnit_core.signals import prepared
 
@@ -33,9 +29,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--list", action="store_true", help="the sets that can be prepared, and those in data/ (default)")
-    what.add_argument("--check", type=Path, metavar="FOLDER", help="compare a prepared set with its sums")
+    what.add_argument(
+        "--check", type=commandline.to_path, metavar="FOLDER", help="compare a prepared set with its sums"
+    )
     parser.add_argument(
-        "--manifest", type=Path, default=manifest.DEFAULT, metavar="FILE", help="another list of sources"
+        "--manifest", type=commandline.to_path, default=manifest.DEFAULT, metavar="FILE", help="another list of sources"
     )
     options = parser.parse_args(arguments)
     if options.check is not None:

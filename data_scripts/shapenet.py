@@ -1,20 +1,17 @@
 #!/usr/bin/env python3
 """ShapeNet renderings for view synthesis: chairs, cars or lamps, from any of three layouts into one."""
 
+import math
+import re
 import sys
 from collections.abc import Sequence
-from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-try:
-    from getting import archives, commandline, manifest, pictures, scenes
-    from getting.mirrors import Obtained
-except ImportError as error:
-    sys.exit(f"shapenet: {error}. Run it with the project's own Python: .venv/bin/python data_scripts/shapenet.py")
-
+from getting import archives, commandline, manifest, pictures, scenes
+from getting.mirrors import Obtained
 from learnit_core.errors import LearnitError
 from learnit_core.signals import layouts
 
@@ -53,33 +50,67 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--near", type=float, help="nearest depth of the objects (default: the layout's own)")
     parser.add_argument("--far", type=float, help="farthest depth of the objects (default: the layout's own)")
     options = parser.parse_args(arguments)
-    data = manifest.read(options.manifest)[f"shapenet-{options.kind}"]
-    if (options.near is None) != (options.far is None) or (options.near is not None and options.near >= options.far):
-        raise LearnitError(f"near is {options.near} and far is {options.far}: expected both, near smaller, or neither")
+    data = manifest.find(options.manifest, f"shapenet-{options.kind}")
+    check(options)
     if options.path is None and not options.dry_run and None in (options.focal, options.radius):
         if options.source == "enr":
             raise LearnitError(_without_camera(options))
         # Said before gigabytes are fetched that could not be read.
         data = replace(data, sources=tuple(source for source in data.sources if source.layout != "enr"))
-    count = min(data.objects, options.limit or data.objects)
-    room = count * data.views * 3 * options.size**2 if options.path is None else 0
     decide = {name: getattr(options, name) for name in ("focal", "radius", "mirrored", "near", "far")}
-    commandline.prepare(options, data, decide, partial(make, options), room)
+    commandline.prepare(options, data, partial(make, options), choose=partial(wanted, options), **decide)
+
+
+def check(options) -> None:
+    """Raise ``LearnitError`` if the camera that was given is none."""
+    for name in ("focal", "radius", "near", "far"):
+        value = getattr(options, name)
+        if value is not None and not 0 < value < math.inf:
+            raise LearnitError(f"--{name} is {value}; expected more than 0")
+    if (options.near is None) != (options.far is None) or (options.near is not None and options.near >= options.far):
+        raise LearnitError(f"near is {options.near} and far is {options.far}: expected both, near smaller, or neither")
 
 
 def make(options, obtained: Obtained, folder: Path) -> dict[str, Any]:
     """Write the objects of the folder or archive."""
-    with ExitStack() as held:
-        files = held.enter_context(archives.opened(obtained.paths[0]))
-        names = files.names()
-        if obtained.source is not None and obtained.source.layout == "authors":
-            # The drive's folder holds all three classes.
-            names = [name for name in names if options.kind[:-1] in name]
-        layout, parts = layouts.objects(names)
-        splits, note = scenes.split(files, names, parts, options.seed)
-        chosen = pictures.sample(splits, options.limit, options.seed)
-        about = scenes.write(folder, files, chosen, parts, reader(layout, options))
+    with archives.opened(obtained.paths[0]) as files:
+        label = obtained.paths[0].name if obtained.source is None else ""
+        layout, parts, chosen, note = select(options, files, files.names(), label)
+        about = scenes.write(folder, files, chosen, parts, reader(layout, options), size=options.size)
         return about | {"layout": layout, "note": note}
+
+
+def wanted(options, files: archives.Files, names: Sequence[str]) -> list[str]:
+    """Of the files in a folder that holds all classes, those that a sample of this class needs."""
+    _, parts, chosen, _ = select(options, files, names)
+    lists = [name for name in of_class(names, options.kind) if name.endswith(scenes.LIST)]
+    return lists + [name for objects in chosen.values() for one in objects for name in parts[one]]
+
+
+def select(options, files: archives.Files, names: Sequence[str], label: str = ""):
+    """The layout, the files of each object, the objects of each split in the sample, and where the splits are from."""
+    names = of_class(names, options.kind, label)
+    layout, parts = layouts.objects(names)
+    splits, note = scenes.split(files, names, parts, options.seed)
+    return layout, parts, pictures.sample(splits, options.limit, options.seed), note
+
+
+def of_class(names: Sequence[str], kind: str, label: str = "") -> list[str]:
+    """Those names that belong to a class, by the first folder or file in them that is called like one.
+
+    Where no name tells, ``label`` does, that of the folder or archive. Raises ``LearnitError`` if there are other
+    classes only.
+    """
+    classes = {name: _class(name) for name in names}
+    found = set(classes.values()) - {None} or {_class(label)} - {None}
+    if found and kind not in found:
+        raise LearnitError(f"there are {' and '.join(sorted(found))} in {label or 'the folder'}; expected {kind}")
+    return [name for name in names if classes[name] in (kind, None)]
+
+
+def _class(name: str) -> str | None:
+    found = (re.search(r"(?:^|[\W_])(chair|car|lamp)s?(?:[\W_]|$)", part.lower()) for part in name.split("/"))
+    return next((f"{match[1]}s" for match in found if match), None)
 
 
 def reader(layout: str, options):

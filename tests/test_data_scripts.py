@@ -476,5 +476,5 @@ def test_metadata_says_how_the_set_was_made(server, place):
     case = CASES["imagenette"]
     assert call(case, *manifest(place, case, server.url(case.file, case.content)), "--keep-downloads") == 0
     about = json.loads((place / "data" / "imagenette" / "prepared.json").read_text())
-    assert about["options"] == {"size": 16, "limit": None, "seed": 0}
+    assert about["options"] == {"size": 16, "limit": None, "seed": 0, "from": None, "source": None}
     assert (place / "cache" / "downloads" / "imagenette" / "source0" / case.file).exists()

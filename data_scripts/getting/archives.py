@@ -3,10 +3,12 @@
 All kinds look alike: ``names()`` lists the regular files, ``read(wanted)`` yields (name, content) of some of them in
 the order that is quickest. A name never becomes a path that is written to. An archive with a member that points
 outside of it (``..``, an absolute path, a link out) or is a device is refused as a whole: whoever made it means harm.
-Nothing is unpickled.
+Links that stay inside are passed over. Nothing is unpickled.
 """
 
 import os
+import posixpath
+import shutil
 import stat
 import tarfile
 import tempfile
@@ -15,17 +17,30 @@ import zlib
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
-from typing import Protocol
+from typing import IO, Protocol
 
-from getting.fetch import web_page
+from tqdm import tqdm
+
+from getting import output
+from getting.kinds import web_page
 from learnit_core.errors import LearnitError
+from learnit_core.signals import photos
 
 LARGEST = 1 << 28  # bytes; a picture that unpacks to more than that is none
+DEEPEST = 3  # zips within zips: the real sets have two
 _MEANT = "Such an archive was made to write elsewhere: get it from another place"
 
 
+class Damaged(LearnitError):
+    """A file that is not whole, or not what its name says."""
+
+    def __init__(self, path: Path, message: str):
+        super().__init__(message)
+        self.path = path
+
+
 class Files(Protocol):
-    """Files by name, wherever they are."""
+    """Files by name, wherever they are. What turns out not to be readable is said, and left out by ``read``."""
 
     def names(self) -> list[str]: ...
 
@@ -39,9 +54,9 @@ def opened(path: Path) -> Iterator[Files]:
         if path.is_dir():
             yield _Folder(path)
         elif zipfile.is_zipfile(path):
-            roomy = path.parent if os.access(path.parent, os.W_OK) else None  # /tmp is often small
+            roomy = path.parent if os.access(path.parent, os.W_OK) else Path(tempfile.gettempdir())
             with zipfile.ZipFile(path) as archive, tempfile.TemporaryFile(dir=roomy) as spare:
-                yield _Zip(path.name, archive, spare)
+                yield _Zip(path.name, archive, spare, roomy)
         elif tarfile.is_tarfile(path):
             yield _Tar(path)
         elif path.suffix == ".parquet":
@@ -52,9 +67,9 @@ def opened(path: Path) -> Iterator[Files]:
             with open(path, "rb") as file:
                 page = web_page(file.read(2048))
             found = f"a web page ({page}), often saved where a quota was used up" if page else "something else"
-            raise LearnitError(f"{path} is {found}: expected a folder or a tar, zip or parquet file")
+            raise Damaged(path, f"{path} is {found}: expected a folder or a tar, zip or parquet file")
     except (zipfile.BadZipFile, tarfile.TarError, EOFError, zlib.error) as error:
-        raise LearnitError(f"{path} is damaged or cut short ({error})") from None
+        raise Damaged(path, f"{path} is damaged or cut short ({error})") from None
 
 
 def shards(paths: list[Path]) -> Files:
@@ -67,13 +82,16 @@ class _Folder:
         self.folder = folder
 
     def names(self) -> list[str]:
-        paths = (path for path in self.folder.rglob("*") if path.is_file())
-        names = (path.relative_to(self.folder).as_posix() for path in paths)
-        return sorted(name for name in names if not any(part.startswith(".") for part in name.split("/")))
+        return photos.files_in(self.folder)
 
     def read(self, wanted: Collection[str]) -> Iterator[tuple[str, bytes]]:
         for name in sorted(wanted):
-            yield name, (self.folder / name).read_bytes()
+            try:
+                content = (self.folder / name).read_bytes()
+            except OSError as error:
+                tqdm.write(f"Skipped: {self.folder / name} cannot be read: {error.strerror}.")
+                continue
+            yield name, content
 
 
 class _Tar:
@@ -100,7 +118,7 @@ class _Tar:
                     tarfile.data_filter(member, str(inside))
                 except tarfile.FilterError as error:
                     raise LearnitError(f"{self.path.name} is refused: {error}. {_MEANT}") from None
-                _check_name(self.path.name, member.name)
+                check_name(self.path.name, member.name)
                 if member.isreg():  # a link inside of the archive does no harm, and is passed over
                     yield member, archive
 
@@ -108,57 +126,75 @@ class _Tar:
 class _Zip:
     """A zip, and zips inside of it: their members are named ``inner.zip/member``."""
 
-    def __init__(self, label: str, archive: zipfile.ZipFile, spare):
-        self.archive, self.spare, self.label = archive, spare, label
+    def __init__(self, label: str, archive: zipfile.ZipFile, spare: IO[bytes], roomy: Path, depth: int = 1):
+        self.label, self.archive, self.spare, self.roomy, self.depth = label, archive, spare, roomy, depth
         self.inner: str | None = None
-        for member in archive.infolist():
-            _check_name(label, member.filename)
-            kind = member.external_attr >> 16  # Unix's mode; 0 where another system made the archive
-            if stat.S_IFMT(kind) not in (0, stat.S_IFREG, stat.S_IFDIR):
-                what = "a symbolic link" if stat.S_ISLNK(kind) else "a special file"
-                raise LearnitError(f"{label} is refused: its member {member.filename!r} is {what}. {_MEANT}")
+        self.members = [member for member in archive.infolist() if self._is_regular(member)]
+        if depth > DEEPEST:
+            raise LearnitError(f"{label} is refused: it is a zip within {depth - 1} zips; expected {DEEPEST} at most")
 
     def names(self) -> list[str]:
         names = []
-        for member in self.archive.infolist():
+        for member in self.members:
             if member.filename.endswith(".zip"):
-                with self._nested(member.filename) as inner:
+                with self._nested(member) as inner:
                     names += [f"{member.filename}/{name}" for name in inner.names()]
-            elif not member.is_dir():
+            else:
                 names.append(member.filename)
         return sorted(names)
 
     def read(self, wanted: Collection[str]) -> Iterator[tuple[str, bytes]]:
-        nested: dict[str, set[str]] = {}
-        for member in self.archive.infolist():
+        for member in self.members:
             if member.filename in wanted:
                 _check_size(self.label, member.filename, member.file_size)
-                yield member.filename, self.archive.read(member)
-            elif member.filename.endswith(".zip"):
-                prefix = f"{member.filename}/"
-                nested[member.filename] = {n.removeprefix(prefix) for n in wanted if n.startswith(prefix)}
-        for name, inside in nested.items():
-            if inside:
-                with self._nested(name) as inner:
-                    for member_name, content in inner.read(inside):
-                        yield f"{name}/{member_name}", content
+                with self._open(member) as file:
+                    content = file.read()
+                yield member.filename, content
+        for member in self.members:
+            prefix = f"{member.filename}/"
+            if member.filename.endswith(".zip") and (inside := {n for n in wanted if n.startswith(prefix)}):
+                with self._nested(member) as inner:
+                    for name, content in inner.read({name.removeprefix(prefix) for name in inside}):
+                        yield prefix + name, content
+
+    def _is_regular(self, member: zipfile.ZipInfo) -> bool:
+        check_name(self.label, member.filename)
+        kind = stat.S_IFMT(member.external_attr >> 16)  # Unix's mode; 0 where another system made the archive
+        if stat.S_ISLNK(kind):
+            _check_size(self.label, member.filename, member.file_size)
+            with self._open(member) as file:
+                target = file.read().decode("utf-8", "replace")
+            check_name(self.label, posixpath.normpath(posixpath.join(posixpath.dirname(member.filename), target)))
+            return False
+        if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
+            raise LearnitError(f"{self.label} is refused: its member {member.filename!r} is a special file. {_MEANT}")
+        return not member.is_dir()
 
     @contextmanager
-    def _nested(self, name: str) -> Iterator["_Zip"]:
+    def _open(self, member: zipfile.ZipInfo) -> Iterator[IO[bytes]]:
+        try:
+            file = self.archive.open(member)
+        except (RuntimeError, NotImplementedError) as error:  # encrypted, or compressed in a way that Python cannot
+            raise LearnitError(f"{self.label} cannot be read: {error}. Unpack it, and name the folder") from None
+        with file:
+            yield file
+
+    @contextmanager
+    def _nested(self, member: zipfile.ZipInfo) -> Iterator["_Zip"]:
         # A zip is read from its end, so a compressed one has to be written out first, into a file without a name.
-        if self.archive.getinfo(name).compress_type == zipfile.ZIP_STORED:
-            source = self.archive.open(name)
-        else:
-            source = self.spare
-            if self.inner != name:
-                source.seek(0)
-                source.truncate()
-                with self.archive.open(name) as compressed:
-                    while piece := compressed.read(1 << 20):
-                        source.write(piece)
-                self.inner = name
-        with zipfile.ZipFile(source) as archive, tempfile.TemporaryFile() as spare:
-            yield _Zip(f"{self.label}/{name}", archive, spare)
+        with self._open(member) as packed, tempfile.TemporaryFile(dir=self.roomy) as spare:
+            source = packed
+            if member.compress_type != zipfile.ZIP_STORED:
+                source = self.spare
+                if self.inner != member.filename:
+                    output.check_room({self.roomy: member.file_size})
+                    self.inner = None  # until it is whole
+                    source.seek(0)
+                    source.truncate()
+                    shutil.copyfileobj(packed, source, 1 << 20)
+                    self.inner = member.filename
+            with zipfile.ZipFile(source) as archive:
+                yield _Zip(f"{self.label}/{member.filename}", archive, spare, self.roomy, self.depth + 1)
 
 
 class _Parquet:
@@ -169,12 +205,12 @@ class _Parquet:
             import pyarrow.parquet as parquet
         except ImportError:
             raise LearnitError("parquet files need the package pyarrow: pip install -e '.[mirrors]'") from None
-        self.files = {}
+        self.files, self.paths = {}, {path.stem: path for path in paths}
         for path in sorted(paths):
             try:
                 self.files[path.stem] = parquet.ParquetFile(path)
             except Exception as error:  # pyarrow has many
-                raise LearnitError(f"{path} is damaged or no parquet file ({error})") from None
+                raise Damaged(path, f"{path} is damaged or no parquet file ({error})") from None
             if "image" not in self.files[path.stem].schema_arrow.names:
                 found = ", ".join(self.files[path.stem].schema_arrow.names)
                 raise LearnitError(f"{path} has the columns {found}; expected one called 'image'")
@@ -184,16 +220,23 @@ class _Parquet:
 
     def read(self, wanted: Collection[str]) -> Iterator[tuple[str, bytes]]:
         for stem, file in self.files.items():
-            row = 0
-            for batch in file.iter_batches(batch_size=64, columns=["image"]):
+            batches, row = file.iter_batches(batch_size=64, columns=["image"]), 0
+            while (batch := self._next(batches, self.paths[stem])) is not None:
                 for image in batch.column(0):
                     name = f"{stem}/{row:07d}"
                     row += 1
                     if name in wanted:
                         yield name, image["bytes"].as_py() or b""
 
+    def _next(self, batches: Iterator, path: Path):
+        try:
+            return next(batches, None)
+        except Exception as error:  # as above
+            raise Damaged(path, f"{path} is damaged ({error})") from None
 
-def _check_name(archive: str, name: str) -> None:
+
+def check_name(archive: str, name: str) -> None:
+    """Raise ``LearnitError`` if a member's name, or a link's target, points outside of its archive."""
     path = PurePosixPath(name.replace("\\", "/"))
     if path.is_absolute() or ".." in path.parts or (len(name) > 1 and name[1] == ":"):
         raise LearnitError(f"{archive} is refused: its member {name!r} points outside of it. {_MEANT}")

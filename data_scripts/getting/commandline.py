@@ -10,7 +10,7 @@ from typing import Any
 
 import pooch
 
-from getting import manifest, mirrors, output
+from getting import archives, manifest, mirrors, output, report
 from getting.manifest import DataSet
 from getting.mirrors import Obtained
 from learnit_core.errors import LearnitError
@@ -24,12 +24,17 @@ PYTHON = """By `python` the project's own is meant: .venv/bin/python. Or let mak
 make data SET=celeba ARGS='--dry-run' (SET is the script's name, ARGS what follows it)."""
 
 
+def to_path(text: str) -> Path:
+    """A path as an argument: no shell replaces the ~ in --from=~/x."""
+    return Path(os.path.expanduser(text))  # noqa: PTH111, unlike Path's it leaves unknown users alone
+
+
 def parser(description: str, epilog: str, *, size: int) -> argparse.ArgumentParser:
     """A parser with the arguments that all scripts share."""
     made = argparse.ArgumentParser(
         description=description, epilog=f"{epilog}\n\n{PYTHON}", formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    made.add_argument("--to", type=Path, metavar="FOLDER", help="where the prepared set goes (default: data/NAME)")
+    made.add_argument("--to", type=to_path, metavar="FOLDER", help="where the prepared set goes (default: data/NAME)")
     made.add_argument("--size", type=int, default=size, help=f"side of the pictures in pixels (default: {size})")
     made.add_argument("--limit", type=int, metavar="N", help="prepare only N of them, chosen by --seed: a sample")
     made.add_argument(
@@ -41,13 +46,13 @@ def parser(description: str, epilog: str, *, size: int) -> argparse.ArgumentPars
 
 def downloads(made: argparse.ArgumentParser) -> None:
     """The arguments of scripts that download."""
-    made.add_argument("--from", dest="path", type=Path, metavar="PATH",
+    made.add_argument("--from", dest="path", type=to_path, metavar="PATH",
                       help="use this file or folder, which you already have, and download nothing")  # fmt: skip
     made.add_argument("--source", metavar="NAME", help="use only this one of the sources (--dry-run lists them)")
     made.add_argument("--accept-terms", action="store_true", help="you have read the set's terms and accept them")
     made.add_argument("--keep-downloads", action="store_true",
                       help="keep the archives, to prepare the set again in another size")  # fmt: skip
-    made.add_argument("--manifest", type=Path, default=manifest.DEFAULT, metavar="FILE",
+    made.add_argument("--manifest", type=to_path, default=manifest.DEFAULT, metavar="FILE",
                       help="another list of sources, for example of a mirror near you")  # fmt: skip
 
 
@@ -56,81 +61,102 @@ def run(main: Callable[[Sequence[str] | None], None], arguments: Sequence[str] |
     name = Path(sys.argv[0]).stem
     try:
         main(arguments)
+        sys.stdout.flush()
         return 0
     except LearnitError as error:
-        print(f"{name}: {error}", file=sys.stderr)
+        problem = str(error)
     except KeyboardInterrupt:
         print(f"\n{name}: stopped. Run the same command again to go on.", file=sys.stderr)
         return 130
+    except BrokenPipeError:  # `… | head` has read enough; what is left to be written would fail, too
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except OSError as error:
-        if error.errno not in output.FULL:
-            raise
         where = f" ({error.filename})" if error.filename else ""
-        print(
-            f"{name}: the disk is full{where}. What was downloaded is kept, the half-made set is not: make room, or "
-            "choose another place with --to or a smaller --size or --limit, and run the same command again.",
-            file=sys.stderr,
-        )
+        if error.errno in output.FULL:
+            problem = (
+                f"the disk is full{where}. What was downloaded is kept, the half-made set is not: make room, or choose "
+                "another place with --to or a smaller --size or --limit, and run the same command again."
+            )
+        elif error.filename:
+            problem = f"{error.filename}: {error.strerror}"
+        else:
+            raise
+    print(f"{name}: {problem}", file=sys.stderr)
     return 1
 
 
-def prepare(arguments: argparse.Namespace, data: DataSet, options: dict[str, Any], make: Make, room: int) -> None:
+def prepare(arguments: argparse.Namespace, data: DataSet, make: Make, **more: Any) -> None:
     """Make one set, from what is fetched or was there, in the folder asked for; print what was made.
 
-    ``options`` decide the result: a set that is there already with the same ones is left as it is. ``room`` is about
-    how many bytes the set will have.
+    ``more`` are options that decide the result, beside those of all scripts: a set that is there already is left as it
+    is if it was made with the same ones. ``choose`` is what a source is asked for that can send a part of the set.
     """
-    if arguments.size < 4 or (arguments.limit is not None and arguments.limit < 10):
-        raise LearnitError(
-            f"size {arguments.size}, limit {arguments.limit}: expected at least 4 pixels, and 10 of them"
-        )
-    target = arguments.to or Path("data") / data.key
-    path = getattr(arguments, "path", None)
-    options = {"size": arguments.size, "limit": arguments.limit, "seed": arguments.seed} | options
+    choose = more.pop("choose", mirrors.Wanted().choose)
+    _check(arguments, data)
+    target, path = arguments.to or Path("data") / data.key, arguments.path
     sources = _sources(arguments, data) if path is None else []
+    room, cache = data.room(arguments.size, arguments.limit), _cache()
     if arguments.dry_run:
-        return print(_plan(data, sources, path, target, room))
-    cache = _cache()
+        return print(report.plan(data, sources, path, target, cache, arguments))
+    options = {name: getattr(arguments, name) for name in ("size", "limit", "seed")}
+    options |= {"from": str(path.resolve()) if path else None, "source": getattr(arguments, "source", None)} | more
     with ExitStack() as held:
         held.enter_context(output.locked(target.with_name(f".{target.name}.lock"), str(target)))
         if _is_there(target, options):
             print(f"{target} is there already; delete it to make it afresh.")
-            return print(summary(target))
+            return print(report.summary(target))
+        output.clear(target)
         if path is None:
             _check_terms(arguments, data)
             held.enter_context(output.locked(cache / f".{data.key}.lock", f"{data.key} from the same download"))
-        elif not path.exists():
-            raise LearnitError(f"there is nothing at {path}: expected a file or folder")
-        download = max((sum(file.bytes for file in source.files) for source in sources), default=0)
-        output.check_room({cache: download, target: room})
-        obtained = Obtained(None, [path]) if path else mirrors.obtain(data, sources, cache, arguments.limit)
+            left = max((_left(source, cache / data.key) for source in sources), default=0)
+            output.check_room({cache: left, target: room})
+            obtained = mirrors.obtain(data, sources, cache, mirrors.Wanted(arguments.limit, choose))
+        else:
+            obtained = Obtained(None, [path])  # how many there are, and so the room, is known when it is opened
         with output.whole(target) as folder:
             about = {"name": data.key, "title": data.title, "licence": data.licence, "options": options}
-            output.describe(folder, about | {"origin": _origin(obtained)} | make(obtained, folder))
-        if not getattr(arguments, "keep_downloads", True):
-            mirrors.remove(obtained, cache / data.key)
-    print(summary(target))
+            output.describe(folder, about | {"origin": report.origin(obtained)} | _made(make, obtained, folder))
+        if path is None and not arguments.keep_downloads:
+            mirrors.remove(data, cache)
+    print(report.summary(target))
 
 
-def summary(folder: Path) -> str:
-    """What a prepared set is, in a few lines."""
-    about = prepared.describe(folder)
-    size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
-    lines = [about["title"]]
-    for split in prepared.SPLITS:
-        entry = about["splits"][split]
-        shape = " x ".join(map(str, entry["shape"][1:]))
-        lines.append(f"  {split:<11}{entry['count']:,} {about.get('unit', 'pictures')}, {shape}")
-    left_out = [f"{about['copies']} exact copies"] if about.get("copies") else []
-    left_out += [f"{len(about['skipped'])} that cannot be read: {', '.join(about['skipped'][:5])}"] * bool(
-        about["skipped"]
-    )
-    lines += [f"  left out   {'; '.join(left_out)}"] * bool(left_out)
-    lines += [f"  on disk    {output.size(size)} in {folder}"]
-    lines += [f"  splits     {about['note']}", f"  licence    {about['licence']}"]
-    for origin in about["origin"]:
-        lines.append(f"  from       {origin['where']}: {origin['sum']}")
-    return "\n".join(lines) + f"\nUse it: LEARNIT_DATA={folder} {about.get('use', 'make demo')}"
+def _check(arguments: argparse.Namespace, data: DataSet) -> None:
+    """Raise ``LearnitError`` if something asked for cannot be."""
+    if not 4 <= arguments.size <= 4096:
+        raise LearnitError(f"--size is {arguments.size}; expected 4 to 4096 pixels")
+    if arguments.limit is not None and arguments.limit < data.fewest:
+        raise LearnitError(f"--limit is {arguments.limit}; expected {data.fewest} at least, for three splits")
+    if arguments.seed < 0:
+        raise LearnitError(f"--seed is {arguments.seed}; expected 0 or more")
+    if arguments.to is not None and arguments.to.name in ("", ".."):  # as it is of "."
+        raise LearnitError(f"--to is {arguments.to}; expected the name of a new folder, such as {Path('data/mine')}")
+    if arguments.path is not None and not arguments.path.exists():
+        raise LearnitError(f"there is nothing at {arguments.path}: expected a file or folder")
+
+
+def _left(source: manifest.Source, folder: Path) -> int:
+    """Bytes that are still to be downloaded, as far as they are known."""
+    here = (folder / source.name).rglob("*")
+    total = sum(file.bytes for file in source.files)
+    return max(0, total - sum(file.stat().st_size for file in here if file.is_file()))
+
+
+def _made(make: Make, obtained: Obtained, folder: Path) -> dict[str, Any]:
+    """What ``make`` returns; a damaged file that was downloaded is removed, so that the next run fetches another."""
+    try:
+        return make(obtained, folder)
+    except archives.Damaged as error:
+        if obtained.source is None:
+            raise
+        if error.path.is_file():
+            error.path.unlink()
+        raise LearnitError(
+            f"{error}. It came from {obtained.source.name} and was removed: run the same command again to fetch it "
+            "afresh, or choose another place with --source"
+        ) from None
 
 
 def _sources(arguments: argparse.Namespace, data: DataSet) -> list[manifest.Source]:
@@ -139,22 +165,6 @@ def _sources(arguments: argparse.Namespace, data: DataSet) -> list[manifest.Sour
         names = ", ".join(source.name for source in data.sources)
         raise LearnitError(f"{data.key} has no source called {arguments.source!r}: expected one of {names}")
     return found
-
-
-def _plan(data: DataSet, sources: Sequence[manifest.Source], path: Path | None, target: Path, room: int) -> str:
-    lines = [data.title, f"  licence    {data.licence}"]
-    if path is not None:
-        lines.append(f"  from       {path}, which is here; nothing is downloaded")
-    for number, source in enumerate(sources, 1):
-        sizes = sum(file.bytes for file in source.files)
-        sums = "sum known" if source.files and all(file.known_hash for file in source.files) else "no sum known"
-        size = f"{output.size(sizes)}, " if sizes else ""
-        lines.append(f"  source {number}   {source.name}: {source.where}")
-        lines.append(f"             {size}{sums}, last verified: {source.last_verified}. {source.note}")
-    if sources:
-        lines.append(f"  download   {data.download}, into {_cache()}")
-    lines.append(f"  prepared   about {output.size(room)} in {target}" if room else f"  prepared   in {target}")
-    return "\n".join([*lines, "Nothing was done (--dry-run)."])
 
 
 def _is_there(target: Path, options: dict[str, Any]) -> bool:
@@ -181,24 +191,6 @@ def _check_terms(arguments: argparse.Namespace, data: DataSet) -> None:
             f"{data.title} comes with terms: {data.licence}. Nothing was downloaded. If you accept them, run the same "
             "command with --accept-terms"
         )
-
-
-def _origin(obtained: Obtained) -> list[dict[str, Any]]:
-    if obtained.source is None:
-        return [{"where": str(path), "sum": "given with --from, not verified"} for path in obtained.paths]
-    known = {file.name: file for file in obtained.source.files}
-    entries = []
-    for path in obtained.paths:
-        file = known.get(path.name)
-        entry = {"where": f"{obtained.source.name}, {file.url or path.name if file else path.name}"}
-        if file and file.known_hash:
-            entry["sum"] = f"{file.known_hash}, as recorded in the manifest"
-        elif path.is_file():
-            entry["sum"] = f"sha256:{pooch.file_hash(path)}, of what arrived: none is known to compare it with"
-        else:
-            entry["sum"] = "a folder, not verified"
-        entries.append(entry)
-    return entries
 
 
 def _cache() -> Path:

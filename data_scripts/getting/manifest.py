@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from learnit_core.errors import LearnitError
+from learnit_core.signals import photos
 
 DEFAULT = Path(__file__).resolve().parent.parent / "sources.toml"
 
@@ -37,6 +38,7 @@ class Source:
     id: str = ""
     file: str = ""
     layout: str = ""
+    views: int = 0
     note: str = ""
     files: tuple[Remote, ...] = ()
 
@@ -60,6 +62,17 @@ class DataSet:
     views: int = 0
     sources: tuple[Source, ...] = field(default=())
 
+    @property
+    def fewest(self) -> int:
+        """How few make a set: one object for each split, and more of pictures, a tenth of which are validation."""
+        return 3 if self.views else photos.FEWEST
+
+    def room(self, size: int, limit: int | None) -> int:
+        """About how many bytes the prepared set will have; 0 if that is not known."""
+        count = self.pictures or self.objects
+        views = max([self.views, *(source.views for source in self.sources)]) or 1
+        return min(count, limit or count) * views * 3 * size**2
+
 
 def read(file: Path = DEFAULT) -> dict[str, DataSet]:
     """All sets of a manifest, by name. Raises ``LearnitError`` if it is missing or cannot be understood."""
@@ -69,8 +82,16 @@ def read(file: Path = DEFAULT) -> dict[str, DataSet]:
         return {key: _data_set(key, table) for key, table in tables.items()}
     except OSError as error:
         raise LearnitError(f"there is no manifest at {file} ({error.strerror})") from None
-    except (tomllib.TOMLDecodeError, TypeError, KeyError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, AttributeError, TypeError, KeyError) as error:
         raise LearnitError(f"{file} is no manifest of data sets: {error}") from None
+
+
+def find(file: Path, key: str) -> DataSet:
+    """One set of a manifest. Raises ``LearnitError`` if it is not there."""
+    sets = read(file)
+    if key not in sets:
+        raise LearnitError(f"{file} has {', '.join(sets) or 'no sets'}; expected {key} among them")
+    return sets[key]
 
 
 def _data_set(key: str, table: dict) -> DataSet:

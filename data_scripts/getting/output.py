@@ -9,7 +9,7 @@ import time
 import zlib
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -63,8 +63,7 @@ class RowWriter:
 @contextmanager
 def whole(target: Path) -> Iterator[Path]:
     """A folder to write into, which becomes ``target`` if nothing goes wrong. What an earlier try left is removed."""
-    partial = target.with_name(f".{target.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
+    partial = clear(target)
     partial.mkdir(parents=True)
     try:
         yield partial
@@ -74,17 +73,33 @@ def whole(target: Path) -> Iterator[Path]:
         raise
 
 
+def clear(target: Path) -> Path:
+    """Remove what an earlier try to make ``target`` left; returns where it stood."""
+    partial = target.with_name(f".{target.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    return partial
+
+
 @contextmanager
 def locked(path: Path, what: str) -> Iterator[None]:
-    """Only one process at a time; the others wait. Whatever ends a process ends its lock, too."""
+    """Only one process at a time; the others wait. Whatever ends a process ends its lock, too.
+
+    On file systems that have no locks there is a warning, and no waiting.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     said = False
     while True:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-        if _try_lock(descriptor):
+        try:
+            held = _try_lock(descriptor)
+        except OSError as error:
+            print(f"{path.parent} has no locks ({error.strerror}): do not prepare {what} twice at once.", flush=True)
+            break
+        if held:
             # The one before may have removed the file in between: then this lock is on nothing.
-            if path.exists() and os.path.samestat(os.stat(path), os.fstat(descriptor)):
-                break
+            with suppress(FileNotFoundError):
+                if os.path.samestat(os.stat(path), os.fstat(descriptor)):
+                    break
         elif not said:
             print(f"waiting for another process that prepares {what} …", flush=True)
             said = True
@@ -105,8 +120,10 @@ def _try_lock(descriptor: int) -> bool:
         else:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         return True
-    except OSError:
-        return False
+    except OSError as error:
+        if error.errno in (errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES):  # somebody else has it
+            return False
+        raise
 
 
 def describe(folder: Path, about: dict[str, Any]) -> None:
@@ -122,9 +139,7 @@ def check_room(needed: Mapping[Path, int]) -> None:
     """Raise ``LearnitError`` if fewer bytes are free than ``needed`` says for each folder, there yet or not."""
     by_disk: dict[int, int] = defaultdict(int)
     for folder, count in needed.items():
-        place = folder.absolute()
-        while not place.exists():
-            place = place.parent
+        place = existing(folder)
         by_disk[place.stat().st_dev] += count
         total, free = by_disk[place.stat().st_dev], shutil.disk_usage(place).free
         if free < total:
@@ -132,6 +147,14 @@ def check_room(needed: Mapping[Path, int]) -> None:
                 f"about {size(total)} are needed in {place}, where {size(free)} are free: expected more room, a "
                 "smaller --size, a --limit, or another place (--to)"
             )
+
+
+def existing(folder: Path) -> Path:
+    """The folder, or the nearest one above it that is there."""
+    place = folder.absolute()
+    while not place.exists():
+        place = place.parent
+    return place
 
 
 def size(count: int) -> str:

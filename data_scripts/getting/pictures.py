@@ -1,15 +1,15 @@
 """From names to a prepared set of pictures: which picture is in which split, decoding, and writing them down."""
 
-import hashlib
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from tqdm import tqdm
 
+from getting import output
 from getting.archives import Files
 from getting.output import RowWriter
 from learnit_core.errors import LearnitError
@@ -19,28 +19,34 @@ from learnit_core.signals.prepared import SPLITS
 _AHEAD = 64  # pictures that are decoded at a time
 
 
-def only_pictures(names: Iterable[str]) -> list[str]:
-    """Those names that are pictures by their ending, and not hidden."""
-    paths = [PurePosixPath(name) for name in names]
-    shown = (path for path in paths if not any(part.startswith(".") for part in path.parts))
-    return [str(path) for path in shown if path.suffix.lower() in photos.EXTENSIONS]
-
-
 def deal(names: Sequence[str], seed: int) -> dict[str, list[str]]:
     """Splits drawn with ``seed``, where nobody has said which picture is in which."""
     parts = photos.deal(np.arange(len(names)), seed)
     return {split: [names[i] for i in part] for split, part in zip(SPLITS, parts, strict=True)}
 
 
-def sample(splits: Mapping[str, Sequence[str]], limit: int | None, seed: int) -> dict[str, list[str]]:
-    """``limit`` names in all, each split in proportion and none left empty; drawn with ``seed``."""
-    total = sum(map(len, splits.values()))
+def held_out(names: Sequence[str], count: int, seed: int) -> tuple[list[str], list[str]]:
+    """``count`` of the names, drawn with ``seed``, and the others; both in their order."""
+    order = np.random.default_rng(seed).permutation(len(names))
+    held, left = np.sort(order[:count]), np.sort(order[count:])
+    return [names[i] for i in held], [names[i] for i in left]
+
+
+def sample(
+    splits: Mapping[str, Sequence[str]], limit: int | None, seed: int, *, official: Mapping[str, int] | None = None
+) -> dict[str, list[str]]:
+    """``limit`` names in all, each split in proportion and none left empty; drawn with ``seed``.
+
+    ``official`` are the sizes of the splits where ``splits`` have a part of the set only.
+    """
+    sizes = official or {split: len(names) for split, names in splits.items()}
+    total = sum(sizes.values())
     if limit is None or limit >= total:
         return {split: list(names) for split, names in splits.items()}
     rng, chosen = np.random.default_rng(seed), {}
     for split in SPLITS[::-1]:  # training gets what is left
         names = splits[split]
-        share = max(1, round(limit * len(names) / total))
+        share = max(1, round(limit * sizes[split] / total))
         count = share if split != "train" else max(1, limit - sum(map(len, chosen.values())))
         picked = np.sort(rng.permutation(len(names))[:count])
         chosen[split] = [names[i] for i in picked]
@@ -54,17 +60,19 @@ def write(folder: Path, files: Files, splits: Mapping[str, Sequence[str]], *, si
     Raises ``LearnitError`` if a split comes out empty, or if fewer than 10 pictures are left in all.
     """
     split_of = {name: split for split, names in splits.items() for name in names}
+    output.check_room({folder: len(split_of) * 3 * size**2})
     writers = {split: RowWriter(folder / f"{split}.npy", (size, size, 3), "uint8") for split in SPLITS}
     kept: dict[str, list[str]] = {split: [] for split in SPLITS}
     seen: set[bytes] = set()
-    broken, copies = [], 0
+    broken, copies, unread = [], 0, set(split_of)
     try:
         for name, picture in tqdm(_decoded(files.read(split_of), size), total=len(split_of), unit="picture"):
+            unread.discard(name)
             if isinstance(picture, LearnitError):
                 broken.append(name)
                 tqdm.write(f"Skipped: {picture}")
                 continue
-            digest = hashlib.blake2b(picture.tobytes(), digest_size=16).digest()
+            digest = photos.digest(picture)
             if digest in seen:
                 copies += 1
                 continue
@@ -81,7 +89,7 @@ def write(folder: Path, files: Files, splits: Mapping[str, Sequence[str]], *, si
         )
     for split, names in kept.items():
         (folder / f"{split}.txt").write_text("".join(f"{name}\n" for name in names), encoding="utf-8")
-    return {"kind": "pictures", "splits": entries, "skipped": broken, "copies": copies}
+    return {"kind": "pictures", "splits": entries, "skipped": broken + sorted(unread), "copies": copies}
 
 
 def _decoded(members: Iterator[tuple[str, bytes]], size: int) -> Iterator[tuple[str, np.ndarray | LearnitError]]:

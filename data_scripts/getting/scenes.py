@@ -5,10 +5,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-import numpy as np
 from tqdm import tqdm
 
-from getting import hull, pictures
+from getting import hull, output, pictures
 from getting.archives import Files
 from getting.output import RowWriter
 from learnit_core.errors import LearnitError
@@ -16,13 +15,14 @@ from learnit_core.signals import layouts
 from learnit_core.signals.prepared import SPLITS
 from learnit_core.types import Views
 
+LIST = "_splits.json"  # how the name of a list of splits ends
 CHECKED = 8  # objects of each set whose cameras are checked against their pictures
 ENOUGH = 0.8  # share of the silhouettes that a visual hull should cover
 
 
 def write(
     folder: Path, files: Files, splits: Mapping[str, Sequence[str]], parts: Mapping[str, Sequence[str]],
-    read: Callable[[Mapping[str, bytes]], Views],
+    read: Callable[[Mapping[str, bytes]], Views], *, size: int,
 ) -> dict[str, Any]:  # fmt: skip
     """Read the objects of all splits into ``folder``; returns what `prepared.json` says of them.
 
@@ -31,11 +31,14 @@ def write(
     """
     split_of = {name: split for split, names in splits.items() for name in names}
     expected = {split: layouts.usual_count({name: parts[name] for name in names}) for split, names in splits.items()}
+    pictures_in_all = sum(expected[split] * len(names) for split, names in splits.items())
+    output.check_room({folder: pictures_in_all * 3 * size**2})
     writers: dict[str, dict[str, RowWriter]] = {split: {} for split in SPLITS}
     kept: dict[str, list[str]] = {split: [] for split in SPLITS}
-    skipped, agreements = [], []
+    skipped, agreements, unread = [], [], set(split_of)
     for name, contents in tqdm(_grouped(files, {n: parts[n] for n in split_of}), total=len(split_of), unit="object"):
         split = split_of[name]
+        unread.discard(name)
         try:
             views = read(contents)
             if len(views.images) != expected[split]:
@@ -55,6 +58,7 @@ def write(
         for field, array in views._asdict().items():
             writers[split][field].append(array)
         kept[split].append(PurePosixPath(name).name)
+    skipped += sorted(unread)
     for split in SPLITS:
         if not kept[split]:
             raise LearnitError(f"no object of the split {split!r} can be used ({len(skipped)} skipped)")
@@ -90,7 +94,7 @@ def split(
     test, and a tenth of the training objects, drawn with ``seed``, as validation.
     """
     splits: dict[str, list[str]] = {name: [] for name in SPLITS}
-    lists = [name for name in names if name.endswith("_splits.json")]
+    lists = [name for name in names if name.endswith(LIST)]
     if lists:
         by_name = {PurePosixPath(name).name: name for name in found}
         try:
@@ -119,8 +123,7 @@ def split(
         note += " Test is what the set calls val, as its test is empty."
     if not splits["validation"] and len(splits["train"]) > 1:
         count = max(1, round(len(splits["train"]) / 10))
-        order = [splits["train"][i] for i in np.random.default_rng(seed).permutation(len(splits["train"]))]
-        splits["validation"], splits["train"] = sorted(order[:count]), sorted(order[count:])
+        splits["validation"], splits["train"] = pictures.held_out(splits["train"], count, seed)
         note += f" Validation is {count} of the training objects, drawn by chance."
     return splits, note
 

@@ -8,7 +8,6 @@
 Pictures are float32 [n, height, width, channels] in [0, 1]; row 0 is the top. No picture is in two splits.
 """
 
-import hashlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -119,7 +118,8 @@ def with_test(images: ImageSplits, data: str) -> ImageSplits:
             f"The test pictures of {data!r} are {test.shape[1]} x {test.shape[2]}; expected {side} x {side} pixels, "
             f"as those of {images.name!r} that are trained on."
         )
-    seen = {_digest(picture) for split in (images.train, images.validation) for picture in split}
+    train = images.train.all_stored() if isinstance(images.train, Pictures) else images.train
+    seen = {_digest(picture) for split in (train, images.validation) for picture in split}
     unseen = np.array([_digest(picture) not in seen for picture in test])
     if not unseen.any():
         raise LearnitError(
@@ -130,7 +130,12 @@ def with_test(images: ImageSplits, data: str) -> ImageSplits:
 
 
 def _digest(picture: np.ndarray) -> bytes:
-    return hashlib.blake2b(picture.tobytes(), digest_size=16).digest()
+    """Of a picture in bytes, and the same of it as float32 in [0, 1]."""
+    if picture.dtype != np.uint8:
+        as_bytes = np.round(picture * 255).astype(np.uint8)
+        if np.array_equal(as_bytes.astype(np.float32) / 255, picture):
+            picture = as_bytes
+    return photos.digest(picture)
 
 
 def _existing(data: str | Path) -> Path:

@@ -6,8 +6,10 @@ square and scaled to the side that is asked for. Colour profiles are ignored; of
 
 import hashlib
 import io
+import os
 import warnings
-from pathlib import Path
+from collections.abc import Iterable
+from pathlib import Path, PurePath
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -87,16 +89,42 @@ def decode(content: bytes, name: str, size: int, channels: int) -> np.ndarray:
 
 def pictures_in(folder: Path) -> list[str]:
     """Paths of the pictures in a folder, relative to it, in order; ``LearnitError`` if there are none."""
-    found, others = [], []
-    for path in folder.rglob("*"):
-        relative = path.relative_to(folder)
-        hidden = any(part.startswith(".") for part in relative.parts)
-        if not hidden and (path.is_file() or path.is_symlink()):  # a broken link is worth a warning when it is read
-            (found if path.suffix.lower() in EXTENSIONS else others).append(relative.as_posix())
+    names = files_in(folder)
+    found = only_pictures(names)
     if not found:
-        contents = f"{len(others)} other files, such as {min(others)}" if others else "nothing"
+        contents = f"{len(names)} other files, such as {names[0]}" if names else "nothing"
         raise LearnitError(f"{folder} holds {contents}; expected pictures ({', '.join(EXTENSIONS)}).")
+    return found
+
+
+def only_pictures(names: Iterable[str]) -> list[str]:
+    """Those names that are pictures by their ending, and not hidden; as they are, and in their order."""
+    paths = [(name, PurePath(name)) for name in names]
+    return [name for name, path in paths if path.suffix.lower() in EXTENSIONS and not _is_hidden(path)]
+
+
+def files_in(folder: Path) -> list[str]:
+    """Paths of the files in a folder, relative to it, in order; hidden ones are passed over.
+
+    Links to folders are followed, to each folder once. A broken link counts: it is worth a warning when it is read.
+    """
+    found, seen = [], set()
+    for place, folders, files in os.walk(folder, followlinks=True):
+        relative = Path(place).relative_to(folder)
+        real = os.path.realpath(place)
+        if real in seen or _is_hidden(relative):
+            folders.clear()
+            continue
+        seen.add(real)
+        folders.sort()
+        paths = [Path(place, file) for file in files if not _is_hidden(Path(file))]
+        paths = [path for path in paths if path.is_file() or not path.exists()]  # no pipes, which never end
+        found += [(relative / path.name).as_posix() for path in paths]
     return sorted(found)
+
+
+def _is_hidden(path: PurePath) -> bool:
+    return any(part.startswith(".") for part in path.parts)
 
 
 def _read_bytes(path: Path, size: int, channels: int) -> np.ndarray:
@@ -160,5 +188,10 @@ def first_of_equals(pictures: np.ndarray) -> list[int]:
     """Indices of the pictures that do not repeat an earlier one exactly."""
     seen: dict[bytes, int] = {}
     for index, picture in enumerate(pictures):
-        seen.setdefault(hashlib.sha256(picture.tobytes()).digest(), index)
+        seen.setdefault(digest(picture), index)
     return list(seen.values())
+
+
+def digest(picture: np.ndarray) -> bytes:
+    """A sum of a picture's numbers; of different pictures of one type and shape, different for all that is known."""
+    return hashlib.blake2b(picture.tobytes(), digest_size=16).digest()

@@ -11,10 +11,11 @@ its rows takes the memory of these rows only.
 """
 
 import json
+import operator
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, SupportsIndex
 
 import numpy as np
 from PIL import Image
@@ -105,14 +106,18 @@ class Pictures:
     def __len__(self) -> int:
         return self.shape[0]
 
-    def __getitem__(self, indices: int | slice | np.ndarray) -> np.ndarray:
-        if isinstance(indices, int):
-            return self[np.array([indices])][0]
+    def __getitem__(self, indices: SupportsIndex | slice | np.ndarray) -> np.ndarray:
+        if not isinstance(indices, slice) and np.ndim(indices) == 0:
+            return self[np.array([operator.index(indices)])][0]
         return self.stored(indices).astype(np.float32) / 255
 
     def __iter__(self) -> Iterator[np.ndarray]:
+        return (picture.astype(np.float32) / 255 for picture in self.all_stored())
+
+    def all_stored(self) -> Iterator[np.ndarray]:
+        """Each picture before the division by 255: uint8 [size, size, channels]."""
         for start in range(0, len(self), _BLOCK):
-            yield from self[start : start + _BLOCK]
+            yield from self.stored(slice(start, start + _BLOCK))
 
     def stored(self, indices: slice | np.ndarray) -> np.ndarray:
         """The same before the division by 255: uint8 [indices, size, size, channels]."""
