@@ -37,7 +37,9 @@ What comes out has one form, whatever the layout: pictures over white, intrinsic
 OpenGL, near and far. Each object has a given number of views, of which the paper's first 25 are for fitting and the
 others are held out. Objects that are empty or incomplete are named and skipped.
 
-Nobody has run the downloads with these scripts yet; `--from` is the way when one fails."""
+Lamps have one source, the authors' drive. NMR's renderings (NMR_Dataset.zip, 33 GB, 64 x 64), which have lamps and need
+no account, are in a layout that this script does not read. Give a folder with all classes to --from as it is: the class
+is picked by the folders' names. Nobody has run the downloads with these scripts yet; where one fails, use --from."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

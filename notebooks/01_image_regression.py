@@ -94,10 +94,14 @@ KEEP_ON_DRIVE = False  # @param {type:"boolean"}
 # initialisation.
 #
 # **The paper's data sets, and your own.** One command each fetches and prepares
-# [CelebA](../data_scripts/celeba.py) (`python data_scripts/celeba.py`),
-# [Imagenette](../data_scripts/imagenette.py) (`imagenette.py`), or [pictures of your own](../data_scripts/folder.py)
-# (`folder.py`); each explains itself with `--help`, and [`prepare.py --list`](../data_scripts/prepare.py) shows them
-# all. What it makes is a folder, such as `data/celeba`, to name in `DATA`. Then three things change: the pictures are in
+# [CelebA](https://github.com/OWNER/learnit/blob/main/data_scripts/celeba.py) (`python data_scripts/celeba.py`),
+# [Imagenette](https://github.com/OWNER/learnit/blob/main/data_scripts/imagenette.py) (`imagenette.py`), or
+# [pictures of your own](https://github.com/OWNER/learnit/blob/main/data_scripts/folder.py) (`folder.py`); each explains
+# itself with `--help`, and [`prepare.py --list`](https://github.com/OWNER/learnit/blob/main/data_scripts/prepare.py)
+# shows them all. They come with a clone of the project, not with the package: in Colab, begin with
+# `!git clone https://github.com/OWNER/learnit.git && pip install -q './learnit[data,mirrors]'`, and call
+# `!python learnit/data_scripts/celeba.py --help`. What such a command makes is a folder, for example `data/celeba`, to
+# name in `DATA`. Then three things change: the pictures are in
 # colour; training reads those that it draws from disk, so that the set may be larger than the memory; and nothing is
 # shipped for it, so that MAML is trained live, and its rivals take the settings tuned on the faces, as the table says.
 #

@@ -90,7 +90,9 @@ KEEP_ON_DRIVE = False  # @param {type:"boolean"}
 # %% [markdown]
 # `DATA` is what is trained on: `phantoms`, or a folder of square grey slices of one size. `TEST_DATA` is what is
 # reconstructed; name slices of your own and leave `DATA` empty, and nothing is trained: they meet the initialisation that
-# was learned on phantoms (section 8). In Colab, `KEEP_ON_DRIVE` puts results and checkpoints on your drive.
+# was learned on phantoms (section 8). The real sets that
+# [`data_scripts/`](https://github.com/OWNER/learnit/blob/main/data_scripts/prepare.py) prepares are photographs and
+# renderings, for the other notebooks; none is of CT. In Colab, `KEEP_ON_DRIVE` puts results and checkpoints on your drive.
 
 # %%
 if KEEP_ON_DRIVE:

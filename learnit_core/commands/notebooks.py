@@ -3,8 +3,9 @@
 python -m learnit_core.commands.notebooks            write what is out of date
 python -m learnit_core.commands.notebooks --check    write nothing, and fail if something is out of date
 
-The .py is what people edit. In it two cells are generated, those tagged "badges" and "colab"; in README.md the block
-between the comments "badges" and "end of badges". All follow from the address in pyproject.toml. The .ipynb is the
+The .py is what people edit. In it two cells are generated, those tagged "badges" and "colab", and the address in links
+to data_scripts/; in README.md the block between the comments "badges" and "end of badges". All follow from the address
+in pyproject.toml. The .ipynb is the
 .py without outputs, with cell ids counted from 0, so that the same source gives the same bytes.
 """
 
@@ -37,6 +38,9 @@ if "google.colab" in sys.modules or os.environ.get("LEARNIT_COLAB"):
     subprocess.run([*pip, "install", "--quiet", "-c", constraints.name, project], check=True)
     importlib.invalidate_caches()"""
 
+ADDRESSES = re.compile(r"https://github\.com/[\w.-]+?/[\w-]+(?=/blob/main/data_scripts/|\.git\b)")
+"""In a notebook's prose, wherever it is opened: links to the scripts, and what to clone."""
+
 METADATA = {
     "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
@@ -57,7 +61,7 @@ def readme_badges(repository: str, notebook: str) -> str:
 
 
 def with_generated_cells(text: str, repository: str, notebook: str) -> str:
-    """The .py source ``text`` with its two generated cells brought up to date."""
+    """The .py source ``text`` with its two generated cells, and its links to `data_scripts/`, brought up to date."""
     bodies = {
         "badges": "# " + badges(repository, notebook),
         "colab": COLAB_CELL.replace("{address}", repository),
@@ -67,7 +71,7 @@ def with_generated_cells(text: str, repository: str, notebook: str) -> str:
         text, count = cell.subn(lambda match, body=body: f"{match[1]}{body}\n\n", text)
         if count != 1:
             raise LearnitError(f'found {count} cells with tags=["{tag}"] in notebooks/{notebook}.py: expected one')
-    return text.rstrip("\n") + "\n"
+    return ADDRESSES.sub(repository, text).rstrip("\n") + "\n"
 
 
 def with_readme_badges(text: str, repository: str, notebook: str) -> str:
