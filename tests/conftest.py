@@ -37,3 +37,24 @@ def wheel(tmp_path_factory) -> Path:
     command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", folder, root]
     subprocess.run(command, check=True)
     return next(folder.glob("*.whl"))
+
+
+@pytest.fixture
+def server():
+    """A file server on this machine that can be made to misbehave."""
+    import local_server
+
+    running = local_server.Server()
+    yield running
+    running.close()
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    """A folder of one's own to work in, with a cache of its own, and no waiting."""
+    from getting import fetch
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("LEARNIT_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(fetch, "PAUSE", 0.0)
+    return tmp_path

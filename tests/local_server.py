@@ -28,6 +28,7 @@ class Served:
     shift: int = 0  # a part begins so many bytes before the one asked for
     pause: float = 0.0  # seconds between pieces of 4 kB
     tag: str = '"v1"'
+    gate: threading.Event | None = None  # nothing is answered until it is set
 
 
 class Server:
@@ -65,6 +66,8 @@ class Server:
         self.requests[path].append(record)
         if served is None:
             return request.send_error(404)
+        if served.gate is not None:
+            served.gate.wait()
         content, status, start = served.content, served.status, 0
         if status == 302:
             request.send_response(302)
@@ -74,7 +77,10 @@ class Server:
         if asked and served.ranges and request.headers.get("If-Range") in (None, served.tag):
             start, status = int(asked.removeprefix("bytes=").split("-")[0]) - served.shift, 206
             if start >= len(content):
-                return request.send_error(416)
+                request.send_response(416)
+                request.send_header("Content-Range", f"bytes */{len(content)}")
+                request.send_header("Content-Length", "0")
+                return request.end_headers()
         request.send_response(status)
         request.send_header("Content-Type", served.kind)
         request.send_header("Content-Length", str(len(content) - start))
@@ -180,3 +186,22 @@ def enr(count: int = 4, views: int = 3) -> dict[str, bytes]:
                 members[f"chairs-{split}/{split}{i}/{v:05d}.png"] = png(picture)
         outer[f"chairs-{split}.zip"] = zipped(members)
     return outer
+
+
+def srn(count: int = 4, views: int = 3) -> dict[str, bytes]:
+    """The same objects with cameras around them, in folders for each split; val and test have more views."""
+    members = {"srn_chairs/chairs.csv": b"names"}
+    for split in ("train", "val", "test"):
+        for i in range(count if split == "train" else 2):
+            folder = f"srn_chairs/chairs_{split}/{split}{i}"
+            members[f"{folder}/intrinsics.txt"] = b"24.0 8.0 8.0 0.\n0. 0. 0.\n1.\n16 16\n"
+            for v in range(views if split == "train" else 2 * views):
+                a = 2 * np.pi * v / views
+                axes = np.array([[-np.sin(a), 0, -np.cos(a)], [np.cos(a), 0, -np.sin(a)], [0, -1, 0]])
+                pose = np.eye(4)
+                pose[:3, :3], pose[:3, 3] = axes, -2 * axes[:, 2]
+                picture = np.full((16, 16, 3), 255, np.uint8)
+                picture[5:11, 5:11] = 7 * i + v
+                members[f"{folder}/pose/{v:06d}.txt"] = " ".join(map(str, pose.ravel())).encode()
+                members[f"{folder}/rgb/{v:06d}.png"] = png(picture)
+    return members

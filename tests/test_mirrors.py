@@ -1,19 +1,22 @@
 """Sources that go through other people's tools: Hugging Face's against a server here, gdown and kagglehub replaced."""
 
-import io
 import json
 import os
+import re
 import subprocess
 import sys
 from hashlib import md5
+from pathlib import Path
 
 import gdown
+import huggingface_hub
 import kagglehub
 import local_server as serve
 import numpy as np
 import pyarrow
 import pyarrow.parquet
 import pytest
+from script_cases import parquet
 
 import celeba
 from getting import archives, commandline, manifest, mirrors
@@ -24,21 +27,6 @@ from learnit_core.signals import prepared
 
 PICTURES = serve.drawn(30)
 SPLITS = {"train": PICTURES[:20], "valid": PICTURES[20:25], "test": PICTURES[25:]}
-
-
-def parquet(pictures):
-    """A shard as the mirrors have them: a column of {bytes, path}, in several row groups, beside others."""
-    images = [{"bytes": serve.png(picture), "path": None} for picture in pictures]
-    table = pyarrow.table({"image": images, "celeb_id": list(range(len(images)))})
-    pyarrow.parquet.write_table(table, buffer := io.BytesIO(), row_group_size=7)
-    return buffer.getvalue()
-
-
-@pytest.fixture
-def place(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("LEARNIT_CACHE", str(tmp_path / "cache"))
-    return tmp_path
 
 
 def one_source(place, **about):
@@ -151,16 +139,63 @@ def test_a_drive_with_its_quota_used_up(place, monkeypatch, answer, said):
     assert not [path for path in (place / "cache").rglob("*") if path.is_file()], "the page was kept as the file"
 
 
+def test_a_sample_of_shards_is_in_proportion(place, monkeypatch):
+    """Of each split the first shard is fetched, which says nothing of how large the splits are."""
+    pictures = serve.drawn(100)
+    shards = {"train": pictures[:60], "valid": pictures[60:80], "test": pictures[80:]}
+    names = [f"img_align/{split}-{i:05d}-of-00002.parquet" for split in shards for i in range(2)]
+    fetched = []
+
+    def download(repository, name, *, repo_type, local_dir):
+        fetched.append(name)
+        (path := Path(local_dir, name)).parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(parquet(shards[path.name.split("-")[0]]))
+        return str(path)
+
+    monkeypatch.setattr(huggingface_hub, "list_repo_files", lambda *_, **__: names)
+    monkeypatch.setattr(huggingface_hub, "hf_hub_download", download)
+    more = one_source(place, kind="huggingface", id="flwrlabs/celeba")
+    assert commandline.run(celeba.main, [*more, "--limit", "50"]) == 0
+    assert counts(place / "data" / "celeba") == ([40, 5, 5], celeba.OFFICIAL)
+    assert sorted(fetched) == sorted(names[::2])
+
+
 def test_kaggle(place, monkeypatch):
-    folder = place / "kaggle"
-    for name, content in MEMBERS.items():
-        (path := folder / "img_align_celeba" / name).parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
-    rows = ["image_id,partition", *PARTITION.decode().replace(" ", ",").splitlines()]
-    (folder / "list_eval_partition.csv").write_text("\n".join(rows))
-    monkeypatch.setattr(kagglehub, "dataset_download", lambda handle: str(folder))
+    def download(handle):
+        folder = Path(os.environ["KAGGLEHUB_CACHE"]) / handle
+        for name, content in MEMBERS.items():
+            (path := folder / "img_align_celeba" / name).parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+        rows = ["image_id,partition", *PARTITION.decode().replace(" ", ",").splitlines()]
+        (folder / "list_eval_partition.csv").write_text("\n".join(rows))
+        return str(folder)
+
+    monkeypatch.setattr(kagglehub, "dataset_download", download)
     assert commandline.run(celeba.main, one_source(place, kind="kaggle", id="someone/celeba")) == 0
     assert counts(place / "data" / "celeba") == ([22, 4, 4], celeba.OFFICIAL)
+    assert not [path for path in (place / "cache").rglob("*") if path.is_file()], "kagglehub's own copy stays"
+    assert "KAGGLEHUB_CACHE" not in os.environ
+
+
+@pytest.mark.parametrize("kind, module, function", [
+    ("drive", gdown, "download"), ("drive-folder", gdown, "download_folder"),
+    ("huggingface", huggingface_hub, "list_repo_files"), ("kaggle", kagglehub, "dataset_download"),
+])  # fmt: skip
+def test_only_errors_of_the_disk_end_the_search(place, monkeypatch, kind, module, function):
+    """Errors of the network, too, have numbers."""
+    error = None
+
+    def broken(*_, **__):
+        raise error
+
+    monkeypatch.setattr(module, function, broken)
+    source = manifest.Source("only", kind, False, "never", id="x", files=(manifest.Remote("a.zip", id="x"),))
+    for error in (ConnectionResetError(104, "Connection reset"), OSError(101, "unreachable"), RuntimeError("quota")):
+        with pytest.raises(SourceFailed, match=type(error).__name__):
+            mirrors._KINDS[kind](source, place, mirrors.Wanted())
+    for error in (OSError(28, "No space left"), PermissionError(13, "Permission denied", "/data/x")):
+        with pytest.raises(type(error)):
+            mirrors._KINDS[kind](source, place, mirrors.Wanted())
 
 
 @pytest.mark.parametrize(
@@ -192,13 +227,14 @@ def test_pictures_that_the_list_of_splits_lacks(place):
 
 
 def test_the_manifest_says_what_is_known():
-    """Every set has a licence and sources; sums have the right length; nothing claims to have been tried."""
+    """Every set has a licence and sources, sums have the right length, and each source says when it was tried."""
     sets = manifest.read()
     assert {"celeba", "imagenette", "shapenet-chairs", "shapenet-cars", "shapenet-lamps"} <= sets.keys()
     for data in sets.values():
         assert data.licence and data.sources
         for source in data.sources:
-            assert source.kind in mirrors._KINDS and source.last_verified and (source.files or source.id)
+            assert source.kind in mirrors._KINDS and (source.files or source.id)
+            assert re.fullmatch(r"never|20\d\d-\d\d-\d\d", source.last_verified)
             for file in source.files:
                 assert len(file.md5) in (0, 32) and len(file.sha256) in (0, 64)
     with pytest.raises(LearnitError, match="no manifest at"):
