@@ -14,6 +14,7 @@ from typing import Any
 from getting import archives, commandline, manifest, pictures
 from getting.archives import Files
 from getting.mirrors import Obtained
+from getting.shards import Shards
 from learnit_core.errors import LearnitError
 from learnit_core.signals import photos
 from learnit_core.signals.prepared import SPLITS
@@ -57,13 +58,14 @@ def make(options, obtained: Obtained, folder: Path) -> dict[str, Any]:
     paths = shards(obtained.paths)
     with ExitStack() as held:
         if paths:
-            files: Files = archives.shards(paths)
+            files: Files = Shards(paths)
             names = faces = files.names()
         else:
             files = held.enter_context(archives.opened(obtained.paths[0]))
             names = files.names()
             faces = photos.only_pictures(names)
-        splits, note = split(faces, partition(files, names, obtained.paths), options.seed)
+        listed = {} if paths else partition(files, names, obtained.paths)  # rows of a shard have no file names
+        splits, note = split(faces, listed, options.seed)
         official = COUNTS if paths and note == OFFICIAL else None  # for a sample some of the shards are there
         chosen = pictures.sample(splits, options.limit, options.seed, official=official)
         return pictures.write(folder, files, chosen, size=options.size) | {"note": note}

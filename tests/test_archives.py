@@ -1,6 +1,7 @@
 """What is inside archives and folders: those that mean harm, are damaged, cannot be read, or are merely unusual."""
 
 import importlib
+import io
 import os
 import struct
 import tarfile
@@ -12,6 +13,7 @@ import pytest
 from script_cases import CASES, CELEBA, EVERY, PARTITION, PICTURES, Case, call, check
 
 from getting import archives, commandline
+from learnit_core.errors import LearnitError
 from learnit_core.signals import photos, prepared
 
 # Archives that mean harm
@@ -40,6 +42,25 @@ def test_dangerous_archives_are_refused(place, script, which, capsys):
     assert "is refused" in capsys.readouterr().err
     assert sorted(path.name for path in place.rglob("*")) == ["archive", "out"]
     assert not Path("/tmp/evil").exists() and not (place.parent / "evil").exists()
+
+
+@pytest.mark.parametrize("mode", ["w", "w:gz", "w:bz2", "w:xz"])
+@pytest.mark.parametrize("damage", ["cut", "spoilt"])
+def test_a_damaged_tar_is_not_taken_for_a_shorter_one(place, mode, damage):
+    """Tarfile would end silently at the first header that it cannot read."""
+    members = serve.imagenette(PICTURES)
+    with tarfile.open("x.tar", mode) as archive:
+        for name, content in members.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+    with archives.opened(Path("x.tar")) as files:
+        assert files.names() == sorted(members)
+    whole = Path("x.tar").read_bytes()
+    middle = len(whole) // 2 // 512 * 512 - 100  # not where a member begins or ends
+    Path("x.tar").write_bytes(whole[:middle] + (b"" if damage == "cut" else b"\x01" * 5000 + whole[middle + 5000 :]))
+    with pytest.raises(LearnitError, match=r"x\.tar is damaged"), archives.opened(Path("x.tar")) as files:
+        files.names()
 
 
 @EVERY

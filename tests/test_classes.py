@@ -67,7 +67,7 @@ def test_a_class_that_is_absent_is_an_error(place, there, capsys):
         source = write(place / "srn", tree("srn"))
     assert run("lamps", "--from", source) == 1
     said = capsys.readouterr().err
-    assert "cars in" in said and "expected lamps" in said
+    assert "cars" in said and "expected lamps" in said
     assert not (place / "data" / "shapenet-lamps").exists()
     if there == "archive":
         assert run("cars", "--from", source) == 0
@@ -143,7 +143,7 @@ def test_of_a_drives_folder_only_the_archive_is_fetched(place, monkeypatch):
 
 @pytest.mark.parametrize("members, said", [
     ({}, "no layout"), ({"readme.txt": b"gone"}, "no layout"), (all_classes(["chairs"]), "expected cars"),
-    ({"cars/a/../../../evil": b"x", "cars/a/transforms.json": b""}, "points outside"),
+    ({"cars/../../evil": b"x", "cars/a/transforms.json": b""}, "points outside"),
 ])  # fmt: skip
 def test_a_drives_folder_without_the_class_fails(place, monkeypatch, members, said, capsys):
     drive(monkeypatch, members)

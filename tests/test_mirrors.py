@@ -19,8 +19,9 @@ import pytest
 from script_cases import parquet
 
 import celeba
-from getting import archives, commandline, manifest, mirrors
+from getting import commandline, manifest, mirrors
 from getting.kinds import SourceFailed
+from getting.shards import Shards
 from learnit_core.commands.repository import ROOT
 from learnit_core.errors import LearnitError
 from learnit_core.signals import prepared
@@ -211,10 +212,10 @@ def test_a_missing_package_is_named_and_the_next_source_tried(place, monkeypatch
 def test_parquet_that_is_none(place):
     (place / "a.parquet").write_bytes(b"PAR1 and nothing else")
     with pytest.raises(LearnitError, match="a.parquet is damaged"):
-        archives.shards([place / "a.parquet"])
+        Shards([place / "a.parquet"])
     pyarrow.parquet.write_table(pyarrow.table({"picture": [b"x"]}), place / "b.parquet")
     with pytest.raises(LearnitError, match="columns picture; expected one called 'image'"):
-        archives.shards([place / "b.parquet"])
+        Shards([place / "b.parquet"])
 
 
 def test_pictures_that_the_list_of_splits_lacks(place):

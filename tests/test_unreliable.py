@@ -111,7 +111,7 @@ def test_junk_without_a_sum_is_not_kept(server, place, case):
 def test_what_proves_damaged_is_fetched_afresh(server, place, case, capsys):
     """It opens, and has no sum; that it is spoilt shows when its members are read."""
     spoilt = bytearray(case.content)
-    spoilt[len(spoilt) // 4 : len(spoilt) // 4 + 2000] = bytes(2000)
+    spoilt[len(spoilt) // 4 : len(spoilt) // 2] = bytes(len(spoilt) // 2 - len(spoilt) // 4)
     more = manifest(place, case, server.url(case.file, bytes(spoilt)))
     assert call(case, *more) == 1
     said = capsys.readouterr().err

@@ -4,6 +4,7 @@ manifest      where the sets live: sources.toml
 kinds         is a file what it should be, or a web page under its name?
 fetch         one file over HTTP, resumed and verified
 mirrors       the same through other people's tools; the next source when one fails
+shards        parquet files, row by row
 archives      what is inside folders, tar, zip and parquet files, without unpacking them
 output        writing the prepared form, whole or not at all
 pictures      names → splits → a prepared set of pictures

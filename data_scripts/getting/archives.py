@@ -6,6 +6,10 @@ outside of it (``..``, an absolute path, a link out) or is a device is refused a
 Links that stay inside are passed over. Nothing is unpickled.
 """
 
+import builtins
+import bz2
+import gzip
+import lzma
 import os
 import posixpath
 import shutil
@@ -22,21 +26,14 @@ from typing import IO, Protocol
 from tqdm import tqdm
 
 from getting import output
-from getting.kinds import web_page
+from getting.kinds import Damaged, web_page
+from getting.shards import Shards
 from learnit_core.errors import LearnitError
 from learnit_core.signals import photos
 
 LARGEST = 1 << 28  # bytes; a picture that unpacks to more than that is none
 DEEPEST = 3  # zips within zips: the real sets have two
 _MEANT = "Such an archive was made to write elsewhere: get it from another place"
-
-
-class Damaged(LearnitError):
-    """A file that is not whole, or not what its name says."""
-
-    def __init__(self, path: Path, message: str):
-        super().__init__(message)
-        self.path = path
 
 
 class Files(Protocol):
@@ -60,7 +57,7 @@ def opened(path: Path) -> Iterator[Files]:
         elif tarfile.is_tarfile(path):
             yield _Tar(path)
         elif path.suffix == ".parquet":
-            yield _Parquet([path])
+            yield Shards([path])
         elif not path.exists():
             raise LearnitError(f"there is nothing at {path}: expected a folder or an archive")
         else:
@@ -68,13 +65,8 @@ def opened(path: Path) -> Iterator[Files]:
                 page = web_page(file.read(2048))
             found = f"a web page ({page}), often saved where a quota was used up" if page else "something else"
             raise Damaged(path, f"{path} is {found}: expected a folder or a tar, zip or parquet file")
-    except (zipfile.BadZipFile, tarfile.TarError, EOFError, zlib.error) as error:
+    except (zipfile.BadZipFile, tarfile.TarError, lzma.LZMAError, EOFError, zlib.error) as error:
         raise Damaged(path, f"{path} is damaged or cut short ({error})") from None
-
-
-def shards(paths: list[Path]) -> Files:
-    """Several parquet files as one. Raises ``LearnitError`` without pyarrow."""
-    return _Parquet(paths)
 
 
 class _Folder:
@@ -94,6 +86,17 @@ class _Folder:
             yield name, content
 
 
+class _Member(tarfile.TarInfo):
+    """Tarfile takes any header that it cannot read for the end, but for the first: files would be lost silently."""
+
+    @classmethod
+    def fromtarfile(cls, archive: tarfile.TarFile) -> tarfile.TarInfo:
+        try:
+            return super().fromtarfile(archive)
+        except (tarfile.InvalidHeaderError, tarfile.TruncatedHeaderError) as error:
+            raise tarfile.ReadError(str(error)) from None
+
+
 class _Tar:
     """Read from beginning to end, once for the names and once for the contents: a compressed tar has no index."""
 
@@ -111,16 +114,29 @@ class _Tar:
 
     def _members(self) -> Iterator[tuple[tarfile.TarInfo, tarfile.TarFile]]:
         # A folder that does not exist: what matters is whether a member would stay inside of it.
-        inside = Path(tempfile.gettempdir()).resolve() / "learnit-unpacked"
-        with tarfile.open(self.path, "r|*") as archive:
-            for member in archive:
-                try:
-                    tarfile.data_filter(member, str(inside))
-                except tarfile.FilterError as error:
-                    raise LearnitError(f"{self.path.name} is refused: {error}. {_MEANT}") from None
-                check_name(self.path.name, member.name)
-                if member.isreg():  # a link inside of the archive does no harm, and is passed over
-                    yield member, archive
+        inside = str(Path(tempfile.gettempdir()).resolve() / "learnit-unpacked")
+        with self._uncompressed() as file, tarfile.open(fileobj=file, mode="r|", tarinfo=_Member) as archive:
+            try:
+                for member in archive:
+                    tarfile.data_filter(member, inside)
+                    check_name(self.path.name, member.name)
+                    if member.isreg():  # a link inside of the archive does no harm, and is passed over
+                        yield member, archive
+                while file.read(1 << 20):
+                    pass  # the sum of a compressed file stands at its end, behind that of the tar
+            except tarfile.FilterError as error:
+                raise LearnitError(f"{self.path.name} is refused: {error}. {_MEANT}") from None
+            except OSError as error:
+                if error.errno is None:  # not the disk's: so gzip and bz2 say that a file is damaged
+                    raise tarfile.ReadError(str(error)) from None
+                raise
+
+    def _uncompressed(self) -> IO[bytes]:
+        with open(self.path, "rb") as file:
+            beginning = file.read(6)
+        modules = {b"\x1f\x8b": gzip, b"BZh": bz2, b"\xfd7zXZ\0": lzma}
+        found = next((module for magic, module in modules.items() if beginning.startswith(magic)), builtins)
+        return found.open(self.path, "rb")
 
 
 class _Zip:
@@ -195,44 +211,6 @@ class _Zip:
                     self.inner = member.filename
             with zipfile.ZipFile(source) as archive:
                 yield _Zip(f"{self.label}/{member.filename}", archive, spare, self.roomy, self.depth + 1)
-
-
-class _Parquet:
-    """Rows with a column ``image`` of {bytes, path}, named ``file/row`` with the row's number."""
-
-    def __init__(self, paths: list[Path]):
-        try:
-            import pyarrow.parquet as parquet
-        except ImportError:
-            raise LearnitError("parquet files need the package pyarrow: pip install -e '.[mirrors]'") from None
-        self.files, self.paths = {}, {path.stem: path for path in paths}
-        for path in sorted(paths):
-            try:
-                self.files[path.stem] = parquet.ParquetFile(path)
-            except Exception as error:  # pyarrow has many
-                raise Damaged(path, f"{path} is damaged or no parquet file ({error})") from None
-            if "image" not in self.files[path.stem].schema_arrow.names:
-                found = ", ".join(self.files[path.stem].schema_arrow.names)
-                raise LearnitError(f"{path} has the columns {found}; expected one called 'image'")
-
-    def names(self) -> list[str]:
-        return [f"{stem}/{row:07d}" for stem, file in self.files.items() for row in range(file.metadata.num_rows)]
-
-    def read(self, wanted: Collection[str]) -> Iterator[tuple[str, bytes]]:
-        for stem, file in self.files.items():
-            batches, row = file.iter_batches(batch_size=64, columns=["image"]), 0
-            while (batch := self._next(batches, self.paths[stem])) is not None:
-                for image in batch.column(0):
-                    name = f"{stem}/{row:07d}"
-                    row += 1
-                    if name in wanted:
-                        yield name, image["bytes"].as_py() or b""
-
-    def _next(self, batches: Iterator, path: Path):
-        try:
-            return next(batches, None)
-        except Exception as error:  # as above
-            raise Damaged(path, f"{path} is damaged ({error})") from None
 
 
 def check_name(archive: str, name: str) -> None:

@@ -10,7 +10,8 @@ from typing import Any
 
 import pooch
 
-from getting import archives, manifest, mirrors, output, report
+from getting import manifest, mirrors, output, report
+from getting.kinds import Damaged
 from getting.manifest import DataSet
 from getting.mirrors import Obtained
 from learnit_core.errors import LearnitError
@@ -148,7 +149,7 @@ def _made(make: Make, obtained: Obtained, folder: Path) -> dict[str, Any]:
     """What ``make`` returns; a damaged file that was downloaded is removed, so that the next run fetches another."""
     try:
         return make(obtained, folder)
-    except archives.Damaged as error:
+    except Damaged as error:
         if obtained.source is None:
             raise
         if error.path.is_file():

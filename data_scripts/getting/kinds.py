@@ -9,10 +9,19 @@ from pathlib import Path
 import pooch
 
 from getting.manifest import Remote
+from learnit_core.errors import LearnitError
 
 
 class SourceFailed(Exception):
     """This source will not do; the message says why. There may be another one."""
+
+
+class Damaged(LearnitError):
+    """A file that is not whole, or not what its name says."""
+
+    def __init__(self, path: Path, message: str):
+        super().__init__(message)
+        self.path = path
 
 
 def verify(path: Path, remote: Remote) -> None:

@@ -137,7 +137,6 @@ class _DriveFolder:
             yield name, self.fetch(name).read_bytes()
 
     def fetch(self, name: str) -> Path:
-        archives.check_name("the drive's folder", name)  # it becomes a path
         return _from_drive(Remote(name, id=self.ids[name]), self.folder)
 
 
@@ -146,18 +145,19 @@ def _drive_folder(source: Source, folder: Path, wanted: Wanted) -> list[Path]:
     with _through("gdown"):
         listed = gdown.download_folder(id=source.id, output=str(folder), skip_download=True, quiet=True)
     drive = _DriveFolder({Path(file.path).as_posix(): file.id for file in listed or []}, folder)
-    if source.file:
-        found = [name for name in drive.names() if name.rpartition("/")[2] == source.file]
-        if not found:
-            raise SourceFailed(f"there is no {source.file} among the {len(drive.ids)} files in the folder")
-        return [drive.fetch(found[0])]
     try:
-        names = wanted.choose(drive, drive.names())
+        for name in drive.names():
+            archives.check_name("the folder", name)  # it becomes a path
+        if not source.file:
+            for name in wanted.choose(drive, drive.names()):
+                drive.fetch(name)
+            return [folder]
     except LearnitError as error:
         raise SourceFailed(f"the folder does not hold what is wanted: {error}") from None
-    for name in names:
-        drive.fetch(name)
-    return [folder]
+    found = [name for name in drive.names() if name.rpartition("/")[2] == source.file]
+    if not found:
+        raise SourceFailed(f"there is no {source.file} among the {len(drive.ids)} files in the folder")
+    return [drive.fetch(found[0])]
 
 
 def _huggingface(source: Source, folder: Path, wanted: Wanted) -> list[Path]:
