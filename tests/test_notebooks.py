@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -90,6 +91,17 @@ def test_the_experiments_notebooks_are_there():
 
 def test_generated_files_are_up_to_date():
     assert pairing.main(["--check"]) == 0
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.stem)
+def test_links_to_the_scripts_follow_the_address(path):
+    """In Colab the notebook stands alone: a relative link leads nowhere."""
+    text = pairing.with_generated_cells(path.read_text("utf-8"), "https://github.com/someone/a-fork", path.stem)
+    links = re.findall(r"\(([^() ]*)/blob/main/(data_scripts/\w+\.py)\)", text)
+    assert "](../data_scripts" not in text and (links or path.stem[:3] not in ("01_", "02_"))
+    for link, name in links:
+        assert link == "https://github.com/someone/a-fork" and (ROOT / name).is_file()
+    assert text.count("git clone") == text.count("git clone https://github.com/someone/a-fork.git")
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.stem)

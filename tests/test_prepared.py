@@ -55,7 +55,7 @@ def test_pictures_read_like_an_array(made):
     expected = arrays["train"].astype(np.float32) / 255
     assert isinstance(found.train, Pictures) and found.train.shape == (30, 8, 8, 3) == expected.shape
     picked = np.array([3, 0, 29, 3])
-    for index in (4, -1, slice(2, 9), slice(None, None, -7), picked):
+    for index in (4, -1, np.int64(7), np.array(2), slice(2, 9), slice(None, None, -7), picked):
         np.testing.assert_array_equal(found.train[index], expected[index])
         assert found.train[index].dtype == np.float32
     np.testing.assert_array_equal(np.stack(list(found.train)), expected)
@@ -64,6 +64,8 @@ def test_pictures_read_like_an_array(made):
     assert found.name == "mine" and "Made here." in found.note and len(list(found.train[5:5])) == 0
     with pytest.raises(IndexError):
         found.train[30]
+    with pytest.raises(TypeError):
+        found.train[1.0]
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -105,6 +107,21 @@ def test_it_can_be_test_data_too(made, tmp_path):
     Image.fromarray(arrays["train"][7]).save(tmp_path / "seen.png")
     with pytest.raises(LearnitError, match="All 1 test pictures .* are trained on"):
         signals.with_test(images, str(tmp_path / "seen.png"))
+
+
+def test_what_is_trained_on_is_found_among_bytes(made, tmp_path, monkeypatch):
+    """The training set, which may be large, is compared as it is stored; numbers that are no bytes equal none."""
+    folder, arrays = made
+    images = signals.load(folder, size=8)
+    for name, picture in {"seen": arrays["train"][7], "new": arrays["train"][7] ^ 1}.items():
+        Image.fromarray(picture).save(tmp_path / f"{name}.png")
+    monkeypatch.setattr(Pictures, "__iter__", lambda self: pytest.fail("all of it is made float32"))
+    found = signals.with_test(images, str(tmp_path))
+    np.testing.assert_array_equal(found.test[0], (arrays["train"][7] ^ 1).astype(np.float32) / 255)
+    assert len(found.test) == 1
+    almost = images.validation[:1] + np.float32(1e-6)
+    monkeypatch.setattr(signals, "load_test", lambda *_, **__: almost)
+    assert len(signals.with_test(images, "almost").test) == 1
 
 
 def test_a_set_with_the_name_of_a_class_is_told_apart(tmp_path):
