@@ -89,9 +89,11 @@ def test_a_dry_run_says_what_is_there(mine, capsys):
     assert "is no prepared set" in capsys.readouterr().out
 
 
-def test_room_is_that_of_the_source_that_needs_most(capsys, place):
-    assert run("shapenet", "chairs", "--dry-run", "--limit", 10) == 0
-    assert "about 54.6 MB" in capsys.readouterr().out, "10 objects, 111 views each, 128 x 128 x 3"
+def test_room_depends_on_the_source(capsys, place):
+    """10 objects of 50 views each, or as SRN has them 111 on average, 128 x 128 x 3."""
+    for source, room in ((), "24.6 MB to 54.6 MB"), (("--source", "srn"), "54.6 MB"), (("--source", "enr"), "24.6 MB"):
+        assert run("shapenet", "chairs", "--dry-run", "--limit", 10, *source) == 0
+        assert f"about {room}, in data" in capsys.readouterr().out
 
 
 def test_another_file_is_another_set(place, capsys):

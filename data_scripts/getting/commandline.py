@@ -97,7 +97,7 @@ def prepare(arguments: argparse.Namespace, data: DataSet, make: Make, **more: An
     _check(arguments, data)
     target, path = arguments.to or Path("data") / data.key, arguments.path
     sources = _sources(arguments, data) if path is None else []
-    room, cache = data.room(arguments.size, arguments.limit), _cache()
+    cache = _cache()
     if arguments.dry_run:
         return print(report.plan(data, sources, path, target, cache, arguments))
     options = {name: getattr(arguments, name) for name in ("size", "limit", "seed")}
@@ -112,6 +112,7 @@ def prepare(arguments: argparse.Namespace, data: DataSet, make: Make, **more: An
             _check_terms(arguments, data)
             held.enter_context(output.locked(cache / f".{data.key}.lock", f"{data.key} from the same download"))
             left = max((_left(source, cache / data.key) for source in sources), default=0)
+            room, _ = data.room(arguments.size, arguments.limit, sources)  # at least; exactly when it is all here
             output.check_room({cache: left, target: room})
             obtained = mirrors.obtain(data, sources, cache, mirrors.Wanted(arguments.limit, choose))
         else:

@@ -1,6 +1,7 @@
 """The manifest: which sets there are, and from where, in which order, they can be had."""
 
 import tomllib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -67,11 +68,12 @@ class DataSet:
         """How few make a set: one object for each split, and more of pictures, a tenth of which are validation."""
         return 3 if self.views else photos.FEWEST
 
-    def room(self, size: int, limit: int | None) -> int:
-        """About how many bytes the prepared set will have; 0 if that is not known."""
+    def room(self, size: int, limit: int | None, sources: Sequence[Source]) -> tuple[int, int]:
+        """About how many bytes the prepared set has, of the thriftiest and the largest of ``sources``; 0: not known."""
         count = self.pictures or self.objects
-        views = max([self.views, *(source.views for source in self.sources)]) or 1
-        return min(count, limit or count) * views * 3 * size**2
+        views = [source.views or self.views or 1 for source in sources] or [self.views or 1]
+        least, most = (min(count, limit or count) * number * 3 * size**2 for number in (min(views), max(views)))
+        return least, most
 
 
 def read(file: Path = DEFAULT) -> dict[str, DataSet]:

@@ -29,8 +29,9 @@ def plan(
         lines.append(f"             {size}{sums}, last verified: {source.last_verified}. {source.note}")
     if sources:
         lines.append(f"  download   {data.download}, into {cache} ({_free(cache)})")
-    room = data.room(arguments.size, arguments.limit)
-    about = f"about {output.size(room)}" if room else "size not known"
+    least, most = data.room(arguments.size, arguments.limit, sources)
+    about = f"about {output.size(least)}" if least else "size not known"
+    about += f" to {output.size(most)}" if most > least else ""
     lines.append(f"  prepared   {about}, in {target} ({_free(target.parent)})")
     if target.exists():
         what = "a prepared set" if prepared.is_prepared(target) else "and is no prepared set: choose another place"
