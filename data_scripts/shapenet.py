@@ -60,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         # Said before gigabytes are fetched that could not be read.
         data = replace(data, sources=tuple(source for source in data.sources if source.layout != "enr"))
     decide = {name: getattr(options, name) for name in ("focal", "radius", "mirrored", "near", "far")}
-    commandline.prepare(options, data, partial(make, options), choose=partial(wanted, options), **decide)
+    commandline.prepare(options, data, partial(make, options), choose=partial(wanted, options), options=decide)
 
 
 def check(options) -> None:

@@ -51,6 +51,23 @@ def test_a_file_system_without_locks_is_warned_about(server, place, monkeypatch,
     check(place, case)
 
 
+def test_a_lock_that_vanishes_while_it_is_taken(tmp_path, monkeypatch):
+    """The process before removes its file at the last moment: whatever was true just before, the lock is on nothing."""
+    real, taken = output._try_lock, []
+
+    def try_lock(descriptor):
+        held = real(descriptor)
+        if not taken:
+            (tmp_path / "lock").unlink()
+        taken.append(held)
+        return held
+
+    monkeypatch.setattr(output, "_try_lock", try_lock)
+    monkeypatch.setattr(Path, "exists", lambda self: True)
+    with output.locked(tmp_path / "lock", "it"):
+        assert taken == [True, True]
+
+
 def kill_at(moment, number, case, place, *more):
     """Run a script that is killed at a moment (killed_at.py); says whether it was."""
     command = [sys.executable, str(Path(__file__).with_name("killed_at.py")), moment, str(number), case.script]

@@ -3,7 +3,7 @@
 import argparse
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -87,21 +87,23 @@ def run(main: Callable[[Sequence[str] | None], None], arguments: Sequence[str] |
     return 1
 
 
-def prepare(arguments: argparse.Namespace, data: DataSet, make: Make, **more: Any) -> None:
+def prepare(
+    arguments: argparse.Namespace, data: DataSet, make: Make, *,
+    choose: mirrors.Choose = mirrors.everything, options: Mapping[str, Any] | None = None,
+) -> None:  # fmt: skip
     """Make one set, from what is fetched or was there, in the folder asked for; print what was made.
 
-    ``more`` are options that decide the result, beside those of all scripts: a set that is there already is left as it
-    is if it was made with the same ones. ``choose`` is what a source is asked for that can send a part of the set.
+    ``choose`` is asked by sources that can send a part of the set. ``options`` decide the result, beside those of all
+    scripts: a set that is there already is left as it is if it was made with the same ones.
     """
-    choose = more.pop("choose", mirrors.Wanted().choose)
     _check(arguments, data)
     target, path = arguments.to or Path("data") / data.key, arguments.path
     sources = _sources(arguments, data) if path is None else []
     cache = _cache()
     if arguments.dry_run:
         return print(report.plan(data, sources, path, target, cache, arguments))
-    options = {name: getattr(arguments, name) for name in ("size", "limit", "seed")}
-    options |= {"from": str(path.resolve()) if path else None, "source": getattr(arguments, "source", None)} | more
+    options = {name: getattr(arguments, name) for name in ("size", "limit", "seed")} | dict(options or {})
+    options |= {"from": str(path.resolve()) if path else None, "source": getattr(arguments, "source", None)}
     with ExitStack() as held:
         held.enter_context(output.locked(target.with_name(f".{target.name}.lock"), str(target)))
         if _is_there(target, options):

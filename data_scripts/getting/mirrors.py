@@ -23,11 +23,16 @@ Choose = Callable[[Files, Sequence[str]], Sequence[str]]
 """Of the names in a set, those that are wanted; files it reads to decide that are fetched as it reads them."""
 
 
+def everything(files: Files, names: Sequence[str]) -> Sequence[str]:
+    """All of the names."""
+    return names
+
+
 class Wanted(NamedTuple):
     """How much of a set is wanted, for sources that can send a part of it."""
 
     limit: int | None = None
-    choose: Choose = lambda files, names: names
+    choose: Choose = everything
 
     @property
     def is_sample(self) -> bool:
