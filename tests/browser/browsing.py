@@ -66,12 +66,6 @@ class Widget:
         """Run a JavaScript function of the module's own object behind the widget, and an argument."""
         return self.root.evaluate(f"(root, argument) => ({script})(root.learnit, argument)", argument)
 
-    def values(self, position, pane, channels):
-        """A pane as the page computes it, before it is cut to 8 bits [h, w, c]."""
-        script = "(explorer, [position, pane]) => explorer.values(position, pane)"
-        height, width = self.run("(explorer) => explorer.scene.shape")[:2]
-        return np.array(self.run(script, [position, pane])).reshape(height, width, channels)
-
     def drag(self, xs, *, pause=0, release=True):
         """Take the slider's thumb and move to places ``xs`` between 0 and 1, with ``pause`` ms between moves."""
         self.slider.scroll_into_view_if_needed()
