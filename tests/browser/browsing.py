@@ -21,6 +21,15 @@ PIXELS = """
 (canvas) => Array.from(canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data)
 """
 
+COUNT_CONTEXTS = """
+window.contexts = 0;
+const getContext = HTMLCanvasElement.prototype.getContext;
+HTMLCanvasElement.prototype.getContext = function (kind, ...rest) {
+  if (kind.startsWith("webgl")) window.contexts += 1;
+  return getContext.call(this, kind, ...rest);
+};
+"""
+
 
 class Widget:
     """One explorer on a page: where it stands, what it shows, and its parts for mouse, finger and keyboard."""

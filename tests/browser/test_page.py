@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
-from browsing import Widget, networks, small, small_frames
+from browsing import COUNT_CONTEXTS, Widget, networks, small, small_frames
 
 from learnit_core import explorer, models
 from learnit_core.explorer import camera, fit_steps, line, square, triangle
@@ -412,16 +412,6 @@ def test_a_held_arrow_key_shows_something_on_the_way(visit, tmp_path):
     widget.page.keyboard.up("ArrowRight")
     assert on_the_way >= 2
     widget.painted([0.9])
-
-
-COUNT_CONTEXTS = """
-window.contexts = 0;
-const getContext = HTMLCanvasElement.prototype.getContext;
-HTMLCanvasElement.prototype.getContext = function (kind, ...rest) {
-  if (kind.startsWith("webgl")) window.contexts += 1;
-  return getContext.call(this, kind, ...rest);
-};
-"""
 
 
 def test_ten_explorers_on_a_page(visit, tmp_path):
