@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from learnit_core import explorer, models
+from learnit_core.explorer import camera
 
 SETTLED = """
 ([index, position]) => {
@@ -150,3 +151,21 @@ def small_frames(controls, counts, *, panes=2, shape=(5, 7), **options):
     draw = np.random.default_rng(0).integers
     pictures = {f"pane {i}": draw(0, 256, (*counts, *shape, 3), dtype=np.uint8) for i in range(panes)}
     return explorer.frames(pictures, controls=controls, **options)
+
+
+ORBIT = camera("Azimuth", low=0.0, high=360.0, step=1.0, unit="°", wraps=True)
+
+EXPLORERS = {
+    **{kind: lambda kind=kind: small(kind, title=f"A {kind}") for kind in ("line", "triangle", "square", "steps")},
+    "camera": lambda: small_frames([ORBIT], [12], title="A camera"),
+}
+
+
+def shows(widget, shown):
+    """Whether all panes show what Python draws at the position that the widget says it shows."""
+    expected = shown.pictures(widget.position)
+    off = [
+        np.abs(widget.picture(i).astype(int) - np.broadcast_to(picture, (*picture.shape[:2], 3)).astype(int)).max()
+        for i, picture in enumerate(expected)
+    ]
+    return max(off) <= 2

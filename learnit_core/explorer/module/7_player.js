@@ -43,8 +43,9 @@ class Player {
   painted() {
     this.#cancel(); // a picture may be painted twice, small and then fine
     if (!this.playing || !this.seen) return;
-    if (this.calm.matches) this.timer = setTimeout(() => this.#step(1 / CALM_STEPS), CALM_PAUSE);
-    else this.frame = requestAnimationFrame(() => this.#step((performance.now() - this.last) / PERIOD));
+    const since = () => performance.now() - this.last;
+    if (this.calm.matches) this.timer = setTimeout(() => this.#step(1 / CALM_STEPS), CALM_PAUSE - since());
+    else this.frame = requestAnimationFrame(() => this.#step(since() / PERIOD));
   }
 
   /** Nothing moves that nobody sees. */
