@@ -5,7 +5,7 @@ import logging
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from types import ModuleType
+from typing import Any
 
 from tqdm import tqdm
 
@@ -26,7 +26,7 @@ INTRODUCTION = (
 )
 
 
-def write(target: Path, experiments: Sequence[ModuleType] = EXPERIMENTS) -> tuple[Path, int]:
+def write(target: Path, experiments: Sequence[Any]) -> tuple[Path, int]:
     """Write the page of these experiments; returns its path and how many explorers stand on it."""
     made = []
     with tqdm(experiments, desc="gallery", unit="experiment") as bar:
@@ -43,7 +43,7 @@ def main(arguments: list[str] | None = None) -> int:
     target = parser.parse_args(arguments).target or Settings.from_env().out / "gallery" / "index.html"
     logging.getLogger("jax").setLevel(logging.ERROR)
     try:
-        page, count = write(target)
+        page, count = write(target, EXPERIMENTS)
     except LearnitError as error:
         print(error, file=sys.stderr)
         return 1
