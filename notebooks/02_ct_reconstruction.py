@@ -394,8 +394,9 @@ for views in (2, 4):
 # **What to notice.** The gaps in the list are paired: the same slices from two initialisations, so that hard and easy
 # slices do not blur the comparison; with as few slices as here the intervals are wide, and `make results` prints the table
 # on 32 (see `docs/results/ct.md`). One projection says hardly more than the class does. From two on the learned
-# initialisation pulls away from random weights. Mean and Matched *know the mean head as a picture* and lose most of that
-# knowledge while they are fitted: the prior that survives the fit sits in the arrangement of the weights.
+# initialisation pulls away from random weights. Mean and Matched start from a head *as a picture*, and that helps: they end
+# in between. But Matched started from the very picture that Reptile's weights show, and still ends below it: beyond its
+# picture, a learned initialisation is a way of *changing*, and that sits in how its weights are arranged.
 #
 # ## 7. Between two reconstructions
 #
