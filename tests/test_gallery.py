@@ -4,6 +4,7 @@ import re
 import types
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -21,10 +22,12 @@ def quickly(monkeypatch):
     """Fits of no steps: networks of the real sizes, whose weights are as many bytes as fitted ones."""
 
     def untouched(params, count):
-        return jax.tree.map(lambda leaf: np.broadcast_to(leaf, (count, *leaf.shape)), params)
+        return jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (count, *leaf.shape)), params)
 
     def fit_to(field, params, pictures, setting, **_):
-        return interpolation.FittedTo(untouched(params, len(pictures)), None, None)
+        return interpolation.FittedTo(
+            untouched(params, len(pictures)), jnp.zeros(len(pictures)), jnp.zeros(len(pictures))
+        )
 
     def reconstruct(field, params, truth, views, setting, num_steps, **_):
         return None, untouched(params, len(truth))

@@ -173,16 +173,16 @@ def test_colab_stays_as_it_is_and_runs_the_notebook(tmp_path, path, colab_python
 
 @pytest.mark.colab
 def test_the_widgets_work_with_colabs_versions(tmp_path, colab_python, wheel):
-    """After the test above, which wants the environment as Colab has it: this one adds what tests need."""
-    held = tmp_path / "held.txt"
+    """In a folder of its own there is what tests need besides: the environment stays as Colab has it."""
+    held, added = tmp_path / "held.txt", tmp_path / "added"
     held.write_text("".join(f"{n}=={v}\n" for n, v in versions(colab_python).items() if n != "learnit"))
-    subprocess.run(
-        [colab_python, "-m", "pip", "install", "--quiet", "-c", held, wheel, "pytest", "beartype"], check=True
-    )
+    install = [colab_python, "-m", "pip", "install", "--quiet", "--target", added, "-c", held]
+    subprocess.run([*install, "--no-deps", wheel], check=True)
+    subprocess.run([*install, "pytest", "beartype"], check=True)
     assert versions(colab_python)["ipywidgets"] == "7.7.1" and versions(colab_python)["anywidget"] == "0.9.21"
-    copy = shutil.copy(ROOT / "tests" / "test_explorer.py", tmp_path)
-    command = [colab_python, "-m", "pytest", "--quiet", "--rootdir", tmp_path, "-p", "no:cacheprovider", copy]
-    env = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    copies = [shutil.copy(ROOT / "tests" / f"test_explorer{part}.py", tmp_path) for part in ("", "_checks")]
+    command = [colab_python, "-m", "pytest", "--quiet", "--rootdir", tmp_path, "-p", "no:cacheprovider", *copies]
+    env = os.environ | {"PYTHONPATH": str(added)}
     finished = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True)
     assert finished.returncode == 0, finished.stdout[-4000:]
 
