@@ -154,6 +154,14 @@ def versions(python):
     return {package["name"]: package["version"] for package in json.loads(listed.stdout)}
 
 
+def on_top_of(python, folder):
+    """An environment that finds all packages of another one, and has its own besides; the path of its Python."""
+    subprocess.run([python, "-m", "venv", folder], check=True)
+    own, below = (next(env.glob("lib/python*/site-packages")) for env in (folder, Path(python).parent.parent))
+    (own / "below.pth").write_text(f"{below}\n")
+    return str(folder / "bin" / "python")
+
+
 @pytest.mark.colab
 @pytest.mark.parametrize("path", EXPERIMENTS, ids=lambda path: path.stem)
 def test_colab_stays_as_it_is_and_runs_the_notebook(tmp_path, path, colab_python, wheel):
@@ -173,16 +181,16 @@ def test_colab_stays_as_it_is_and_runs_the_notebook(tmp_path, path, colab_python
 
 @pytest.mark.colab
 def test_the_widgets_work_with_colabs_versions(tmp_path, colab_python, wheel):
-    """In a folder of its own there is what tests need besides: the environment stays as Colab has it."""
-    held, added = tmp_path / "held.txt", tmp_path / "added"
-    held.write_text("".join(f"{n}=={v}\n" for n, v in versions(colab_python).items() if n != "learnit"))
-    install = [colab_python, "-m", "pip", "install", "--quiet", "--target", added, "-c", held]
-    subprocess.run([*install, "--no-deps", wheel], check=True)
-    subprocess.run([*install, "pytest", "beartype"], check=True)
-    assert versions(colab_python)["ipywidgets"] == "7.7.1" and versions(colab_python)["anywidget"] == "0.9.21"
+    """What tests need besides goes into an environment of its own on top: Colab's stays as it is for other tests."""
+    python, held = on_top_of(colab_python, tmp_path / "added"), tmp_path / "held.txt"
+    before = versions(colab_python)
+    held.write_text("".join(f"{n}=={v}\n" for n, v in before.items() if n != "learnit"))
+    subprocess.run([python, "-m", "pip", "install", "--quiet", "-c", held, wheel, "pytest", "beartype"], check=True)
+    assert versions(colab_python) == before
+    assert versions(python)["ipywidgets"] == "7.7.1" and versions(python)["anywidget"] == "0.9.21"
     copies = [shutil.copy(ROOT / "tests" / f"test_explorer{part}.py", tmp_path) for part in ("", "_checks")]
-    command = [colab_python, "-m", "pytest", "--quiet", "--rootdir", tmp_path, "-p", "no:cacheprovider", *copies]
-    env = os.environ | {"PYTHONPATH": str(added)}
+    command = [python, "-m", "pytest", "--quiet", "--rootdir", tmp_path, "-p", "no:cacheprovider", *copies]
+    env = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     finished = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True)
     assert finished.returncode == 0, finished.stdout[-4000:]
 

@@ -22,6 +22,18 @@ PIXELS = """
 (canvas) => Array.from(canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data)
 """
 
+COUNT = """
+(explorer) => {
+  const draw = explorer.engine.draw.bind(explorer.engine);
+  window.drawn = { calls: 0, now: 0, most: 0 };
+  explorer.engine.draw = async (...job) => {
+    window.drawn.calls += 1;
+    window.drawn.most = Math.max(window.drawn.most, ++window.drawn.now);
+    try { return await draw(...job); } finally { window.drawn.now -= 1; }
+  };
+}
+"""
+
 COUNT_CONTEXTS = """
 window.contexts = 0;
 const getContext = HTMLCanvasElement.prototype.getContext;

@@ -2,25 +2,13 @@
 
 import numpy as np
 import pytest
-from browsing import COUNT_CONTEXTS, ORBIT, Widget, networks, shows, small, small_frames
+from browsing import COUNT, COUNT_CONTEXTS, ORBIT, Widget, networks, shows, small, small_frames
 
 from learnit_core import explorer, models
 
 pytestmark = pytest.mark.browser
 
 # Many moves, many explorers
-
-COUNT = """
-(explorer) => {
-  const draw = explorer.engine.draw.bind(explorer.engine);
-  window.drawn = { calls: 0, now: 0, most: 0 };
-  explorer.engine.draw = async (...job) => {
-    window.drawn.calls += 1;
-    window.drawn.most = Math.max(window.drawn.most, ++window.drawn.now);
-    try { return await draw(...job); } finally { window.drawn.now -= 1; }
-  };
-}
-"""
 
 
 @pytest.mark.parametrize("taken_away", [False, True], ids=["webgl", "script"])

@@ -169,6 +169,7 @@ class Explorer {
   }
 
   #showPosition() {
+    if (this.passing) this.#say(""); // it was about another position
     this.#parts().forEach((numbers, i) => {
       this.controls[i].show(numbers);
       this.readouts[i].textContent = inWords(this.scene.controls[i], numbers);
@@ -214,9 +215,9 @@ class Explorer {
     const text = JSON.stringify(c.map((x) => +x.toFixed(4)));
     try {
       await navigator.clipboard.writeText(text);
-      this.#say(`Copied ${text}.`);
+      this.#say(`Copied ${text}.`, true);
     } catch {
-      this.#say(`Coefficients: ${text}`);
+      this.#say(`Coefficients: ${text}`, true);
     }
   }
 
@@ -227,14 +228,15 @@ class Explorer {
     this.kernel ??= new Kernel(this.model);
     try {
       await this.kernel.ask({ kind: "take", position: this.position });
-      this.#say("The .value of this explorer holds these weights.");
+      this.#say("The .value of this explorer holds these weights.", true);
     } catch (error) {
-      this.#say(`${sentence(error)}.`);
+      this.#say(`${sentence(error)}.`, true);
     }
     this.telling = false;
   }
 
-  #say(text) {
+  #say(text, passing = false) {
+    this.passing = passing;
     this.note.textContent = text;
   }
 }
