@@ -211,6 +211,7 @@ def test_an_error_in_python_is_shown_and_overcome(lab, page, widget):
     page.keyboard.press("End")
     page.wait_for_selector("[data-state=failed]", timeout=20_000)
     lab.tell("failing.position = [0.5, 90.0]")
+    page.wait_for_selector("[data-state=failed]", state="detached", timeout=20_000)
     shown.painted([0.5, 90])
     assert shown.message == "" and (shown.picture() == 64).all()
     assert shows(lab, shown, "failing")
