@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import jaxtyping
 import numpy as np
 import pytest
-from test_explorer import FOURIER, SHAPE, SIREN, drawn, line
+from test_explorer import FOURIER, NERF, SHAPE, SIREN, drawn, line
 
 from learnit_core import explorer, models
 from learnit_core.errors import LearnitError
@@ -157,6 +157,33 @@ def test_numbers_that_a_browser_cannot_read_never_get_onto_a_page():
 def test_a_renderers_picture_is_looked_at_when_the_explorer_is_made(picture, said):
     with pytest.raises(LearnitError, match=said):
         line(render=lambda params, *, height, width: picture)
+
+
+@pytest.mark.parametrize(
+    ("field", "said"),
+    [
+        (NERF, "a nerf_mlp of this kind cannot be drawn at the pixels of a plane: expected a render function"),
+        (models.siren(3, 1, width=8, depth=3, w0=10.0), "a siren of this kind cannot be drawn"),
+        (models.siren(2, 4, width=8, depth=3, w0=10.0), "the field has 4 outputs: expected 1 or 3"),
+    ],
+)
+def test_fields_that_are_no_pictures_need_a_renderer(field, said):
+    with pytest.raises(LearnitError, match=said):
+        explorer.networks(field, {"A": drawn(field, 2)}, labels=("one", "two"), shape=SHAPE)
+
+
+def test_the_picture_that_is_kept_is_nobody_elses():
+    canvas = np.zeros((*SHAPE, 3), np.uint8)  # a renderer that draws into the same memory again and again
+
+    def render(params, *, height, width):
+        canvas[:] += 1
+        return canvas
+
+    widget = explorer.networks(SIREN, {"A": drawn(SIREN, 2)}, labels=("one", "two"), shape=SHAPE, render=render)
+    widget.pictures([0.9])[0][:] = 9
+    widget.pictures([0.1])
+    widget.pictures()[0][:] = 9
+    assert (widget.pictures()[0] == 4).all()
 
 
 def test_a_renderer_with_other_channels_for_another_pane():

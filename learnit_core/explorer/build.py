@@ -122,6 +122,8 @@ def _networks(field, panes, control, shape, *, title, cameras=(), render=None, e
             f"the browser cannot draw a {field.spec['model']} of this kind: expected a siren or fourier_mlp on the "
             "plane with 1 or 3 channels, no camera and no render function; use the engine 'frames' or 'kernel'"
         )
+    if render is None:
+        checks.check_drawable(field, next(iter(panes.values()))[0])
     draw, shape = _drawer(field, list(panes.values()), controls, render), tuple(shape)
     start = places.start(controls, position)
     began = time.perf_counter()

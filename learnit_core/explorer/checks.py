@@ -46,6 +46,18 @@ def check_cameras(cameras: Any, render: Any) -> None:
         )
 
 
+def check_drawable(field: Field, params: Params) -> None:
+    """Whether the field can be evaluated at the pixels of a plane, and gives grey values or colours there."""
+    try:
+        channels = jax.eval_shape(field.apply, params, jax.ShapeDtypeStruct((1, 2), jnp.float32)).shape[-1]
+    except Exception as error:  # whatever a model raises that expects something else than positions on a plane
+        raise LearnitError(
+            f"a {field.spec['model']} of this kind cannot be drawn at the pixels of a plane: expected a render function"
+        ) from error
+    if channels not in (1, 3):
+        raise LearnitError(f"the field has {channels} outputs: expected 1 or 3 channels, or a render function")
+
+
 def check_networks(field: Field, panes: Mapping[str, Sequence[Params]], control: Control) -> None:
     """Whether there are as many networks as the control has corners, all of the field's architecture and finite."""
     for name, value in field.spec.items():
@@ -74,7 +86,7 @@ def check_networks(field: Field, panes: Mapping[str, Sequence[Params]], control:
 
 def check_drawn(picture: Any, size: tuple[int, int]) -> np.ndarray:
     """A renderer's picture as an array, if it is one of this size."""
-    picture = np.asarray(picture)
+    picture = np.array(picture)  # a copy, since it is kept and a renderer may use its memory again
     if picture.shape not in ((*size, 1), (*size, 3)):
         raise LearnitError(
             f"the render function gave a picture of shape {list(picture.shape)}: "

@@ -90,7 +90,7 @@ class Explorer(anywidget.AnyWidget):
     def pictures(self, position: Sequence[float] | None = None) -> list[np.ndarray]:
         """The panes' pictures [h, w, c], uint8, drawn by Python, at a position (the present one)."""
         position = places.start(self._controls, self.position if position is None else position)
-        return list(self._pictures(position, tuple(self.scene["shape"][:2])))
+        return [np.array(picture) for picture in self._pictures(position, tuple(self.scene["shape"][:2]))]
 
     def to_html(self, file: str | Path, *, title: str | None = None) -> Path:
         """Write one self-contained page that needs neither Python nor a network. Returns its path.
