@@ -5,12 +5,12 @@ import os
 import platform
 import resource
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
 
+from learnit_core import files
 from learnit_core.errors import LearnitError
 
 KEY = ("experiment", "trained_on", "data", "split", "init", "observations", "steps", "seed")
@@ -84,11 +84,8 @@ def write(
 
 def write_json(file: str | os.PathLike, content: Any) -> None:
     """Write JSON to ``file``, replacing it only when all is written."""
-    file = Path(file)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    partial = file.with_name(f".{file.name}.{os.getpid()}.partial")
-    partial.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-    os.replace(partial, file)
+    with files.whole(file) as partial:
+        partial.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")
 
 
 def device() -> str:

@@ -19,6 +19,7 @@ from jaxtyping import Float
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
+from learnit_core import files
 from learnit_core.errors import LearnitError
 from learnit_core.models import from_spec
 from learnit_core.types import Field, Params
@@ -106,16 +107,10 @@ def unflatten_like(template: Any, arrays: dict[str, np.ndarray], where: str | os
 
 def write_arrays(file: str | os.PathLike, arrays: dict[str, Any], header: dict[str, Any]) -> None:
     """Write arrays and a JSON header to a safetensors file, whole or not at all."""
-    file = Path(file)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    partial = file.with_name(f".{file.name}.{os.getpid()}.partial")
-    try:
-        # Safetensors wants contiguous numpy arrays, and string metadata only.
-        contiguous = {name: np.ascontiguousarray(np.asarray(a)).reshape(np.shape(a)) for name, a in arrays.items()}
+    # Safetensors wants contiguous numpy arrays, and string metadata only.
+    contiguous = {name: np.ascontiguousarray(np.asarray(a)).reshape(np.shape(a)) for name, a in arrays.items()}
+    with files.whole(file) as partial:
         save_file(contiguous, partial, metadata={key: json.dumps(value) for key, value in header.items()})
-        os.replace(partial, file)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def read_arrays(file: str | os.PathLike) -> tuple[dict[str, np.ndarray], dict[str, Any]]:

@@ -313,7 +313,7 @@ num_frames = settings.cap(20) + 1
 step_by_step = {
     plots.LABELS[name]: image.frames(
         field, made[name][0], images.test[:1], tuned.after_two_steps[name], num_frames - 1
-    )[0]
+    )[0].clip(0, 1)
     for name in ("standard", "matched", "meta-maml")
 }
 explorer.frames(

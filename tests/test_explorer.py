@@ -368,11 +368,52 @@ def test_an_error_in_the_renderer_reaches_the_page_and_the_next_picture_comes(mo
     widget = explorer.networks(SIREN, {"a": drawn(SIREN, 2)}, labels=("one", "two"), shape=SHAPE, render=render)
     page = Page(widget, monkeypatch)
     state["broken"] = True
-    content, _ = page.asks(kind="draw", id="1", position=[0.5])
+    content, _ = page.asks(kind="draw", id="1", position=[0.6])
     assert "RuntimeError: no light" in content["error"]
     state["broken"] = False
-    content, _ = page.asks(kind="draw", id="2", position=[0.5])
+    content, _ = page.asks(kind="draw", id="2", position=[0.6])
     assert "error" not in content
+
+
+def test_a_slow_renderer_draws_nothing_twice_before_the_first_look(monkeypatch):
+    asked = []
+
+    def render(params, *, height, width):
+        asked.append((height, width))
+        return np.zeros((height, width, 1))
+
+    panes = {"a": drawn(SIREN, 2), "b": drawn(SIREN, 2)}
+    widget = explorer.networks(SIREN, panes, labels=("one", "two"), shape=SHAPE, render=render)
+    widget.static_png()
+    page = Page(widget, monkeypatch)
+    for fine in (False, True):
+        content, _ = page.asks(kind="draw", id="1", position=widget.position, fine=fine)
+        assert content["fine"] is True
+    assert asked == [SHAPE] * 2, "one picture a pane"
+
+
+def test_the_page_may_put_its_position_where_value_finds_it(monkeypatch, capsys):
+    widget, panes = line()
+    page = Page(widget, monkeypatch)
+    content, _ = page.asks(kind="take", id="x:1", position=[0.75])
+    assert content == {"kind": "taken", "id": "x:1"} and widget.position == [0.75]
+    content, _ = page.asks(kind="take", id="x:2", position=[2.0])
+    assert content["id"] == "x:2" and "Setting the position failed in Python" in content["error"]
+    assert widget.position == [0.75]
+
+
+def test_all_panes_of_a_value_are_of_one_position(monkeypatch):
+    widget, panes = line(position=[0.0])
+    mix = weights.barycentric
+
+    def moved_meanwhile(corners, coefficients):
+        widget.position = [1.0]  # as by a message that comes in another thread
+        return mix(corners, coefficients)
+
+    monkeypatch.setattr(weights, "barycentric", moved_meanwhile)
+    for title, params in widget.value.items():
+        for found, expected in zip(jax.tree.leaves(params), jax.tree.leaves(panes[title][0]), strict=True):
+            np.testing.assert_array_equal(found, expected)
 
 
 def test_other_messages_are_left_alone(monkeypatch):
@@ -411,6 +452,7 @@ def test_a_page_holds_everything_and_asks_for_nothing(tmp_path):
     file = widget.to_html(tmp_path / "deep" / "page.html")
     page = file.read_text()
     assert "default-src 'none'" in page.replace("&#x27;", "'")
+    page = page.replace("http://www.w3.org/2000/svg", "")  # the name of a namespace
     assert not re.search(r"https?://|src=\"(?!data:)", page)
     assert page.count("<script") == page.count("</script>") == 2, "a title has ended a script"
     (state,) = embedded(page)
@@ -435,8 +477,11 @@ def test_a_page_of_several_explorers(tmp_path):
 def test_the_page_starts_where_the_explorer_started(tmp_path):
     widget, _ = line(position=[0.2])
     widget.position = [0.9]
-    (state,) = embedded(widget.to_html(tmp_path / "page.html").read_text())
+    page = widget.to_html(tmp_path / "page.html").read_text()
+    (state,) = embedded(page)
     assert state["position"] == state["scene"]["start"] == [0.2]
+    assert base64.b64encode(widget.static_png([0.2])).decode() in page, "the picture for readers without scripts, too"
+    assert widget.static_png([0.2]) != widget.static_png()
 
 
 # PNG

@@ -10,6 +10,7 @@ from learnit_core.commands.repository import ROOT
 # A module, and the modules that it may import. Everybody may import `errors`; a package may import itself.
 MAY_IMPORT = {
     "errors": [],
+    "files": [],
     "types": [],
     "models": ["types"],
     "tomography": [],
@@ -20,11 +21,11 @@ MAY_IMPORT = {
     "training": ["types", "meta", "weights"],
     "evaluate": ["types", "fit"],
     "tuning": ["types", "fit", "evaluate"],
-    "metrics": ["types", "fit", "evaluate"],
+    "metrics": ["types", "fit", "evaluate", "files"],
     "inits": ["types", "fit"],
-    "weights": ["types", "models"],
+    "weights": ["types", "models", "files"],
     "signals": ["types"],
-    "explorer": ["types", "weights"],
+    "explorer": ["types", "weights", "files"],
     "plots": [],
 }
 MAY_IMPORT["experiments"] = list(MAY_IMPORT)

@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import nbformat
 import pytest
@@ -166,6 +167,14 @@ def versions(python):
     return {package["name"]: package["version"] for package in json.loads(listed.stdout)}
 
 
+def on_top_of(python, folder):
+    """An environment that finds all packages of another one, and has its own besides; the path of its Python."""
+    subprocess.run([python, "-m", "venv", folder], check=True)
+    own, below = (next(env.glob("lib/python*/site-packages")) for env in (folder, Path(python).parent.parent))
+    (own / "below.pth").write_text(f"{below}\n")
+    return str(folder / "bin" / "python")
+
+
 @pytest.mark.colab
 @pytest.mark.parametrize("path", EXPERIMENTS, ids=lambda path: path.stem)
 def test_colab_stays_as_it_is_and_runs_the_notebook(tmp_path, path, colab_python, wheel):
@@ -185,15 +194,15 @@ def test_colab_stays_as_it_is_and_runs_the_notebook(tmp_path, path, colab_python
 
 @pytest.mark.colab
 def test_the_widgets_work_with_colabs_versions(tmp_path, colab_python, wheel):
-    """After the test above, which wants the environment as Colab has it: this one adds what tests need."""
-    held = tmp_path / "held.txt"
-    held.write_text("".join(f"{n}=={v}\n" for n, v in versions(colab_python).items() if n != "learnit"))
-    subprocess.run(
-        [colab_python, "-m", "pip", "install", "--quiet", "-c", held, wheel, "pytest", "beartype"], check=True
-    )
-    assert versions(colab_python)["ipywidgets"] == "7.7.1" and versions(colab_python)["anywidget"] == "0.9.21"
-    copy = shutil.copy(ROOT / "tests" / "test_explorer.py", tmp_path)
-    command = [colab_python, "-m", "pytest", "--quiet", "--rootdir", tmp_path, "-p", "no:cacheprovider", copy]
+    """What tests need besides goes into an environment of its own on top: Colab's stays as it is for other tests."""
+    python, held = on_top_of(colab_python, tmp_path / "added"), tmp_path / "held.txt"
+    before = versions(colab_python)
+    held.write_text("".join(f"{n}=={v}\n" for n, v in before.items() if n != "learnit"))
+    subprocess.run([python, "-m", "pip", "install", "--quiet", "-c", held, wheel, "pytest", "beartype"], check=True)
+    assert versions(colab_python) == before
+    assert versions(python)["ipywidgets"] == "7.7.1" and versions(python)["anywidget"] == "0.9.21"
+    copies = [shutil.copy(ROOT / "tests" / f"test_explorer{part}.py", tmp_path) for part in ("", "_checks")]
+    command = [python, "-m", "pytest", "--quiet", "--rootdir", tmp_path, "-p", "no:cacheprovider", *copies]
     env = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     finished = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True)
     assert finished.returncode == 0, finished.stdout[-4000:]

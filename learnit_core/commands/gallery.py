@@ -2,14 +2,22 @@
 
 import argparse
 import logging
+import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+from tqdm import tqdm
+
+from learnit_core.errors import LearnitError
 from learnit_core.experiments import ct_explorers, image_explorers
 from learnit_core.experiments.settings import Settings
 from learnit_core.explorer import write_page
 
 EXPERIMENTS = (image_explorers, ct_explorers)
 """Modules whose ``sections()`` stand on the page, in this order."""
+
+TITLE = "learnit: sliders through weight space"
 
 INTRODUCTION = (
     "<p>Coordinate-based networks keep a signal in their weights. What follows are such networks, computed in your "
@@ -18,15 +26,28 @@ INTRODUCTION = (
 )
 
 
+def write(target: Path, experiments: Sequence[Any]) -> tuple[Path, int]:
+    """Write the page of these experiments; returns its path and how many explorers stand on it."""
+    made = []
+    with tqdm(experiments, desc="gallery", unit="experiment") as bar:
+        for experiment in bar:
+            bar.set_postfix_str(experiment.__name__.rpartition(".")[2].removesuffix("_explorers"))
+            made += experiment.sections()
+    (text, first), *others = made
+    return write_page(target, TITLE, [(INTRODUCTION + text, first), *others]), len(made)
+
+
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="learnit_core.commands.gallery", description=__doc__.splitlines()[0])
     parser.add_argument("--target", type=Path, help="the page to write (default: gallery/index.html among the results)")
     target = parser.parse_args(arguments).target or Settings.from_env().out / "gallery" / "index.html"
     logging.getLogger("jax").setLevel(logging.ERROR)
-    sections = [section for experiment in EXPERIMENTS for section in experiment.sections()]
-    sections[0] = (INTRODUCTION + sections[0][0], sections[0][1])
-    page = write_page(target, "learnit: sliders through weight space", sections)
-    print(f"wrote {page} ({page.stat().st_size / 1e6:.1f} MB, {len(sections)} explorers): open it in a browser")
+    try:
+        page, count = write(target, EXPERIMENTS)
+    except LearnitError as error:
+        print(error, file=sys.stderr)
+        return 1
+    print(f"wrote {page} ({page.stat().st_size / 1e6:.1f} MB, {count} explorers): open it in a browser")
     return 0
 
 

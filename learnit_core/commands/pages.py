@@ -1,6 +1,6 @@
 """An executed notebook as one HTML file that opens without a network."""
 
-import os
+import copy
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -8,6 +8,7 @@ from typing import Any
 import nbformat
 from nbconvert import HTMLExporter
 
+from learnit_core import files
 from learnit_core.explorer.page import embedded, runtime
 
 # All of the page is in the file. Only MathJax is asked for, which sets formulas where there is a network.
@@ -28,7 +29,7 @@ def write_page(notebook: nbformat.NotebookNode, path: Path) -> None:
     Explorers that the browser can draw go on working; for other controls, which need a running kernel, a picture or a
     line of text stands in. Badges, whose pictures would come from the network, are left out.
     """
-    page = notebook.copy()
+    page = copy.deepcopy(notebook)
     models = page.metadata.pop("widgets", {}).get("application/vnd.jupyter.widget-state+json", {}).get("state", {})
     page.cells = [cell for cell in page.cells if "badges" not in cell.metadata.get("tags", [])]
     alive = False
@@ -43,10 +44,8 @@ def write_page(notebook: nbformat.NotebookNode, path: Path) -> None:
     if alive:
         head, end, tail = html.rpartition("</body>")
         html = head + runtime() + end + tail
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
-    partial.write_text(html, encoding="utf-8")
-    os.replace(partial, path)
+    with files.whole(path) as partial:
+        partial.write_text(html, encoding="utf-8")
 
 
 def _explorer(model: Mapping[str, Any], still: str | None) -> str | None:

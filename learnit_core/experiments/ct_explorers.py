@@ -9,7 +9,7 @@ from jaxtyping import Float
 
 from learnit_core import explorer, tomography, weights
 from learnit_core.experiments import baselines, ct, ct_table
-from learnit_core.types import Params
+from learnit_core.experiments.interpolation import corners
 
 
 def scan(truth: Float[np.ndarray, "size size 1"], *, num_angles: int = 60, side: int = 220) -> explorer.Explorer:
@@ -45,11 +45,6 @@ def between_reconstructions(views: int = 4, labels: Sequence[str] = ("first head
         panes[title] = corners(fitted, len(labels))
     title = f"Between heads, each from {views} projections"
     return explorer.networks(field, panes, labels=labels, shape=truth.shape[1:3], title=title)
-
-
-def corners(stacked: Params, count: int) -> list[Params]:
-    """The first ``count`` networks of parameters with a leading axis."""
-    return [jax.tree.map(lambda leaf, i=i: leaf[i], stacked) for i in range(count)]
 
 
 SCAN = """

@@ -165,7 +165,7 @@ def score(field: Field) -> Callable[[Params, Pixels], Array]:
 
 def frames(
     field: Field, params: Params, pictures: np.ndarray, setting: Setting, num_steps: int
-) -> Float[np.ndarray, "signals steps+1 h w c"]:
+) -> Float[np.ndarray, "signals shown h w c"]:
     """What the network shows of each picture [signals, h, w, c] after 0, 1, … gradient steps on it."""
     shown = _frames(field, params, tasks(pictures), setting.learning_rate, setting.optimizer, num_steps)
     return np.asarray(shown).reshape(len(pictures), num_steps + 1, *pictures.shape[1:])
@@ -173,7 +173,7 @@ def frames(
 
 def channel_frames(
     field: Field, params: Params, picture: np.ndarray, setting: Setting, num_steps: int
-) -> Float[np.ndarray, "steps+1 h w c"]:
+) -> Float[np.ndarray, "shown h w c"]:
     """The same for one colour picture [h, w, c] and a grey network, fitted to each channel by itself."""
     return np.stack(frames(field, params, np.moveaxis(picture, -1, 0)[..., None], setting, num_steps)[..., 0], axis=-1)
 

@@ -2,12 +2,10 @@
 
 from collections.abc import Sequence
 
-import jax
 import numpy as np
 
 from learnit_core import explorer, weights
 from learnit_core.experiments import image, image_table, interpolation
-from learnit_core.types import Params
 
 NUM_STEPS = 20
 """Gradient steps that the explorer of a fit shows."""
@@ -19,8 +17,8 @@ def fit_in_steps(data: str = "text", *, seed: int = 0) -> explorer.Explorer:
     truth = image.large_test(data, count=1)
     settings = image_table.tuned_settings("standard", data).after_two_steps
     starts = {"standard": image_table.standard(field, seed=seed), "meta-maml": start}
-    panes = {
-        title: image.frames(field, starts[init], truth, settings[init], NUM_STEPS)[0]
+    panes = {  # a network's values may leave [0, 1], which a picture's may not
+        title: image.frames(field, starts[init], truth, settings[init], NUM_STEPS)[0].clip(0, 1)
         for title, init in {"Standard": "standard", "MAML": "meta-maml"}.items()
     }
     panes["truth"] = np.repeat(truth, NUM_STEPS + 1, axis=0)
@@ -43,12 +41,8 @@ def between_fits(size: str, data: str, count: int, labels: Sequence[str], *, see
     panes = {}
     for title, variant in {"Standard": "Standard, SGD 1e-2", "MAML": "MAML, SGD 3e-3"}.items():
         init, setting = interpolation.VARIANTS[variant]
-        panes[title] = _corners(interpolation.fit_to(field, starts[init], truth, setting).params, count)
+        panes[title] = interpolation.corners(interpolation.fit_to(field, starts[init], truth, setting).params, count)
     return explorer.networks(field, panes, labels=labels, shape=truth.shape[1:3], title=f"Between pictures of {data}")
-
-
-def _corners(stacked: Params, count: int) -> list[Params]:
-    return [jax.tree.map(lambda leaf, i=i: leaf[i], stacked) for i in range(count)]
 
 
 FIT = """

@@ -61,6 +61,11 @@ def fit_to(
     )  # fmt: skip
 
 
+def corners(stacked: Params, count: int) -> list[Params]:
+    """The first ``count`` networks of parameters with a leading axis."""
+    return [jax.tree.map(lambda leaf, i=i: leaf[i], stacked) for i in range(count)]
+
+
 @functools.partial(jax.jit, static_argnames=("field", "optimizer"))
 def _fit_to(field, params, tasks, rate, target_db, optimizer, max_steps):
     loss, score, optimizer = losses.image_loss(field), image.score(field), Setting(optimizer, rate).build()

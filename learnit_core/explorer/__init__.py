@@ -1,8 +1,8 @@
-"""Sliders through weight space: in Jupyter, Colab and VS Code, and on a web page with no Python behind it.
+"""Sliders through weight space: in notebooks, and on a web page with no Python behind it.
 
 :func:`networks` shows mixtures of fitted networks, :func:`steps` one network after more and more steps of a fit, and
 :func:`frames` pictures made beforehand. All return an :class:`Explorer`; its ``to_html`` writes a page that needs
-nothing else. What is drawn where: ``module/4_engines.js``.
+nothing else. What is drawn where: ``module/5_engines.js``. Tried so far in Chromium: JupyterLab and pages.
 """
 
 from learnit_core.explorer.build import frames, networks, steps

@@ -2,6 +2,7 @@
 
 import functools
 import itertools
+import time
 from collections.abc import Callable, Mapping, Sequence
 
 import jax
@@ -11,8 +12,8 @@ from jaxtyping import UInt8
 
 from learnit_core import weights
 from learnit_core.errors import LearnitError
+from learnit_core.explorer import checks, export
 from learnit_core.explorer import controls as places
-from learnit_core.explorer import export
 from learnit_core.explorer.controls import Control
 from learnit_core.explorer.widget import Explorer
 from learnit_core.types import Field, Params
@@ -50,7 +51,7 @@ def networks(
     Weights are sent as ``weights_type``, see :func:`learnit_core.explorer.export.network_bytes`.
 
     Raises LearnitError for corners of another architecture, weights that are not finite, a wrong number of corners,
-    or an engine that cannot draw this field.
+    an engine that cannot draw this field, or a ``render`` whose pictures are not [height, width, 1 or 3].
     """
     return _networks(field, panes, places.between(labels), shape, title=title, cameras=cameras, render=render,
                      engine=engine, weights_type=weights_type, frame_counts=frame_counts, side=side,
@@ -74,7 +75,7 @@ def steps(
 
 
 def frames(
-    panes: Mapping[str, np.ndarray],
+    panes: Mapping[str, np.ndarray | Sequence],
     *,
     controls: Sequence[Control],
     title: str = "Pictures made beforehand",
@@ -83,34 +84,18 @@ def frames(
 ) -> Explorer:
     """Pictures on a grid of positions; the nearest one is shown.
 
-    ``panes`` maps a title to an array [*grid, h, w, c] of values in [0, 1] (or uint8), c = 1 or 3. Each control adds
-    its axes to the grid: a square two (v, then u), the others one; a triangle's has (n + 1)(n + 2) / 2 places in the
-    order of :meth:`Control.grid`. A picture that is not finite counts as missing; missing ones are named
-    in the error.
+    ``panes`` maps a title to an array [*grid, h, w, c] of values in [0, 1] (or uint8), c = 1 or 3, or to nested lists
+    of such pictures. Each control adds its axes to the grid: a square two (v, then u), the others one; a triangle's has
+    (n + 1)(n + 2) / 2 places in the order of :meth:`Control.grid`. A picture that is None, left out or not finite
+    counts as missing. Raises LearnitError, which names missing ones, if the pictures do not make a whole grid.
     """
-    if not panes or not controls:
-        raise LearnitError("found no panes or no controls: expected at least one of each")
-    axes = sum(2 if control.kind == "square" else 1 for control in controls)
-    arrays, shapes = [], set()
-    for name, array in panes.items():
-        array = np.asarray(array)
-        if array.ndim != axes + 3 or array.shape[-1] not in (1, 3):
-            raise LearnitError(
-                f"the pictures of {name!r} have the shape {list(array.shape)}: "
-                f"expected {axes} axes of positions, then height, width and 1 or 3 channels"
-            )
-        arrays.append(array)
-        shapes.add(array.shape)
-    if len(shapes) > 1:
-        raise LearnitError(f"panes have pictures of different shapes: {', '.join(map(str, sorted(shapes)))}")
-    counts, (h, w, c) = arrays[0].shape[:axes], arrays[0].shape[axes:]
-    _check_counts(controls, counts)
-    for name, array in zip(panes, arrays, strict=True):
-        missing = np.argwhere(~np.isfinite(array).all(axis=(-3, -2, -1)))
-        if len(missing):
-            first = ", ".join(str(place.tolist()) for place in missing[:4])
-            raise LearnitError(f"{len(missing)} of the pictures of {name!r} are missing or not finite: at {first}")
-    flat = [export.levels(array.reshape(-1, h, w, c)) for array in arrays]
+    checks.check_scene(panes, controls, title=title, side=side)
+    axes = sum(control.axes for control in controls)
+    arrays = checks.check_pictures(panes, axes)
+    first = next(iter(arrays.values()))
+    counts, (h, w, c) = first.shape[:axes], first.shape[axes:]
+    checks.check_counts(controls, counts)
+    flat = [export.levels(array.reshape(-1, h, w, c)) for array in arrays.values()]
 
     def draw(pane, at, size):
         return flat[pane][_nearest(controls, counts, at)]
@@ -122,26 +107,31 @@ def frames(
 
 def _networks(field, panes, control, shape, *, title, cameras=(), render=None, engine="auto", weights_type="float16",
               frame_counts=(21,), side=240, position=None):  # fmt: skip
-    panes = {name: [jax.tree.map(jnp.asarray, corner) for corner in corners] for name, corners in panes.items()}
-    _check_networks(field, panes, control)
     controls = [control, *cameras]
-    in_browser = render is None and not cameras and export.runs_in_browser(field)
+    checks.check_scene(panes, controls, title=title, side=side, shape=shape)
+    checks.check_cameras(cameras, render)
     if engine not in ENGINES:
         raise LearnitError(f"unknown engine {engine!r}: expected one of {', '.join(ENGINES)}")
+    if weights_type not in export.WEIGHTS_TYPES:
+        raise LearnitError(f"unknown weights_type {weights_type!r}: expected one of {', '.join(export.WEIGHTS_TYPES)}")
+    panes = {name: [jax.tree.map(jnp.asarray, corner) for corner in corners] for name, corners in panes.items()}
+    checks.check_networks(field, panes, control)
+    in_browser = render is None and not cameras and export.runs_in_browser(field)
     if engine == "browser" and not in_browser:
         raise LearnitError(
             f"the browser cannot draw a {field.spec['model']} of this kind: expected a siren or fourier_mlp on the "
             "plane with 1 or 3 channels, no camera and no render function; use the engine 'frames' or 'kernel'"
         )
-    if cameras and render is None:
-        raise LearnitError(
-            "cameras were given without a render function: expected render(params, *camera, height=, width=)"
-        )
-    draw = _drawer(field, list(panes.values()), controls, render)
-    start = [x for c in controls for x in c.start] if position is None else list(position)
-    places.split(controls, start)
-    first = draw(0, start, tuple(shape))
-    size = (*shape, first.shape[-1])
+    if render is None:
+        checks.check_drawable(field, next(iter(panes.values()))[0])
+    draw, shape = _drawer(field, list(panes.values()), controls, render), tuple(shape)
+    start = places.start(controls, position)
+    began = time.perf_counter()
+    stills = [draw(pane, start, shape) for pane in range(len(panes))]
+    seconds = time.perf_counter() - began  # with compiling, if there is any, until pictures are drawn without
+    if len({still.shape for still in stills}) > 1:
+        raise LearnitError(f"panes have different channels: found {', '.join(str(s.shape[-1]) for s in stills)}")
+    size = stills[0].shape
     if engine == "frames":
         return _as_frames(panes, draw, controls, frame_counts, size, title, side, position)
     drawn_by = "kernel" if engine == "kernel" or not in_browser else engine
@@ -150,10 +140,13 @@ def _networks(field, panes, control, shape, *, title, cameras=(), render=None, e
     if drawn_by != "kernel":
         network, data = export.network_bytes(field, list(panes.values()), weights_type=weights_type)
         scene["network"] = network
-    return Explorer(scene, data, controls=controls, draw=draw, corners=panes, position=position)
+    return Explorer(scene, data, controls=controls, draw=draw, corners=panes, position=start, stills=stills,
+                    seconds=seconds)  # fmt: skip
 
 
 def _as_frames(panes, draw, controls, frame_counts, size, title, side, position):
+    if not isinstance(frame_counts, Sequence) or not all(isinstance(count, int) for count in frame_counts):
+        raise LearnitError(f"found frame_counts {frame_counts!r}: expected whole numbers, such as (21,)")
     if len(frame_counts) not in (1, len(controls)):
         raise LearnitError(f"found {len(frame_counts)} frame counts: expected 1 or {len(controls)}, one a control")
     per_control = list(frame_counts) * (len(controls) if len(frame_counts) == 1 else 1)
@@ -198,7 +191,8 @@ def _drawer(field, panes, controls, render):
         if render is None:
             return np.asarray(_evaluate(field, stacked[pane], np.asarray(c, np.float32), height, width))
         camera = [x for numbers in camera_numbers for x in numbers]
-        picture = np.asarray(render(weights.barycentric(panes[pane], c), *camera, height=height, width=width))
+        given = render(weights.barycentric(panes[pane], c), *camera, height=height, width=width)
+        picture = checks.check_drawn(given, (height, width))
         if not np.isfinite(picture).all():
             raise LearnitError(f"the render function gave values that are not finite at {list(position)}")
         return export.levels(picture)
@@ -214,57 +208,13 @@ def _evaluate(field, corners, coefficients, height, width):
     return jnp.round(255 * jnp.clip(picture, 0, 1)).astype(jnp.uint8)
 
 
-def _check_networks(field, panes, control):
-    if not panes:
-        raise LearnitError("found no panes: expected at least one title with its networks")
-    expected = weights.named_leaves(jax.eval_shape(field.init, jax.random.key(0)))
-    for name, corners in panes.items():
-        if len(corners) != len(control.labels):
-            raise LearnitError(
-                f"the pane {name!r} has {len(corners)} networks: expected {len(control.labels)}, "
-                f"one for each of {', '.join(control.labels)}"
-            )
-        for label, corner in zip(control.labels, corners, strict=True):
-            found = weights.named_leaves(corner)
-            shapes = [{key: tuple(leaf.shape) for key, leaf in leaves.items()} for leaves in (found, expected)]
-            if shapes[0] != shapes[1]:
-                odd = next(key for key in {**shapes[1], **shapes[0]} if shapes[0].get(key) != shapes[1].get(key))
-                raise LearnitError(
-                    f"the network {label!r} of {name!r} is of another architecture: found {odd} of shape "
-                    f"{shapes[0].get(odd, 'none')}, expected {shapes[1].get(odd, 'none')}"
-                )
-            for key, leaf in found.items():
-                if not np.isfinite(leaf).all():
-                    raise LearnitError(f"the network {label!r} of {name!r} has weights that are not finite, in {key}")
-
-
-def _check_counts(controls, counts):
-    remaining = iter(counts)
-    for control in controls:
-        axes = [next(remaining) for _ in range(2 if control.kind == "square" else 1)]
-        if control.kind == "steps" and axes != [len(control.labels)]:
-            raise LearnitError(f"found pictures of {axes[0]} steps: expected {len(control.labels)}, one a step")
-        if control.kind == "triangle" and not _is_triangular(axes[0]):
-            raise LearnitError(
-                f"found {axes[0]} pictures on a triangle: expected (n + 1)(n + 2) / 2, such as 6, 10 or 15"
-            )
-        if control.kind != "steps" and min(axes) < 2:
-            raise LearnitError(f"found {min(axes)} picture along the control {control.name!r}: expected at least 2")
-
-
-def _is_triangular(count):
-    return any((n + 1) * (n + 2) // 2 == count for n in range(1, count))
-
-
 def _nearest(controls, counts, position):
     """Index of the picture nearest to a position, in the flattened grid."""
     remaining = iter(counts)
     index = 0
     for control, numbers in zip(controls, places.split(controls, position), strict=True):
-        shape = [next(remaining) for _ in range(2 if control.kind == "square" else 1)]
-        size = shape[0]
-        if control.kind == "triangle":
-            size = next(n for n in range(1, shape[0]) if (n + 1) * (n + 2) // 2 == shape[0]) + 1
+        shape = [next(remaining) for _ in range(control.axes)]
+        size = checks.triangle_side(shape[0]) if control.kind == "triangle" else shape[0]
         grid = np.asarray(control.grid(size)[0] if len(set(shape)) == 1 else _oblong(shape))
         distance = np.abs(grid - np.asarray(numbers))
         if control.wraps:

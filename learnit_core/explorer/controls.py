@@ -13,6 +13,7 @@
 
 import dataclasses
 import itertools
+import math
 from collections.abc import Sequence
 
 from learnit_core.errors import LearnitError
@@ -30,6 +31,20 @@ class Control:
     step: float = 0.01
     unit: str = ""
     wraps: bool = False
+
+    def __post_init__(self):
+        if not isinstance(self.name, str) or not all(isinstance(label, str) for label in self.labels):
+            raise LearnitError(f"found the names {self.name!r}, {', '.join(map(repr, self.labels))}: expected text")
+        if not all(math.isfinite(x) for x in (self.low, self.high, self.step)) or not self.step > 0:
+            raise LearnitError(
+                f"the control {self.name!r} goes from {self.low} to {self.high} in steps of {self.step}: "
+                "expected finite numbers and a step above 0"
+            )
+
+    @property
+    def axes(self) -> int:
+        """How many axes of a grid of pictures are this control's."""
+        return 2 if self.kind == "square" else 1
 
     @property
     def numbers(self) -> int:
@@ -103,7 +118,7 @@ def square(top_left: str, top_right: str, bottom_left: str, bottom_right: str, *
 
 def fit_steps(counts: Sequence[int], *, name: str = "Gradient steps") -> Control:
     """A slider through a fit: ``counts`` are the numbers of steps at which there are weights or pictures."""
-    if not counts:
+    if not len(counts):
         raise LearnitError("found no steps: expected at least one number of steps")
     return Control("steps", name, tuple("1 step" if n == 1 else f"{n} steps" for n in counts), high=len(counts) - 1.0)
 
@@ -129,6 +144,18 @@ def between(labels: Sequence[str]) -> Control:
     if len(labels) not in kinds:
         raise LearnitError(f"found {len(labels)} corners: expected 2 (a line), 3 (a triangle) or 4 (a square)")
     return kinds[len(labels)](*labels)
+
+
+def start(controls: Sequence[Control], position: Sequence[float] | None) -> list[float]:
+    """The position to start at: the one given, as Python's floats, or the controls' own."""
+    if position is None:
+        return [float(x) for control in controls for x in control.start]
+    try:
+        numbers = [float(x) for x in position]
+    except (TypeError, ValueError) as error:
+        raise LearnitError(f"found the position {position!r}: expected a list of numbers") from error
+    split(controls, numbers)
+    return numbers
 
 
 def split(controls: Sequence[Control], position: Sequence[float]) -> list[list[float]]:

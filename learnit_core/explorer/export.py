@@ -4,11 +4,15 @@ import io
 from collections.abc import Sequence
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 from PIL import Image
 
 from learnit_core.errors import LearnitError
 from learnit_core.types import Field, Params
+
+WEIGHTS_TYPES = ("float16", "float32")
+"""How weights may be sent; the browser reads no others."""
 
 BROWSER_MODELS = ("siren", "fourier_mlp")
 """Models whose forward pass the browser has."""
@@ -63,9 +67,11 @@ def frame_bytes(panes: Sequence[np.ndarray], counts: Sequence[int]) -> tuple[dic
 
 
 def levels(picture: np.ndarray) -> np.ndarray:
-    """Values in [0, 1] as 8-bit levels, clipped."""
+    """Values in [0, 1] as 8-bit levels, clipped; 8-bit levels as they are. Raises LearnitError for other integers."""
     if picture.dtype == np.uint8:
         return picture
+    if not jnp.issubdtype(picture.dtype, jnp.floating):
+        raise LearnitError(f"found a picture of type {picture.dtype}: expected uint8, or floats in [0, 1]")
     return np.round(255 * np.clip(np.asarray(picture, np.float32), 0, 1)).astype(np.uint8)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from learnit_core import files
 from learnit_core.errors import LearnitError
 from learnit_core.explorer import assets
 
@@ -41,7 +42,7 @@ body {{ max-width: 60rem; margin: 1rem auto; padding: 0 1rem; font: 16px/1.5 sys
 
 # The part of a widget's model that the module uses, without a kernel behind it.
 MOUNT = """
-for (const place of document.querySelectorAll("[data-explorer]")) {
+function mount(place) {
   const parts = JSON.parse(place.querySelector("script").textContent);
   const bytes = Uint8Array.from(atob(parts.data), (letter) => letter.charCodeAt(0));
   const state = { ...parts, data: new DataView(bytes.buffer) };
@@ -53,11 +54,18 @@ for (const place of document.querySelectorAll("[data-explorer]")) {
   };
   render({ model, el: place });
 }
+for (const place of document.querySelectorAll("[data-explorer]")) {
+  try {
+    mount(place);
+  } catch (error) {
+    sayInstead(place, new Error(`What it needs cannot be read: ${error.message}. Save or download it again.`));
+  }
+}
 """
 
 
 def write_page(file: str | os.PathLike, title: str, sections: Sequence[tuple[str, "Explorer"]]) -> Path:
-    """Write a page of sections ``(html, explorer)``: the HTML as it stands, and the explorer below it.
+    """Write a page of sections ``(html, explorer)``: the HTML as it stands, and the explorer below it, at its start.
 
     Returns the path. Raises LearnitError if an explorer can only be drawn by Python.
     """
@@ -68,25 +76,23 @@ def write_page(file: str | os.PathLike, title: str, sections: Sequence[tuple[str
                 f"the explorer {explorer.scene['title']!r} is drawn by Python, which a page does not have: "
                 "expected one with the engine 'browser', 'auto' or 'frames'"
             )
-        data, still = (base64.b64encode(content).decode() for content in (explorer.data, explorer.static_png()))
+        still = explorer.static_png(explorer.scene["start"])
+        data, still = (base64.b64encode(content).decode() for content in (explorer.data, still))
         parts.append(f"{text}\n{embedded(explorer.scene, data, still)}")
     page = PAGE.format(
         policy=html.escape(POLICY, quote=True), title=html.escape(title), sections="\n".join(parts), runtime=runtime()
     )
-    file = Path(file)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    partial = file.with_name(f".{file.name}.{os.getpid()}.partial")
-    try:
+    with files.whole(file) as partial:
         partial.write_text(page, encoding="utf-8")
-        os.replace(partial, file)
-    finally:
-        partial.unlink(missing_ok=True)
-    return file
+    return Path(file)
 
 
 def embedded(scene: Mapping[str, Any], data: str, still: str) -> str:
     """HTML of one explorer at its start; ``data`` and its picture ``still`` (PNG) in base64. Needs :func:`runtime`."""
-    state = json.dumps({"scene": scene, "position": scene["start"], "data": data})
+    try:
+        state = json.dumps({"scene": scene, "position": scene["start"], "data": data}, allow_nan=False)
+    except ValueError as error:  # a browser would refuse the whole of it
+        raise LearnitError(f"the explorer {scene['title']!r} has numbers that are not finite in its scene") from error
     label = html.escape(f"{scene['title']}: {' and '.join(scene['titles'])}", quote=True)
     safe = state.replace("<", "\\u003c")  # so that no text can end the script element
     return (

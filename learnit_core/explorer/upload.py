@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image
 
 from learnit_core.errors import LearnitError
+from learnit_core.explorer import export
 
 
 def upload(on_file: Callable[[Path], None]) -> ipywidgets.VBox:
@@ -39,8 +40,7 @@ def upload(on_file: Callable[[Path], None]) -> ipywidgets.VBox:
 
 def to_png(picture: np.ndarray, side: int) -> bytes:
     """A picture [h, w, c] with values in [0, 1] as PNG, enlarged to ``side`` pixels without smoothing."""
-    levels = np.round(255 * np.clip(np.asarray(picture), 0, 1)).astype(np.uint8)
-    image = Image.fromarray(levels.squeeze(-1) if levels.shape[-1] == 1 else levels)
+    image = export.as_image(export.levels(np.asarray(picture)))
     buffer = io.BytesIO()
     image.resize((side, side), Image.Resampling.NEAREST).save(buffer, format="png")
     return buffer.getvalue()

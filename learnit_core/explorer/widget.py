@@ -29,6 +29,13 @@ PREVIEW_SECONDS = 0.04
 """What drawing all panes while dragging may take in Python; slower ones are drawn smaller until the hand rests."""
 
 
+class _Numbers(traitlets.List):
+    """A list of Python's floats; takes arrays and NumPy's numbers, too."""
+
+    def validate(self, obj, value):
+        return super().validate(obj, [float(x) for x in value] if isinstance(value, Sequence | np.ndarray) else value)
+
+
 class Explorer(anywidget.AnyWidget):
     """Pictures side by side that follow one set of controls. Made by ``networks``, ``steps`` or ``frames``.
 
@@ -39,7 +46,7 @@ class Explorer(anywidget.AnyWidget):
     _esm, _css = assets.module(), assets.style()
     scene = traitlets.Dict().tag(sync=True)
     data = traitlets.Bytes().tag(sync=True)
-    position = traitlets.List(traitlets.Float()).tag(sync=True)
+    position = _Numbers(traitlets.Float()).tag(sync=True)
 
     def __init__(
         self,
@@ -50,12 +57,14 @@ class Explorer(anywidget.AnyWidget):
         draw: Draw,
         corners: dict[str, Sequence[Params]] | None = None,
         position: Sequence[float] | None = None,
+        stills: list[np.ndarray] | None = None,
+        seconds: float = 0.0,
     ):
         self._controls, self._draw, self._corners = list(controls), draw, corners
         self._drawing = threading.Lock()  # messages may come in another thread than the cells'
-        self._seconds_per_pixel = 0.0
-        start = [float(x) for control in controls for x in control.start] if position is None else list(position)
-        places.split(self._controls, start)
+        self._seconds_per_pixel = seconds / np.prod(scene["shape"][:2])
+        start = places.start(self._controls, position)
+        self._last = (start, stills)  # where the pictures drawn last in full size stand, so that none is drawn twice
         super().__init__(scene=scene | {"start": start}, data=data, position=start)
         self.on_msg(lambda _, content, buffers: self._answer(content))
 
@@ -75,13 +84,13 @@ class Explorer(anywidget.AnyWidget):
         """The weights at the present position, by pane. Raises LearnitError if the explorer shows pictures only."""
         if self._corners is None:
             raise LearnitError("this explorer shows pictures made beforehand: it has no weights to give")
-        return {title: weights.barycentric(corners, self.coefficients) for title, corners in self._corners.items()}
+        here = self.coefficients  # read once: another thread may move the controls meanwhile
+        return {title: weights.barycentric(corners, here) for title, corners in self._corners.items()}
 
     def pictures(self, position: Sequence[float] | None = None) -> list[np.ndarray]:
         """The panes' pictures [h, w, c], uint8, drawn by Python, at a position (the present one)."""
-        position = list(self.position if position is None else position)
-        places.split(self._controls, position)
-        return self._pictures(position, tuple(self.scene["shape"][:2]))
+        position = places.start(self._controls, self.position if position is None else position)
+        return [np.array(picture) for picture in self._pictures(position, tuple(self.scene["shape"][:2]))]
 
     def to_html(self, file: str | Path, *, title: str | None = None) -> Path:
         """Write one self-contained page that needs neither Python nor a network. Returns its path.
@@ -90,10 +99,10 @@ class Explorer(anywidget.AnyWidget):
         """
         return write_page(file, title or self.scene["title"], [("", self)])
 
-    def static_png(self) -> bytes:
-        """The panes at the present position with their titles, for where nothing can run."""
+    def static_png(self, position: Sequence[float] | None = None) -> bytes:
+        """The panes at a position (the present one) with their titles, for where nothing can run."""
         side, gap, caption = self.scene["side"], 12, 22
-        pictures = [export.as_image(picture) for picture in self.pictures()]
+        pictures = [export.as_image(picture) for picture in self.pictures(position)]
         height = max(round(side * picture.height / picture.width) for picture in pictures)
         sheet = Image.new("RGB", (len(pictures) * (side + gap) - gap, height + caption), "white")
         pen = ImageDraw.Draw(sheet)
@@ -118,22 +127,33 @@ class Explorer(anywidget.AnyWidget):
             self._handle_displayed(**kwargs)
 
     def _answer(self, content):
-        """Draw what a page asks for. There is always an answer, since the page waits for it."""
-        if not isinstance(content, dict) or content.get("kind") != "draw":
+        """Answer what a page asks. There is always an answer, since the page waits for it."""
+        kinds = {"draw": self._drawn, "take": self._taken}
+        kind = content.get("kind") if isinstance(content, dict) else None
+        if kind not in kinds:
             return
-        reply = {"kind": "drawn", "id": content.get("id")}
+        reply = {"id": content.get("id")}
         try:
-            position = [float(x) for x in content["position"]]
-            places.split(self._controls, position)
-            height, width = self.scene["shape"][:2]
-            scale = 1.0 if content.get("fine") else self._preview_scale(height * width)
-            size = (max(1, round(height * scale)), max(1, round(width * scale)))
-            pictures = self._pictures(position, size)
-            reply |= {"shapes": [list(p.shape) for p in pictures], "fine": size == (height, width)}
-            self.send(reply, [np.ascontiguousarray(p).tobytes() for p in pictures])
+            told, buffers = kinds[kind](content, [float(x) for x in content["position"]])
+            self.send(reply | told, buffers)
         except Exception as error:  # whatever a renderer raises belongs on the page, not in a log that nobody sees
             traceback.print_exc()
-            self.send(reply | {"error": f"Drawing failed in Python: {type(error).__name__}: {error}"})
+            what = "Drawing" if kind == "draw" else "Setting the position"
+            self.send(reply | {"error": f"{what} failed in Python: {type(error).__name__}: {error}"})
+
+    def _drawn(self, content, position):
+        places.split(self._controls, position)
+        height, width = self.scene["shape"][:2]
+        there = self._last[0] == position and self._last[1] is not None
+        scale = 1.0 if there or content.get("fine") else self._preview_scale(height * width)
+        size = (max(1, round(height * scale)), max(1, round(width * scale)))
+        pictures = self._pictures(position, size)
+        told = {"kind": "drawn", "shapes": [list(p.shape) for p in pictures], "fine": size == (height, width)}
+        return told, [np.ascontiguousarray(p).tobytes() for p in pictures]
+
+    def _taken(self, content, position):
+        self.position = position
+        return {"kind": "taken"}, []
 
     def _preview_scale(self, pixels):
         seconds = self._seconds_per_pixel * pixels
@@ -144,13 +164,14 @@ class Explorer(anywidget.AnyWidget):
         return 0.25
 
     def _pictures(self, position, size):
+        whole = size == tuple(self.scene["shape"][:2])
         with self._drawing:
-            for _ in range(2 if self._seconds_per_pixel == 0 else 1):  # the first time is spent on compiling
-                started = time.perf_counter()
-                drawn = [self._draw(pane, position, size) for pane in range(len(self.scene["titles"]))]
-                seconds = time.perf_counter() - started
-                if size == tuple(self.scene["shape"][:2]):
-                    self._seconds_per_pixel = seconds / (size[0] * size[1])
-                else:
-                    break
-            return drawn
+            last, pictures = self._last
+            if whole and pictures is not None and last == position:
+                return pictures
+            started = time.perf_counter()
+            pictures = [self._draw(pane, position, size) for pane in range(len(self.scene["titles"]))]
+            if whole:
+                self._seconds_per_pixel = (time.perf_counter() - started) / (size[0] * size[1])
+                self._last = (list(position), pictures)
+            return pictures

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from learnit_core import explorer, models
+from learnit_core.explorer import camera
 
 SETTLED = """
 ([index, position]) => {
@@ -19,6 +20,27 @@ SETTLED = """
 
 PIXELS = """
 (canvas) => Array.from(canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data)
+"""
+
+COUNT = """
+(explorer) => {
+  const draw = explorer.engine.draw.bind(explorer.engine);
+  window.drawn = { calls: 0, now: 0, most: 0 };
+  explorer.engine.draw = async (...job) => {
+    window.drawn.calls += 1;
+    window.drawn.most = Math.max(window.drawn.most, ++window.drawn.now);
+    try { return await draw(...job); } finally { window.drawn.now -= 1; }
+  };
+}
+"""
+
+COUNT_CONTEXTS = """
+window.contexts = 0;
+const getContext = HTMLCanvasElement.prototype.getContext;
+HTMLCanvasElement.prototype.getContext = function (kind, ...rest) {
+  if (kind.startsWith("webgl")) window.contexts += 1;
+  return getContext.call(this, kind, ...rest);
+};
 """
 
 
@@ -65,12 +87,6 @@ class Widget:
     def run(self, script, argument=None):
         """Run a JavaScript function of the module's own object behind the widget, and an argument."""
         return self.root.evaluate(f"(root, argument) => ({script})(root.learnit, argument)", argument)
-
-    def values(self, position, pane, channels):
-        """A pane as the page computes it, before it is cut to 8 bits [h, w, c]."""
-        script = "(explorer, [position, pane]) => explorer.values(position, pane)"
-        height, width = self.run("(explorer) => explorer.scene.shape")[:2]
-        return np.array(self.run(script, [position, pane])).reshape(height, width, channels)
 
     def drag(self, xs, *, pause=0, release=True):
         """Take the slider's thumb and move to places ``xs`` between 0 and 1, with ``pause`` ms between moves."""
@@ -147,3 +163,21 @@ def small_frames(controls, counts, *, panes=2, shape=(5, 7), **options):
     draw = np.random.default_rng(0).integers
     pictures = {f"pane {i}": draw(0, 256, (*counts, *shape, 3), dtype=np.uint8) for i in range(panes)}
     return explorer.frames(pictures, controls=controls, **options)
+
+
+ORBIT = camera("Azimuth", low=0.0, high=360.0, step=1.0, unit="°", wraps=True)
+
+EXPLORERS = {
+    **{kind: lambda kind=kind: small(kind, title=f"A {kind}") for kind in ("line", "triangle", "square", "steps")},
+    "camera": lambda: small_frames([ORBIT], [12], title="A camera"),
+}
+
+
+def shows(widget, shown):
+    """Whether all panes show what Python draws at the position that the widget says it shows."""
+    expected = shown.pictures(widget.position)
+    off = [
+        np.abs(widget.picture(i).astype(int) - np.broadcast_to(picture, (*picture.shape[:2], 3)).astype(int)).max()
+        for i, picture in enumerate(expected)
+    ]
+    return max(off) <= 2

@@ -4,6 +4,7 @@ import os
 import shutil
 
 import pytest
+from browsing import EXPLORERS, Widget
 
 NO_WEBGL = "--disable-3d-apis"
 
@@ -67,3 +68,28 @@ def visit(chromium):
     for context in contexts:
         context.close()
     assert problems == []
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """``made(kind)``: an explorer and its page, made once."""
+    folder, kept = tmp_path_factory.mktemp("pages"), {}
+
+    def made(kind):
+        if kind not in kept:
+            shown = EXPLORERS[kind]()
+            kept[kind] = shown, shown.to_html(folder / f"{kind}.html")
+        return kept[kind]
+
+    return made
+
+
+@pytest.fixture
+def opened(made, visit):
+    """``opened(kind, …)``: an explorer and its widget, ready, on a page opened with these options."""
+
+    def opened(kind, **options):
+        shown, file = made(kind)
+        return shown, Widget(visit(file, **options)).painted()
+
+    return opened

@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 import pytest
-from browsing import Widget, small, small_frames
+from browsing import COUNT_CONTEXTS, Widget, small, small_frames
 
 from learnit_core import explorer
 from learnit_core.explorer import line
@@ -77,6 +77,29 @@ def test_a_picture_that_cannot_be_read(page_of):
     assert widget.message == "", "the others can be read"
 
 
+BROKEN_PLACES = {
+    "JSON": ('"position": ', '"position": oops '),
+    "NaN": ('"w0": 20.0', '"w0": NaN'),
+    "base64": ('"data": "', '"data": "***'),
+}
+
+
+@pytest.mark.parametrize("broken", BROKEN_PLACES)
+def test_a_place_that_cannot_be_read_leaves_the_others_alone(visit, tmp_path, broken):
+    explorers = [small("line"), small("line"), small("line")]
+    file = explorer.write_page(tmp_path / "page.html", "Three", [("<h2>Here</h2>", shown) for shown in explorers])
+    first, second, rest = file.read_text().split("<h2>Here</h2>", 2)
+    file.write_text("<h2>Here</h2>".join([first, second.replace(*BROKEN_PLACES[broken]), rest]))
+    page = visit(file)
+    message = page.locator("[data-explorer]").first.get_by_role("alert")
+    message.wait_for()
+    assert message.inner_text().startswith("The explorer cannot start. What it needs cannot be read: ")
+    for index in (1, 2):
+        widget = Widget(page, index)
+        widget.root.scroll_into_view_if_needed()
+        widget.painted()
+
+
 def test_an_explorer_without_its_description(visit, tmp_path):
     file = small("line").to_html(tmp_path / "page.html")
     file.write_text(file.read_text().replace('"kind": "line"', '"kind": "unheard-of"'))
@@ -100,8 +123,8 @@ def test_one_broken_explorer_leaves_the_others_alone(visit, tmp_path):
 
 LOSE = """
 (explorer) => {
-  const { gl } = globalThis[Symbol.for("learnit.explorer.graphics")];
-  gl.getExtension("WEBGL_lose_context").loseContext();
+  const ours = Object.getOwnPropertySymbols(globalThis).find((key) => key.description.startsWith("learnit.explorer"));
+  globalThis[ours].gl.getExtension("WEBGL_lose_context").loseContext();
 }
 """
 
@@ -123,11 +146,24 @@ def test_without_webgl_the_same_is_drawn(visit, tmp_path, chromium_without_webgl
             assert off.max() <= 1 and np.mean(off > 0) < 0.02, "more than rounding"
 
 
+NO_MORE = """
+() => {
+  const getContext = HTMLCanvasElement.prototype.getContext;
+  HTMLCanvasElement.prototype.getContext = function (kind, ...rest) {
+    return kind === "webgl2" ? null : getContext.call(this, kind, ...rest);
+  };
+}
+"""
+
+
+@pytest.mark.parametrize("for_good", [False, True], ids=["once", "for good"])
 @pytest.mark.parametrize("when", ["at rest", "while drawing"])
-def test_a_browser_that_takes_webgl_away(page_of, when):
+def test_a_browser_that_takes_webgl_away(page_of, when, for_good):
     shown = small("line", shape=(64, 64))
     widget = page_of(shown).painted()
     assert widget.data("engine") == "webgl"
+    if for_good:
+        widget.page.evaluate(NO_MORE)
     if when == "at rest":
         widget.run(LOSE)
         widget.drag([0.7])
@@ -137,9 +173,9 @@ def test_a_browser_that_takes_webgl_away(page_of, when):
         for place in (0.6, 0.7):
             widget.page.mouse.move(*(widget.slider.bounding_box()[k] + place * 100 for k in ("x", "y")))
         widget.page.mouse.up()
-    widget.page.wait_for_selector("[data-engine=script]")
     widget.painted([float(widget.slider.input_value())])
-    assert widget.note == "The browser took WebGL away: drawn more slowly instead."
+    assert widget.data("engine") == ("script" if for_good else "webgl")
+    assert widget.note == ("This browser offers no WebGL2: drawn more slowly instead." if for_good else "")
     for pane, expected in enumerate(shown.pictures(widget.position)):
         assert np.abs(widget.picture(pane).astype(int) - expected).max() <= 2
 
@@ -156,7 +192,65 @@ WebGL2RenderingContext.prototype.shaderSource = function (shader) { shaderSource
 """
 
 
-@pytest.mark.parametrize("script, why", [(NO_FLOATS, "textures of floats"), (NO_SHADERS, "refuses a shader")])
+SMALL_TEXTURES = """
+const getParameter = WebGL2RenderingContext.prototype.getParameter;
+WebGL2RenderingContext.prototype.getParameter = function (name) {
+  return name === this.MAX_TEXTURE_SIZE ? 16 : getParameter.call(this, name);
+};
+"""
+OUT_OF_MEMORY = """
+WebGL2RenderingContext.prototype.getError = function () { return this.OUT_OF_MEMORY; };
+"""
+HALVES_OF_WEBGL = [
+    (NO_FLOATS, "textures of floats"), (NO_SHADERS, "refuses a shader"), (SMALL_TEXTURES, "too wide"),
+    (OUT_OF_MEMORY, "failed with error 1285"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("script, why", HALVES_OF_WEBGL)
 def test_a_browser_with_half_of_webgl(page_of, script, why):
     widget = page_of(small("line"), script=script).painted()
     assert widget.data("engine") == "script" and why in widget.note
+
+
+def test_webgl_that_is_refused_is_asked_for_once_a_page(visit, tmp_path):
+    sections = [("", small("line", shape=(4, 4))) for _ in range(4)]
+    page = visit(explorer.write_page(tmp_path / "page.html", "Four", sections), script=COUNT_CONTEXTS + NO_FLOATS)
+    for index in range(4):
+        widget = Widget(page, index)
+        widget.root.scroll_into_view_if_needed()
+        assert "textures of floats" in widget.painted().note
+    assert page.evaluate("() => window.contexts") == 1
+
+
+def test_a_webgl_that_does_not_answer_is_given_up(page_of):
+    never = "WebGL2RenderingContext.prototype.getSyncParameter = function () { return this.UNSIGNALED; };"
+    widget = page_of(small("line", shape=(4, 4)), script=never)
+    widget.painted(seconds=60)
+    assert widget.data("engine") == "script" and "WebGL does not answer" in widget.note
+
+
+# Many pictures
+
+COUNT_PICTURES = """
+window.pictures = 0;
+const decode = window.createImageBitmap;
+window.createImageBitmap = async (...args) => { window.pictures += 1; return decode(...args); };
+const close = ImageBitmap.prototype.close;
+ImageBitmap.prototype.close = function () { window.pictures -= 1; close.call(this); };
+"""
+
+
+def test_few_decoded_pictures_are_kept(page_of):
+    shown = small_frames([line("a", "b")], [80])
+    widget = page_of(shown, script=COUNT_PICTURES).painted()
+    widget.slider.focus()
+    widget.page.keyboard.press("Home")
+    for _ in range(60):
+        widget.page.keyboard.press("ArrowRight")
+        widget.page.wait_for_timeout(10)
+    widget.painted([0.6])
+    assert 2 <= widget.page.evaluate("() => window.pictures") <= 50
+    widget.page.keyboard.press("Home")  # one that was closed long ago
+    for pane, expected in enumerate(shown.pictures(widget.painted([0]).position)):
+        np.testing.assert_array_equal(widget.picture(pane), expected)

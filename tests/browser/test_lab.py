@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from browsing import Widget, quickest
+from browsing import COUNT, Widget, quickest
 from lab import Lab, notebook_of, reached, shows
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -127,6 +127,46 @@ def test_arrow_keys_are_the_sliders(lab, page, widget, name):
     assert reached(lab, page, name, [0.99])
 
 
+def test_everything_by_keyboard_alone(lab, page, widget):
+    shown = widget("auto")
+    notebook = "(content) => [content.activeCellIndex, content.mode]"
+    content = page.evaluate_handle("() => window.jupyterapp.shell.currentWidget.content")
+    shown.slider.focus()
+    page.keyboard.press("Home")
+    shown.painted([0])
+    page.keyboard.press("Shift+Tab")  # the slider's Play button stands before it
+    where = page.evaluate(notebook, content)
+
+    def focused():
+        return page.evaluate("() => document.activeElement.textContent")
+
+    for key in ("Enter", "Space"):
+        assert focused() == "Play"
+        page.keyboard.press(key)
+        page.wait_for_timeout(500)
+        assert focused() == "Pause"
+        page.keyboard.press(key)
+        assert shown.painted().position[0] > 0
+    page.keyboard.press("Tab")
+    assert shown.slider.evaluate("(input) => document.activeElement === input")
+    page.keyboard.press("Tab")
+    assert focused() == "Reset"
+    page.keyboard.press("Space")
+    shown.painted([0.5])
+    page.keyboard.press("Tab")
+    assert focused() == "Weights to Python"
+    page.keyboard.press("Enter")
+    page.wait_for_function("(note) => note.textContent !== ''", arg=shown.root.locator(".note").element_handle())
+    assert shown.note == "The .value of this explorer holds these weights."
+    assert lab.ask("auto.position") == [0.5]
+    assert page.evaluate(notebook, content) == where, "JupyterLab has taken keys that were not its own"
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("End")
+    shown.painted([1])
+    assert shown.note == "", "what has been said of another position is not left standing"
+
+
 def test_a_pad_in_jupyterlab(lab, page, widget):
     shown = widget("triangle")
     page.mouse.click(*shown.on_area(0.5, 0.9))
@@ -167,6 +207,25 @@ def test_an_error_in_python_is_shown_and_overcome(lab, page, widget):
     page.wait_for_timeout(300)
     shown.painted()
     assert shown.message == "" and (shown.picture() == 0).all()
+    # And from Python.
+    page.keyboard.press("End")
+    page.wait_for_selector("[data-state=failed]", timeout=20_000)
+    lab.tell("failing.position = [0.5, 90.0]")
+    page.wait_for_selector("[data-state=failed]", state="detached", timeout=20_000)
+    shown.painted([0.5, 90])
+    assert shown.message == "" and (shown.picture() == 64).all()
+    assert shows(lab, shown, "failing")
+
+
+def test_one_picture_of_pythons_is_in_flight(lab, page, widget):
+    shown = widget("kernel")
+    shown.run(COUNT)
+    shown.drag(np.linspace(0.2, 0.8, 40))
+    end = float(shown.slider.input_value())
+    shown.painted([end])
+    drawn = page.evaluate("() => window.drawn")
+    assert drawn["most"] == 1 and 2 <= drawn["calls"] < 40
+    assert shows(lab, shown, "kernel") and reached(lab, page, "kernel", [end])
 
 
 def test_from_a_move_to_a_picture_drawn_by_python(lab, page, widget, capsys):

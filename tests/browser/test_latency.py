@@ -59,8 +59,10 @@ def test_a_small_network_is_painted_while_dragging(visit, tmp_path, capsys, pane
     assert median <= 100
 
 
-def test_a_large_network_has_a_preview_and_then_the_picture(visit, tmp_path, capsys):
-    widget = opened(visit, tmp_path, LARGE)
+@pytest.mark.parametrize("panes", [1, 2])
+def test_a_large_network_has_a_preview_and_then_the_picture(visit, tmp_path, capsys, panes):
+    """Of 1024 pixels at least, all panes together: 32 x 32 for one, 23 x 23 each for two."""
+    widget = opened(visit, tmp_path, LARGE, panes)
     refined = []
 
     def measure():
@@ -79,8 +81,8 @@ def test_a_large_network_has_a_preview_and_then_the_picture(visit, tmp_path, cap
         return previews
 
     median, text = quickest(measure, 500)
-    width = widget.root.locator("canvas").evaluate("(canvas) => canvas.width")
+    width = widget.root.locator("canvas").first.evaluate("(canvas) => canvas.width")
     with capsys.disabled():
-        print(f"\nbrowser, 5x256 at 64 x 64, from a move to a preview: {text}", end="; ")
+        print(f"\nbrowser, 5x256 at 64 x 64, panes: {panes}, from a move to a preview: {text}", end="; ")
         print(f"to the picture: {np.median(refined):.0f} ms", end=" ")
     assert median <= 500 and width == 64

@@ -52,6 +52,13 @@ function inWords(control, numbers) {
   return parts.filter(([percent]) => percent > 0).map(([percent, label]) => `${percent} % ${label}`).join(", ");
 }
 
+/** Words that take as much room as any that `inWords` says of this control. */
+function longestWords(control) {
+  if (control.kind === "camera") return `${control.low.toFixed(2)}${control.unit} ${control.high.toFixed(2)}`;
+  if (control.kind === "steps") return control.labels.reduce((a, b) => (b.length > a.length ? b : a));
+  return control.labels.map((label) => `100 % ${label}`).join(", ");
+}
+
 /** Which picture of a grid of `counts` is nearest to the position; a triangle's pictures stand in one row. */
 function nearestFrame(controls, counts, position) {
   let index = 0;
@@ -85,7 +92,7 @@ function gridIndices(control, counts, [a, b]) {
 function playing(control, phase) {
   const there_and_back = 1 - Math.abs(2 * phase - 1);
   if (control.kind === "line") return [there_and_back];
-  if (control.kind === "steps") return [Math.min(control.labels.length - 1, Math.floor(phase * control.labels.length))];
+  if (control.kind === "steps") return [Math.min(control.labels.length - 1, Math.floor(phase * control.labels.length + 1e-6))];
   if (control.kind === "camera") {
     return [control.low + (control.wraps ? phase : there_and_back) * (control.high - control.low)];
   }
@@ -94,4 +101,13 @@ function playing(control, phase) {
   const from = corners[Math.floor(at) % corners.length];
   const to = corners[(Math.floor(at) + 1) % corners.length];
   return from.map((x, i) => x + (at - Math.floor(at)) * (to[i] - x));
+}
+
+/** The phase at which playing comes nearest to where the control stands. */
+function phaseOf(control, numbers) {
+  const [low, high] = range(control);
+  const away = (phase) => Math.hypot(...playing(control, phase).map((x, i) => (x - numbers[i]) / (high - low || 1)));
+  let nearest = 0;
+  for (let i = 1; i < 1000; i++) if (away(i / 1000) < away(nearest) - 1e-9) nearest = i / 1000;
+  return nearest;
 }

@@ -1,7 +1,8 @@
 // Networks: read from the widget's bytes, mixed, and, where there is no WebGL2, computed here.
 
 /** The 65536 values of IEEE half precision; browsers without Float16Array have no other way to read it. */
-const HALVES = (() => {
+let halves;
+function halfValues() {
   const values = new Float32Array(65536);
   for (let bits = 0; bits < 65536; bits++) {
     const [exponent, fraction] = [(bits >> 10) & 31, bits & 1023];
@@ -11,25 +12,33 @@ const HALVES = (() => {
     values[bits] = bits >> 15 ? -size : size;
   }
   return values;
-})();
+}
 
-/** Reads arrays one after the other from a DataView; says so if there are too few bytes or values that are no numbers. */
+/** Bytes as they come from Python: hosts hand over a view of a buffer, or a buffer. */
+function bytesOf(data) {
+  if (data instanceof ArrayBuffer) return new Uint8Array(data);
+  if (ArrayBuffer.isView(data)) return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+  throw new Error("Some of its data is missing. Save or download it again.");
+}
+
+/** Reads arrays one after the other from bytes; says so if there are too few, or values that are no numbers. */
 class Reader {
-  constructor(view) {
-    this.view = view;
+  constructor(data) {
+    this.data = bytesOf(data);
     this.offset = 0;
   }
 
   bytes(length) {
-    const start = this.view.byteOffset + this.offset;
+    const start = this.offset;
     this.offset += length;
-    if (this.offset > this.view.byteLength) throw new Error("Some of its data is missing. Save or download it again.");
-    return this.view.buffer.slice(start, start + length); // a copy, so that any type is aligned
+    if (this.offset > this.data.length) throw new Error("Some of its data is missing. Save or download it again.");
+    return this.data.slice(start, this.offset).buffer; // a copy, so that any type is aligned
   }
 
   floats(count, type) {
+    if (type === "float16") halves ??= halfValues();
     const values = type === "float16"
-      ? Float32Array.from(new Uint16Array(this.bytes(2 * count)), (bits) => HALVES[bits])
+      ? Float32Array.from(new Uint16Array(this.bytes(2 * count)), (bits) => halves[bits])
       : new Float32Array(this.bytes(4 * count));
     if (!values.every(Number.isFinite)) throw new Error("Its weights hold values that are not numbers.");
     return values;
@@ -37,8 +46,8 @@ class Reader {
 }
 
 /** Corners of all panes: `networks[pane][corner]` is one `{w, b}` a layer, w row by row as [inputs, outputs]. */
-function readNetworks(scene, view) {
-  const reader = new Reader(view);
+function readNetworks(scene, data) {
+  const reader = new Reader(data);
   const { layers, types, frequencies, panes } = scene.network;
   const readFrequencies = () => Array.from({ length: frequencies }, () => reader.floats(2, "float32"));
   const read = () => layers.map(([inputs, outputs], i) => ({

@@ -1,6 +1,8 @@
 // Controls: what a hand, a finger or a keyboard moves. Each is `{ element, show(numbers) }` and calls `moved(numbers)`
 // while it is dragged and `released()` at the end.
 
+const SVG = "http://www.w3.org/2000/svg";
+
 /** An element with attributes, properties (`on…` handlers, `textContent`) and children. */
 function make(tag, attributes = {}, ...children) {
   const element = document.createElement(tag);
@@ -12,8 +14,10 @@ function make(tag, attributes = {}, ...children) {
   return element;
 }
 
-// JupyterLab takes the arrow keys of whatever has no such mark.
+// JupyterLab takes the arrow keys, Enter and more of whatever has no such mark.
 const KEEPS_KEYS = { "data-lm-suppress-shortcuts": "true" };
+
+const makeButton = (text, onclick, attributes = {}) => make("button", { type: "button", onclick, ...KEEPS_KEYS, ...attributes }, text);
 
 function makeControl(control, moved, released) {
   return NUMBERS[control.kind] === 1 ? slider(control, moved, released) : pad(control, moved, released);
@@ -50,6 +54,16 @@ const PADS = {
 };
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
+/** A polygon as SVG. Made by hand, since hosts with Trusted Types refuse markup in strings. */
+function drawing(outline) {
+  const [svg, polygon] = ["svg", "polygon"].map((tag) => document.createElementNS(SVG, tag));
+  svg.setAttribute("viewBox", "-2 -2 104 104");
+  svg.setAttribute("aria-hidden", "true");
+  polygon.setAttribute("points", outline);
+  svg.append(polygon);
+  return svg;
+}
+
 function pad(control, moved, released) {
   const { outline, toPad, fromPad } = PADS[control.kind];
   const handle = make("div", {
@@ -57,8 +71,7 @@ function pad(control, moved, released) {
     "aria-roledescription": "two-dimensional slider", "aria-valuemin": "0", "aria-valuemax": "100", "aria-valuenow": "0", ...KEEPS_KEYS,
   });
   const area = make("div", { class: "area" }, handle);
-  area.insertAdjacentHTML("afterbegin",
-    `<svg viewBox="-2 -2 104 104" aria-hidden="true"><polygon points="${outline}"/></svg>`);
+  area.prepend(drawing(outline));
   const labels = control.labels.map((label, i) => make("span", { class: `corner ${control.kind}-${i}` }, label));
   const element = make("div", { class: `pad ${control.kind}` }, area, ...labels);
   let numbers = [0, 0];

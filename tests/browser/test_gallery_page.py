@@ -1,0 +1,26 @@
+"""The page that `make gallery` writes, in a browser and without a network: every explorer on it draws."""
+
+import pytest
+from browsing import Widget, shows
+from test_gallery import quickly  # noqa: F401
+
+from learnit_core import explorer
+from learnit_core.commands import gallery
+
+pytestmark = pytest.mark.browser
+
+
+def test_all_explorers_of_the_gallery_draw(visit, tmp_path, quickly):  # noqa: F811
+    sections = [section for experiment in gallery.EXPERIMENTS for section in experiment.sections()]
+    page = visit(explorer.write_page(tmp_path / "index.html", gallery.TITLE, sections))
+    assert page.title() == gallery.TITLE
+    for index, (_, shown) in enumerate(sections):
+        widget = Widget(page, index)
+        widget.root.scroll_into_view_if_needed()
+        widget.painted(seconds=60)
+        assert widget.data("engine") == ("frames" if shown.scene["engine"] == "frames" else "webgl")
+        if shown.scene["engine"] != "frames":  # long rows of pictures are compressed with a little loss
+            assert shows(widget, shown)
+        else:
+            assert widget.picture().std() > 0, "an empty picture"
+    assert page.locator(".learnit-explorer").count() == len(sections)
