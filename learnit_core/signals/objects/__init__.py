@@ -1,6 +1,6 @@
 """Objects to look at from all sides: chairs, lamps and cars that are drawn by chance, in pictures with their cameras.
 
-    splits("chairs", size=40, counts=(120, 10, 10))      three :class:`learnit_core.types.Views`, an axis of objects first
+    splits("chairs", size=40, counts=(120, 10, 10))    three :class:`learnit_core.types.Views`, an axis of objects first
 
 Every object has its own random numbers (proportions, parts, colours, light), so that none is in two splits. Cameras are
 as in the paper's renderings: random places on a sphere of radius 4 around the object, looking at its centre, a field of
@@ -25,15 +25,15 @@ from learnit_core.volume import camera_rays
 CLASSES = {"chairs": chairs, "lamps": lamps, "cars": cars}
 
 NOTE = (
-    "Objects drawn here from random numbers, each from its own, so that none is in two splits; all of a class follow one "
-    "recipe."
+    "Objects drawn here from random numbers, each from its own, so that none is in two splits; all of a class follow "
+    "one recipe."
 )
 
 ANGLE = 0.6911112
 """The field of view [rad]."""
 DISTANCE, NEAR, FAR = 4.0, 2.0, 6.0
 HEIGHTS = (-0.1, 0.95)
-"""Sines of the lowest and the highest elevation of a camera; equal areas of the sphere in between are equally likely."""
+"""Sines of the lowest and highest elevation of a camera; equal areas of the sphere in between are equally likely."""
 
 _SPLITS = ("train", "validation", "test")
 _VERSION = 1  # of the objects and their rendering: caches of others are not read
@@ -52,8 +52,8 @@ def splits(
         raise LearnitError(f"no class of objects is called {name!r}: expected one of {', '.join(CLASSES)}")
     if not 8 <= size <= 512 or num_views < 1 or min(counts) < 0 or seed < 0:
         raise LearnitError(
-            f"found objects of size {size}, {num_views} views, counts {tuple(counts)} and seed {seed}: expected 8 to 512 "
-            "pixels, at least one view, and counts and a seed of 0 or more"
+            f"found objects of size {size}, {num_views} views, counts {tuple(counts)} and seed {seed}: expected 8 to "
+            "512 pixels, at least one view, and counts and a seed of 0 or more"
         )
     each = (-(-num_views // 2), num_views, num_views)
     return tuple(_split(name, *about, size, seed) for about in zip(_SPLITS, counts, each, strict=True))
@@ -116,7 +116,9 @@ def _render(name, numbers, light, poses, size) -> np.ndarray:
 
 def _cache() -> Path:
     own = os.environ.get("LEARNIT_CACHE", "").strip()
-    folder = Path(own).expanduser() if own else Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "learnit"
+    folder = (
+        Path(own).expanduser() if own else Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "learnit"
+    )
     return folder / "objects"
 
 

@@ -71,7 +71,9 @@ def _parts(o: dict, p: Point) -> list[Part]:
     back = o["front"] + 0.36 * (o["rear"] - o["front"])
     blind = (o["kind"] == "van") & (p[1] > back) & (side[0] > o["width"] - 0.12)  # vans have no windows there
     glass = (up > 0.1) & (up < 0.84) & ~pillar & ~blind
-    cabin_colour = tuple(np.where(glass, o["glass"] * tint, c) for tint, c in zip((0.9, 1, 1.2), o["paint"], strict=True))
+    cabin_colour = tuple(
+        np.where(glass, o["glass"] * tint, c) for tint, c in zip((0.9, 1, 1.2), o["paint"], strict=True)
+    )
     lower = p[2] < middle
     body_colour = tuple(np.where(lower, b, a) for a, b in zip(o["paint"], o["second"], strict=True))
 

@@ -1,8 +1,8 @@
 """Pictures of objects made of signed distances: sphere tracing, with soft outlines and one lamp far away.
 
-A ray goes ahead by the distance to the nearest part until it touches it (Hart 1996). Few rays need many steps, so after
-every step those that are done are taken out: what is left soon is a few. Rays that miss the sphere around the object are
-never traced. A ray that passes within half a pixel covers the pixel in part: outlines are smooth without more rays.
+A ray goes ahead by the distance to the nearest part until it touches it (Hart 1996). Few rays need many steps, so
+after every step those that are done are taken out. Rays that miss the sphere around the object are never traced. A ray
+that passes within half a pixel covers the pixel in part: outlines are smooth without more rays.
 """
 
 import functools
