@@ -66,11 +66,15 @@ def make(name: str, settings: Settings, target: Path, *, seed: int = 0) -> Path:
     field, params, history = experiment.meta_train(
         profile, images, algorithm, seed=seed, folder=settings.out / "weights" / name
     )
+    num_validation = len(runs.pictures(images.validation))
+    if experiment is views:
+        num_validation = min(num_validation, views.VALIDATED)
     provenance = {
         "name": name, "command": f"python -m learnit_core.commands.weights {name}", "data": data,
-        "data_note": images.note, "train_shape": list(runs.pictures(images.train).shape), "algorithm": algorithm, "seed": seed,
+        "data_note": images.note, "train_shape": list(runs.pictures(images.train).shape), "algorithm": algorithm,
+        "seed": seed,
         "profile": profile.training(), "seconds": round(history.seconds, 1),
-        "validation_psnr_db": round(history.validation[-1][1], 2), "num_validation": len(runs.pictures(images.validation)),
+        "validation_psnr_db": round(history.validation[-1][1], 2), "num_validation": num_validation,
         "device": metrics.device(),
         "versions": metrics.versions(),
     }  # fmt: skip

@@ -33,6 +33,9 @@ ALGORITHMS = ("mv", "sv", "joint")
 EVERY = 25
 """Fits are scored every so many steps."""
 
+VALIDATED = 4
+"""So many validation objects are watched while training."""
+
 HELD_OUT = 5
 """So many of an object's held-out views are scored."""
 
@@ -80,7 +83,7 @@ class Profile:
 
 PROFILES = {
     "quick": Profile(
-        "quick", size=40, counts=(120, 10, 10), width=64, depth=4, num_frequencies=8, max_log2=4.0, density="softplus",
+        "quick", size=40, counts=(120, 10, 6), width=64, depth=4, num_frequencies=8, max_log2=4.0, density="softplus",
         samples=32, rays=64, test_rays=64, inner_rate=0.5, inner_steps=16, outer_rate=1e-3, num_steps=1200,
     ),
     "standard": Profile(
@@ -231,8 +234,7 @@ def meta_train(
     if algorithm not in ALGORITHMS:
         raise LearnitError(f"unknown training {algorithm!r}: expected one of {', '.join(ALGORITHMS)}")
     field = field_for(profile)
-    few = min(4, len(scenes.validation.images))
-    unseen = tasks(jax.tree.map(lambda leaf: leaf[:few], scenes.validation), 1, num_held_out=2)
+    unseen = tasks(jax.tree.map(lambda leaf: leaf[:VALIDATED], scenes.validation), 1, num_held_out=2)
 
     def validate(params):
         stacked = jax.tree.map(lambda leaf: leaf[None], params)

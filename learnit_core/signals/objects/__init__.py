@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 from tqdm import tqdm
 
 from learnit_core.errors import LearnitError
@@ -71,6 +71,15 @@ def intrinsics(size: int) -> Float[np.ndarray, "4"]:
     """fx, fy, cx, cy [pixels] of square pictures of the objects."""
     focal = size / 2 / np.tan(ANGLE / 2)
     return np.array([focal, focal, size / 2, size / 2], np.float32)
+
+
+def seen_from(
+    name: str, poses: Float[np.ndarray, "views 3 4"], *, size: int, count: int, seed: int = 0
+) -> UInt8[np.ndarray, "{count} views {size} {size} 3"]:
+    """The first ``count`` training objects of a class as other cameras see them."""
+    drawn = [(*_draw(name, "train", i, 1, seed)[:2], poses) for i in range(count)]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return np.stack(list(pool.map(lambda args: _render(name, *args, size), drawn)))
 
 
 def _split(name, split, count, num_views, size, seed) -> Views:
