@@ -51,7 +51,7 @@ def _seen(profile, field, params, cameras):
 def turntable(panes: Mapping[str, Float[np.ndarray, "count size size 3"]], *, title: str, side: int = 200):
     """Objects that turn together: pictures as :func:`around` makes them, by title."""
     count = len(next(iter(panes.values())))
-    azimuth = explorer.camera("Azimuth", high=360 - 360 / count, step=360 / count, unit="°", wraps=True)
+    azimuth = explorer.camera("Azimuth", high=360, step=360 / count, unit="°", wraps=True)
     return explorer.frames(panes, controls=[azimuth], title=title, side=side)
 
 
@@ -86,8 +86,8 @@ def between_objects(
     step = 360 / counts[1]
     return explorer.networks(
         field, panes, labels=labels, shape=(profile.size,) * 2, title="Between two objects", engine="frames",
-        cameras=[explorer.camera("Azimuth", high=360 - step, step=step, unit="°")], render=render, frame_counts=counts,
-        side=side,
+        cameras=[explorer.camera("Azimuth", high=360, step=step, unit="°", wraps=True)], render=render,
+        frame_counts=counts, side=side,
     )  # fmt: skip
 
 

@@ -8,11 +8,14 @@ view of 0.69 rad, depths from 2 to 6. z is up; the cameras stand from a little b
 above it. Rendering takes seconds to minutes: what was rendered once is read from a cache the next time.
 """
 
+import contextlib
+import functools
 import os
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import jax
 import numpy as np
 from jaxtyping import Float, UInt8
 from tqdm import tqdm
@@ -117,10 +120,14 @@ def _draw(name, split, index, num_views, seed):
 
 def _render(name, numbers, light, poses, size) -> np.ndarray:
     camera = intrinsics(size)
-    rays = [np.asarray(camera_rays(size, size, camera, pose)).reshape(2, -1, 3) for pose in poses]
-    origins, directions = np.concatenate(rays, axis=1)
+    origins, directions = (np.asarray(rays).reshape(-1, 3) for rays in _rays(camera, poses, size))
     colours = tracing.trace(CLASSES[name].parts, numbers, light, origins, directions, 1 / float(camera[0]))
     return colours.reshape(len(poses), size, size, 3)
+
+
+@functools.partial(jax.jit, static_argnames="size")
+def _rays(camera, poses, size):
+    return jax.vmap(lambda pose: camera_rays(size, size, camera, pose))(poses)
 
 
 def _cache() -> Path:
@@ -151,4 +158,5 @@ def _keep(file: Path, images: np.ndarray) -> None:
         os.replace(partial, file)
     except OSError as error:
         warnings.warn(f"{file} cannot be written ({error}): it will be rendered again next time", stacklevel=2)
-        partial.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            partial.unlink()

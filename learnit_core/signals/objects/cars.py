@@ -7,7 +7,7 @@ import numpy as np
 from learnit_core.signals.objects.shapes import Part, Point, box, disc, folded, moved, rod, without
 
 GROUND = -0.42
-SCALE = 1.2
+SCALE = 1.1
 
 _PAINTS = (
     (0.75, 0.1, 0.1), (0.1, 0.25, 0.6), (0.85, 0.85, 0.85), (0.12, 0.12, 0.14), (0.6, 0.62, 0.64), (0.1, 0.4, 0.25),
