@@ -30,15 +30,15 @@ from learnit_core.tuning import tune
 TARGET = Path(views.__file__).with_name("views_tuned.json")
 GRID = {"sgd": (0.1, 0.3, 1.0), "adam": (3e-4, 1e-3, 3e-3)}
 CELLS = {1: views_table.INITS, 25: ("standard", "meta-mv")}
-SCREENED, SCREENING_STEPS = 3, 200
-FINALISTS, FINAL = 2, 6
+SCREENED, SCREENING_STEPS = 3, 100
+FINALISTS, FINAL = 2, 4
 LIMITS = {1: {}, 25: {"standard": 1000, "meta-mv": 125}}
 """Most steps where they differ from the profile's."""
 
 
 def initialisations(profile: views.Profile, scenes) -> tuple[views.Field, dict[str, Draws], float]:
     """All rows of the table from what is shipped for the class, and the PSNR [dB] that Matched reaches."""
-    shipped = views.SHIPPED[scenes.name]
+    shipped = views.SHIPPED[scenes.name]  # all of them: what is missing is named
     field, learned, _ = weights.pretrained(shipped["mv"])
     made, reached = views_baselines.make(profile, field, scenes, learned)
     for algorithm, name in shipped.items():
@@ -52,10 +52,10 @@ def tune_cell(profile: views.Profile, field, draws: Draws, scenes, num_given: in
         views.tasks(jax.tree.map(lambda leaf, n=n: leaf[:n], scenes.validation), num_given, num_held_out=2)
         for n in (SCREENED, FINAL)
     )
-    screening, every = min(SCREENING_STEPS, limit), min(views.EVERY, limit)
+    screening, every = min(SCREENING_STEPS, limit), views.EVERY * (2 if limit % (2 * views.EVERY) == 0 else 1)
 
     def screen(setting):
-        return views_table.run(profile, field, draws, few, setting, screening, every=min(4 * every, screening))[0]
+        return views_table.run(profile, field, draws, few, setting, screening, every=min(2 * views.EVERY, screening))[0]
 
     screened = tune(screen, {"best": lambda curve: _best(curve, 1)[1]}, grid=GRID)["best"]
     ranked = sorted(

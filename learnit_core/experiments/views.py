@@ -7,6 +7,7 @@ comparison of initialisations stands in :mod:`learnit_core.experiments.views_tab
 import functools
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -104,10 +105,17 @@ SHIPPED = {
     "lamps": {"mv": "views-lamps-mv"},
     "cars": {"mv": "views-cars-mv"},
 }
-"""Names for :func:`learnit_core.weights.pretrained`, by class and training."""
+"""Names for :func:`learnit_core.weights.pretrained`, by class and training: what ``make weights`` makes."""
 
 LONG = replace(PROFILES["quick"], num_steps=2000)
 """The profile `quick` trained for longer: what is shipped for chairs."""
+
+
+def shipped(data: str) -> dict[str, str]:
+    """What of :data:`SHIPPED` is there for a class, by training."""
+    folder = resources.files("learnit_core") / "pretrained"
+    names = SHIPPED.get(data, {})
+    return {algorithm: name for algorithm, name in names.items() if (folder / f"{name}.safetensors").is_file()}
 
 
 def load_signals(profile: Profile, data: str, *, seed: int = 0) -> SceneSplits:
@@ -157,6 +165,7 @@ def sample_tasks(key: PRNGKey, data: Views) -> Task:
     return Task(support=views, query=views)
 
 
+@functools.partial(jax.jit, static_argnames=("profile", "field"))
 def pictures(profile: Profile, field: Field, params: Params, views: Views) -> Float[Array, "views h w 3"]:
     """The network's object seen by the cameras of ``views``, clipped to [0, 1]."""
     size = views.images.shape[-2]
@@ -185,7 +194,14 @@ def score_for(profile: Profile, field: Field) -> Callable[[Params, Views], Array
 
 @functools.partial(jax.jit, static_argnames=("profile", "field", "optimizer", "num_steps", "every"))
 def curves(
-    profile: Profile, field: Field, params: Params, tasks: Task, rate: float, optimizer: str, num_steps: int, every: int
+    profile: Profile,
+    field: Field,
+    params: Params,
+    tasks: Task,
+    rate: Float[Array, ""] | float,
+    optimizer: str,
+    num_steps: int,
+    every: int,
 ) -> tuple[Array, Params]:
     """PSNR [dB] of each object before and after every ``every`` steps of a fit, and the fitted weights.
 

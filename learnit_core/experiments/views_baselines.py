@@ -71,7 +71,6 @@ def _matched(profile, field, learned, cameras: Views, key, num_steps) -> Params:
     return fitted.params
 
 
-@functools.partial(jax.jit, static_argnames=("profile", "field"))
 def _alike(profile, field, a: Params, b: Params, cameras: Views) -> Array:
     pictures = [views.pictures(profile, field, params, cameras) for params in (a, b)]
     return jnp.mean(jax.vmap(evaluate.psnr)(*pictures))

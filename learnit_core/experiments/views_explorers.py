@@ -1,6 +1,5 @@
 """Explorers of view synthesis: around an object that was seen once, and from one object's weights to another's."""
 
-import functools
 import io
 import os
 from collections.abc import Mapping, Sequence
@@ -43,11 +42,6 @@ def _circle(degrees: Sequence[float] | np.ndarray, size: int) -> Views:
     )
 
 
-@functools.partial(jax.jit, static_argnames=("profile", "field"))
-def _seen(profile, field, params, cameras):
-    return views.pictures(profile, field, params, cameras)
-
-
 def turntable(panes: Mapping[str, Float[np.ndarray, "count size size 3"]], *, title: str, side: int = 200):
     """Objects that turn together: pictures as :func:`around` makes them, by title."""
     count = len(next(iter(panes.values())))
@@ -81,7 +75,7 @@ def between_objects(
 
     def render(params, azimuth, *, height, width):
         del width  # square
-        return np.asarray(_seen(profile, field, params, _circle([azimuth], height)))[0]
+        return np.asarray(views.pictures(profile, field, params, _circle([azimuth], height)))[0]
 
     step = 360 / counts[1]
     return explorer.networks(

@@ -50,8 +50,8 @@ PAPER = {
 def tuned_settings(profile: str, data: str) -> dict[str, dict[int, Chosen]]:
     """Settings by initialisation and number of given views, chosen on validation objects.
 
-    Other data and the profile ``standard`` borrow those of chairs in ``quick``; ``tuned_on`` says so. The profile
-    ``paper`` takes the paper's own.
+    Other data and the profile ``standard`` borrow those of chairs in ``quick``, and a file may come from elsewhere than
+    ``make tune``: ``tuned_on`` says so. The profile ``paper`` takes the paper's own.
     """
     if profile == "paper":
         return {name: {1: chosen, 25: chosen} for name, chosen in PAPER.items()}
@@ -60,7 +60,8 @@ def tuned_settings(profile: str, data: str) -> dict[str, dict[int, Chosen]]:
     size = profile if profile in profiles else "quick"
     name = data if data in profiles[size] else "chairs"
     exact = (size, name) == (profile, data)
-    tuned_on = "validation" if exact else f"validation of {name}, profile {size}"
+    tuned_on = profiles[size][name].get("tuned_on", "validation")
+    tuned_on = tuned_on if exact else f"{tuned_on} of {name}, profile {size}"
     found: dict[str, dict[int, Chosen]] = {}
     for count, chosen in profiles[size][name]["views"].items():
         for init, entry in chosen.items():
