@@ -226,6 +226,30 @@ def test_a_folder_in_the_authors_layout(tmp_path):
     assert isinstance(found, SceneSplits)
 
 
+def test_folds_keep_twins_together(tmp_path):
+    names = [
+        "sedanSports_v1",
+        "sedan-sports_v2",
+        "sedan_v1",
+        "truck-red_v3",
+        "truck-green_v3",
+        "taxi_v1",
+        "taxi_v2",
+        "van_v1",
+    ]
+    write_folder(tmp_path, names, num_views=2, size=8)
+    turns = list(scenes.folds(tmp_path, size=8, count=3))
+    assert sorted(name for turn in turns for name in turn.test_names) == sorted(names)
+    for turn in turns:
+        pictures = [{p.tobytes() for p in part.images[:, 0]} for part in (turn.train, turn.validation, turn.test)]
+        assert sum(map(len, pictures)) == len(set.union(*pictures)) == len(names)
+        designs = {scenes.design(name) for name in turn.test_names}
+        assert sum(scenes.design(name) in designs for name in names) == len(turn.test_names)
+        assert turn.train.images.shape[1] == 1 and turn.test.images.shape[1] == 2
+    with pytest.raises(LearnitError, match="found 5 designs"):
+        list(scenes.folds(tmp_path, size=8, count=4))
+
+
 @pytest.mark.parametrize(
     "spoil, message",
     [

@@ -8,7 +8,9 @@ Of the views of an object the first half is given and the other half is held out
 """
 
 import json
+import re
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,6 +21,8 @@ from PIL import Image
 from learnit_core.errors import LearnitError
 from learnit_core.signals import layouts, objects, prepared
 from learnit_core.types import Views
+
+_COLOURS = ("red", "green", "blue", "yellow", "orange", "black", "white", "grey", "gray")
 
 
 class SceneSplits(NamedTuple):
@@ -59,8 +63,7 @@ def load(data: str | Path, *, size: int, counts: tuple[int, int, int], seed: int
     for split in prepared.SPLITS:
         if not len(getattr(found, split).images):
             raise LearnitError(f"the split {split!r} of {folder} is empty: expected at least one object")
-    num_given = -(-found.train.images.shape[1] // 2)
-    return found._replace(train=jax.tree.map(lambda leaf: leaf[:, :num_given], found.train))
+    return found._replace(train=_given(found.train))
 
 
 def deal(names: dict[str, list[str]], seed: int) -> dict[str, list[str]]:
@@ -82,6 +85,41 @@ def deal(names: dict[str, list[str]], seed: int) -> dict[str, list[str]]:
     }
 
 
+def design(name: str) -> str:
+    """What twins share: an object's name without its version ("_v2"), colours, capitals and signs."""
+    bare = re.sub(r"_v\d+$", "", name)
+    words = re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", bare)
+    return "".join(word.lower() for word in words if word.lower() not in _COLOURS)
+
+
+def folds(folder: str | Path, *, size: int, count: int, seed: int = 0) -> Iterator[SceneSplits]:
+    """All complete objects of a folder in ``count`` turns: each is in ``test`` once, and no twin of it is elsewhere.
+
+    Twins are objects of one :func:`design`. Objects to choose settings by are taken from those to train on, with their
+    twins, too. Raises LearnitError if there are fewer than ``count`` + 2 designs.
+    """
+    folder = Path(folder).expanduser()
+    found = _complete(folder)
+    groups: dict[str, list[str]] = {}
+    for name in found:
+        groups.setdefault(design(name), []).append(name)
+    if count < 2 or len(groups) < count + 2:
+        raise LearnitError(
+            f"found {len(groups)} designs in {folder}: expected {max(count, 2) + 2} or more for {count} folds"
+        )
+    views = {name: read_object(path, size) for name, path in found.items()}
+    order = [sorted(groups)[i] for i in np.random.default_rng(seed).permutation(len(groups))]
+    for turn in range(count):
+        others = [key for i, key in enumerate(order) if i % count != turn]
+        few = max(2, len(others) // 6)
+        parts = (others[few:], others[:few], order[turn::count])
+        names = [[name for key in part for name in groups[key]] for part in parts]
+        train, validation, test = (_stack([(name, views[name]) for name in part]) for part in names)
+        given = _given(train)
+        note = f"Fold {turn + 1} of {count} of {folder.name}, by design."
+        yield SceneSplits(f"folder-{folder.resolve().name}-fold{turn}", given, validation, test, note, names[2])
+
+
 def read_object(folder: Path, size: int) -> Views:
     """One object in the authors' layout. Errors name the folder."""
     contents = {
@@ -95,7 +133,8 @@ def read_object(folder: Path, size: int) -> Views:
         raise LearnitError(f"{folder}: {error}") from None
 
 
-def _folder(folder: Path, size: int, counts: tuple[int, int, int], seed: int) -> SceneSplits:
+def _complete(folder: Path) -> dict[str, Path]:
+    """The objects of a folder by name; those that are empty or incomplete are named in a warning."""
     found = {path.name: path for path in sorted(folder.iterdir()) if path.is_dir()}
     complete, skipped = {}, []
     usual = layouts.usual_count({name: [p.name for p in path.rglob("*.png")] for name, path in found.items()})
@@ -109,10 +148,15 @@ def _folder(folder: Path, size: int, counts: tuple[int, int, int], seed: int) ->
         warnings.warn(
             f"left out of {folder}, empty or incomplete (most have {usual} pictures and a transforms.json): "
             + ", ".join(skipped),
-            stacklevel=3,
+            stacklevel=4,
         )
     if not complete:
         raise LearnitError(f"{folder} holds no objects: expected folders with a transforms.json and pictures")
+    return complete
+
+
+def _folder(folder: Path, size: int, counts: tuple[int, int, int], seed: int) -> SceneSplits:
+    complete = _complete(folder)
     names = deal(_split_file(folder, list(complete), seed), seed)
     dealt = {split: [name for name in part if name in complete] for split, part in names.items()}
     few = {split: part[:count] for (split, part), count in zip(dealt.items(), counts, strict=True)}
@@ -139,6 +183,12 @@ def _split_file(folder: Path, complete: list[str], seed: int) -> dict[str, list[
         }
     except (ValueError, TypeError) as error:
         raise LearnitError(f"{files[0]} cannot be read ({error}): expected lists of names by split") from None
+
+
+def _given(views: Views) -> Views:
+    """The first half of every object's views."""
+    half = -(-views.images.shape[1] // 2)
+    return jax.tree.map(lambda leaf: leaf[:, :half], views)
 
 
 def _stack(found: list[tuple[str, Views]]) -> Views:
