@@ -85,7 +85,7 @@ class Profile:
 PROFILES = {
     "quick": Profile(
         "quick", size=40, counts=(120, 10, 6), width=64, depth=4, num_frequencies=8, max_log2=4.0, density="softplus",
-        samples=32, rays=64, test_rays=64, inner_rate=0.5, inner_steps=16, outer_rate=1e-3, num_steps=1200,
+        samples=32, rays=64, test_rays=64, inner_rate=0.5, inner_steps=16, outer_rate=1e-3, num_steps=800,
     ),
     "standard": Profile(
         "standard", size=64, counts=(600, 16, 16), width=128, depth=5, num_frequencies=12, max_log2=6.0, density="relu",
