@@ -14,7 +14,7 @@ MAY_IMPORT = {
     "types": [],
     "models": ["types"],
     "tomography": [],
-    "volume": [],
+    "volume": ["types"],
     "losses": ["types", "tomography", "volume"],
     "fit": ["types"],
     "meta": ["types", "fit"],
@@ -24,7 +24,7 @@ MAY_IMPORT = {
     "metrics": ["types", "fit", "evaluate", "files"],
     "inits": ["types", "fit"],
     "weights": ["types", "models", "files"],
-    "signals": ["types"],
+    "signals": ["types", "volume"],
     "explorer": ["types", "weights", "files"],
     "plots": [],
 }

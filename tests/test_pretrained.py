@@ -14,7 +14,8 @@ import learnit_core
 from learnit_core import evaluate, losses, signals, weights
 from learnit_core.commands.weights import RECIPES
 from learnit_core.evaluate import Setting
-from learnit_core.experiments import ct, ct_table, image, image_table
+from learnit_core.experiments import ct, ct_table, image, image_table, views
+from learnit_core.signals import objects
 
 FOLDER = Path(learnit_core.__file__).parent / "pretrained"
 FILES = sorted(FOLDER.glob("*.safetensors"))
@@ -25,8 +26,12 @@ SLICES = [name for name in RECIPES if name.startswith("ct-")]
 
 
 def test_all_that_have_a_recipe_are_there_and_no_others():
-    assert {file.stem for file in FILES} == set(RECIPES)
-    named = {name for classes in image.SHIPPED.values() for inits in classes.values() for name in inits.values()}
+    there = {file.stem for file in FILES}
+    # Of view synthesis, not all has been trained yet.
+    assert there <= set(RECIPES) and all(name.startswith("views-") for name in set(RECIPES) - there)
+    named = {name for names in views.SHIPPED.values() for name in names.values()}
+    assert named == {name for name in RECIPES if name.startswith("views-")}
+    named |= {name for classes in image.SHIPPED.values() for inits in classes.values() for name in inits.values()}
     assert named | set(ct.SHIPPED.values()) == set(RECIPES)
 
 
@@ -40,12 +45,12 @@ def test_a_file_is_small_and_says_where_it_comes_from(file):
         provenance
     )
     assert (provenance["data"], provenance["algorithm"]) == (recipe.data, recipe.algorithm)
-    assert recipe.data in signals.BUILTIN, "trained on what does not come with the package"
+    assert recipe.data in {*signals.BUILTIN, *objects.CLASSES}, "trained on what does not come with the package"
     assert {"python", "jax", "jaxlib", "optax", "numpy", "learnit"} <= provenance["versions"].keys()
     for name, value in json.loads(json.dumps(recipe.profile.training())).items():
         assert provenance["profile"][name] == value, name
         assert field.spec.get(name, value) == value, name
-    assert field.spec["out_dim"] == shape(provenance)[-1]
+    assert field.spec.get("out_dim", 3) == shape(provenance)[-1]
     assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(params))
     header = weights.read_arrays(file)[1]
     assert not re.search(r'"(/|~|[A-Z]:\\)|/(home|root|tmp|work|Users)/', json.dumps(header)), "a path of one machine"

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import learnit_core
 from learnit_core import metrics, weights
 from learnit_core.errors import LearnitError
-from learnit_core.experiments import ct, image
+from learnit_core.experiments import ct, image, runs, views
 from learnit_core.experiments.settings import Settings
 
 PRETRAINED = Path(learnit_core.__file__).parent / "pretrained"
@@ -25,7 +25,7 @@ class Shipped(NamedTuple):
 
     data: str
     algorithm: str
-    profile: image.Profile | ct.Profile
+    profile: image.Profile | ct.Profile | views.Profile
 
 
 def _recipes() -> dict[str, Shipped]:
@@ -44,7 +44,12 @@ def _recipes() -> dict[str, Shipped]:
         for data, num_steps in {"faces": 600, "sdf": 300, "text": 400}.items()
     }
     slices = {"quick": ct.PROFILES["quick"], "long": ct.LONG}
-    return recipes | {ct.SHIPPED[name]: Shipped("phantoms", "reptile", profile) for name, profile in slices.items()}
+    recipes |= {ct.SHIPPED[name]: Shipped("phantoms", "reptile", profile) for name, profile in slices.items()}
+    return recipes | {
+        name: Shipped(data, algorithm, views.LONG if data == "chairs" else views.PROFILES["quick"])
+        for data, names in views.SHIPPED.items()
+        for algorithm, name in names.items()
+    }
 
 
 RECIPES = _recipes()
@@ -56,16 +61,20 @@ def make(name: str, settings: Settings, target: Path, *, seed: int = 0) -> Path:
         raise LearnitError(f"no shipped initialisation is called {name!r}: expected one of {', '.join(RECIPES)}")
     data, algorithm, profile = RECIPES[name]
     profile = profile.capped(settings)
-    experiment = ct if isinstance(profile, ct.Profile) else image
+    experiment = next(module for module in (image, ct, views) if isinstance(profile, module.Profile))
     images = experiment.load_signals(profile, data, seed=seed)
     field, params, history = experiment.meta_train(
         profile, images, algorithm, seed=seed, folder=settings.out / "weights" / name
     )
+    num_validation = len(runs.pictures(images.validation))
+    if experiment is views:
+        num_validation = min(num_validation, views.VALIDATED)
     provenance = {
         "name": name, "command": f"python -m learnit_core.commands.weights {name}", "data": data,
-        "data_note": images.note, "train_shape": list(images.train.shape), "algorithm": algorithm, "seed": seed,
+        "data_note": images.note, "train_shape": list(runs.pictures(images.train).shape), "algorithm": algorithm,
+        "seed": seed,
         "profile": profile.training(), "seconds": round(history.seconds, 1),
-        "validation_psnr_db": round(history.validation[-1][1], 2), "num_validation": len(images.validation),
+        "validation_psnr_db": round(history.validation[-1][1], 2), "num_validation": num_validation,
         "device": metrics.device(),
         "versions": metrics.versions(),
     }  # fmt: skip

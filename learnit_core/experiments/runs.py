@@ -11,7 +11,7 @@ import optax
 
 from learnit_core import meta, training
 from learnit_core.signals import Pictures
-from learnit_core.types import Field, Params, PRNGKey
+from learnit_core.types import Field, Params, PRNGKey, Views
 
 
 def outer_optimizer(profile: Any) -> optax.GradientTransformation:
@@ -24,7 +24,7 @@ def outer_optimizer(profile: Any) -> optax.GradientTransformation:
 def meta_train(
     profile: Any,
     field: Field,
-    train: np.ndarray | Pictures,
+    train: np.ndarray | Pictures | Views,
     meta_grad: meta.MetaGrad,
     sample_tasks: Callable,
     validate: Callable[[Params], Any],
@@ -51,7 +51,7 @@ def meta_train(
         name = f"{algorithm}-{data}-{profile.name}-{profile.num_steps}-seed{seed}.safetensors"
         config = profile.training() | {
             "algorithm": algorithm, "data": data, "seed": seed,
-            "train_shape": list(train.shape), "train_checksum": _checksum(train),
+            "train_shape": list(pictures(train).shape), "train_checksum": _checksum(pictures(train)),
         }  # fmt: skip
         checkpoint = training.Checkpoint(Path(folder) / name, config)
     state, history = training.train(
@@ -74,6 +74,11 @@ def meta_train(
 def run_keys(seed: int) -> jax.Array:
     """Keys of the first weights and of all that is drawn while training."""
     return jax.random.split(jax.random.key(seed))
+
+
+def pictures(train: np.ndarray | Pictures | Views) -> np.ndarray | Pictures:
+    """The pictures of a split, those of objects with an axis of objects and one of views."""
+    return train.images if isinstance(train, Views) else train
 
 
 def _checksum(signals: np.ndarray | Pictures) -> str:
