@@ -1,5 +1,6 @@
 """The only place where a model meets a measurement: squared errors between a field and what was observed."""
 
+import jax
 import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Float
@@ -7,6 +8,7 @@ from jaxtyping import Float
 from learnit_core.errors import LearnitError
 from learnit_core.tomography import project
 from learnit_core.types import Field, LossFn
+from learnit_core.volume import Background, rays_through, render_rays
 
 
 def image_loss(field: Field) -> LossFn:
@@ -49,5 +51,45 @@ def ct_loss(field: Field, coords: Float[Array, "pixels in_dim"]) -> LossFn:
             )
         averages = project(image.reshape(size, size), batch.angles) / size
         return jnp.mean(jnp.square(averages - batch.values / size))
+
+    return loss
+
+
+def radiance_loss(
+    field: Field,
+    *,
+    num_samples: int,
+    rays_per_step: int,
+    last_delta: float = 1e-3,
+    background: Background = 1.0,
+) -> LossFn:
+    """Mean squared error of the colours of ``rays_per_step`` pixels of a :class:`~learnit_core.types.Views` batch.
+
+    The batch is one scene (no leading axis). The key draws a view, a row and a column within its ``valid`` part for
+    every ray, and the depths of the ``num_samples`` samples on it; rays are made here, so that a scene in memory is
+    bytes and cameras only. ``last_delta`` and ``background`` are those of :func:`learnit_core.volume.render_rays`.
+    """
+
+    def loss(params, batch, key):
+        if batch.images.ndim != 4 or not len(batch.images):
+            raise LearnitError(
+                f"the views of a scene have pictures {batch.images.shape}: expected one view or more, [views, h, w, 3]"
+            )
+        view_key, place_key, sample_key = jax.random.split(key, 3)
+        view = jax.random.randint(view_key, (rays_per_step,), 0, len(batch.images))
+        place = jax.random.uniform(place_key, (2, rays_per_step))
+        top, bottom, left, right = jnp.moveaxis(jnp.asarray(batch.valid)[view], -1, 0)
+        # Rounding could make r1 of a uniform number below one.
+        row = jnp.minimum(top + (place[0] * (bottom - top)).astype(jnp.int32), bottom - 1)
+        column = jnp.minimum(left + (place[1] * (right - left)).astype(jnp.int32), right - 1)
+        camera = jnp.asarray(batch.intrinsics)[view], jnp.asarray(batch.camera_to_world)[view]
+        origins, directions = rays_through(column + 0.5, row + 0.5, *camera)
+        seen = render_rays(
+            lambda points: field.apply(params, points), origins, directions, sample_key,
+            near=jnp.asarray(batch.near)[view], far=jnp.asarray(batch.far)[view], num_samples=num_samples,
+            last_delta=last_delta, background=background,
+        )  # fmt: skip
+        truth = jnp.asarray(batch.images)[view, row, column].astype(seen.rgb.dtype) / 255
+        return jnp.mean(jnp.square(seen.rgb - truth))
 
     return loss

@@ -13,7 +13,7 @@ MAY_IMPORT = {
     "types": [],
     "models": ["types"],
     "tomography": [],
-    "volume": [],
+    "volume": ["types"],
     "losses": ["types", "tomography", "volume"],
     "fit": ["types"],
     "meta": ["types", "fit"],

@@ -9,7 +9,7 @@ import pytest
 from learnit_core import evaluate, losses, models
 from learnit_core.errors import LearnitError
 from learnit_core.tomography import project
-from learnit_core.types import Field, Pixels, Sinogram
+from learnit_core.types import Field, Pixels, Sinogram, Views
 
 LINEAR = Field(lambda key: jnp.zeros((2, 3)), lambda params, coords: coords @ params, {})
 
@@ -96,3 +96,55 @@ def test_annotations_are_checked():
         evaluate.psnr(jnp.zeros((4, 2)), jnp.ones((4, 1)))
     with pytest.raises(jaxtyping.TypeCheckError):
         evaluate.psnr(jnp.zeros(4, int), jnp.ones(4, int))
+
+
+def fog_scene(views=3, side=6):
+    """A scene of uniform views: every pixel says its view, row and column in red, green and blue."""
+    view, row, column = np.meshgrid(np.arange(views), np.arange(side), np.arange(side), indexing="ij")
+    pose = np.concatenate([np.eye(3), [[0], [0], [4]]], axis=1).astype(np.float32)
+    return Views(
+        images=np.stack([view, row, column], axis=-1).astype(np.uint8),
+        valid=np.tile(np.array([0, side, 0, side], np.int32), (views, 1)),
+        intrinsics=np.tile(np.array([side, side, side / 2, side / 2], np.float32), (views, 1)),
+        camera_to_world=np.tile(pose, (views, 1, 1)),
+        near=np.full(views, 2, np.float32),
+        far=np.full(views, 6, np.float32),
+    )
+
+
+# A "network" that is empty, so that what is seen is the background: a pixel's error says which pixel it was.
+EMPTY = Field(lambda key: jnp.zeros(()), lambda params, points: jnp.zeros((*points.shape[:-1], 4)) + params, {})
+
+
+def test_radiance_loss_draws_every_pixel_of_every_view_and_no_other():
+    views = fog_scene()
+    views = views._replace(valid=np.array([[0, 6, 0, 6], [1, 3, 2, 6], [5, 6, 0, 1]], np.int32))
+    loss = losses.radiance_loss(EMPTY, num_samples=2, rays_per_step=1, background=0.0)
+    values = jax.vmap(lambda key: loss(jnp.zeros(()), views, key))(jax.random.split(jax.random.key(0), 4000))
+    inside = [views.images[v, r, c] for v, (t, b, left, right) in enumerate(views.valid) for r in range(t, b)
+              for c in range(left, right)]  # fmt: skip
+    expected = {round(float(np.mean(np.square(p / np.float32(255)))), 9) for p in np.asarray(inside, np.float32)}
+    assert {round(float(value), 9) for value in values} == expected
+
+
+def test_radiance_loss_sees_through_the_right_camera():
+    """One pixel has another colour; a field that is opaque and knows where that pixel's ray passes gets it right."""
+    views = fog_scene(views=1, side=5)._replace(images=np.zeros((1, 5, 5, 3), np.uint8))
+    views.images[0, 1, 3] = 255
+
+    def apply(params, points):
+        # The ray of row 1, column 3 of five: x / depth = (3.5 - 2.5) / 5, y / depth = (2.5 - 1.5) / 5.
+        depth = 4 - points[..., 2]
+        here = (jnp.abs(points[..., 0] / depth - 0.2) < 0.1) & (jnp.abs(points[..., 1] / depth - 0.2) < 0.1)
+        grey = jnp.where(here, 1.0, 0.0)[..., None] + params
+        return jnp.concatenate([grey, grey, grey, jnp.full_like(grey, 1e4)], axis=-1)
+
+    loss = losses.radiance_loss(Field(lambda key: jnp.zeros(()), apply, {}), num_samples=4, rays_per_step=500)
+    np.testing.assert_allclose(loss(jnp.zeros(()), views, jax.random.key(0)), 0, atol=1e-10)
+    np.testing.assert_allclose(loss(jnp.full((), 0.1), views, jax.random.key(0)), 0.01, rtol=1e-3)
+
+
+def test_radiance_loss_of_no_views_is_refused():
+    none = jax.tree.map(lambda leaf: leaf[:0], fog_scene())
+    with pytest.raises(LearnitError, match=r"pictures \(0, 6, 6, 3\): expected one view or more"):
+        losses.radiance_loss(EMPTY, num_samples=2, rays_per_step=1)(jnp.zeros(()), none, jax.random.key(0))
