@@ -11,7 +11,7 @@ import optax
 
 from learnit_core import meta, training
 from learnit_core.signals import Pictures
-from learnit_core.types import Field, Params, PRNGKey
+from learnit_core.types import Field, Params, PRNGKey, Views
 
 
 def outer_optimizer(profile: Any) -> optax.GradientTransformation:
@@ -24,7 +24,7 @@ def outer_optimizer(profile: Any) -> optax.GradientTransformation:
 def meta_train(
     profile: Any,
     field: Field,
-    train: np.ndarray | Pictures,
+    train: np.ndarray | Pictures | Views,
     meta_grad: meta.MetaGrad,
     sample_tasks: Callable,
     validate: Callable[[Params], Any],
@@ -51,7 +51,7 @@ def meta_train(
         name = f"{algorithm}-{data}-{profile.name}-{profile.num_steps}-seed{seed}.safetensors"
         config = profile.training() | {
             "algorithm": algorithm, "data": data, "seed": seed,
-            "train_shape": list(train.shape), "train_checksum": _checksum(train),
+            "train_shape": _shape(train), "train_checksum": _checksum(train),
         }  # fmt: skip
         checkpoint = training.Checkpoint(Path(folder) / name, config)
     state, history = training.train(
@@ -76,8 +76,15 @@ def run_keys(seed: int) -> jax.Array:
     return jax.random.split(jax.random.key(seed))
 
 
-def _checksum(signals: np.ndarray | Pictures) -> str:
+def _shape(signals: np.ndarray | Pictures | Views) -> list[int]:
+    return list(signals.images.shape if isinstance(signals, Views) else signals.shape)
+
+
+def _checksum(signals: np.ndarray | Pictures | Views) -> str:
     """A short checksum of the training signals: a checkpoint must not be continued on other data."""
     if isinstance(signals, Pictures):
         return signals.checksum
-    return f"{zlib.crc32(np.ascontiguousarray(signals).tobytes()):08x}"
+    crc = 0
+    for leaf in jax.tree.leaves(signals):
+        crc = zlib.crc32(np.ascontiguousarray(leaf).tobytes(), crc)
+    return f"{crc:08x}"

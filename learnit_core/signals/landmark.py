@@ -1,4 +1,4 @@
-"""A landmark with nothing to download: a church on a square, a fountain, a statue, and light that changes with the hour.
+"""A landmark with nothing to download: a church on a square with fountain and statue, in the light of every hour.
 
 Lengths are about five metres, y is up, the façade stands in the plane z = 0 and looks along +z, the square lies in
 front of it at y = 0. Nothing about the scene is symmetric for long: one tower, a statue on the left, a fountain on the
