@@ -15,12 +15,14 @@ from learnit_core.errors import LearnitError
 COLOURS = {
     "standard": "#7f7f7f", "mean": "#e69f00", "matched": "#56b4e9", "shuffled": "#cc79a7",
     "meta-reptile": "#009e73", "meta-fomaml": "#0072b2", "meta-maml": "#d55e00", "fbp": "#000000",
+    "basic": "#e69f00", "basic-steps": "#56b4e9",
 }  # fmt: skip
 """One colour for each initialisation, told apart by colour-blind readers too (Okabe and Ito)."""
 
 LABELS = {
     "standard": "Standard", "mean": "Mean", "matched": "Matched", "shuffled": "Shuffled",
     "meta-reptile": "Reptile", "meta-fomaml": "FOMAML", "meta-maml": "MAML", "fbp": "Back-projection",
+    "basic": "Basic NeRF, equal rays", "basic-steps": "Basic NeRF, equal steps",
 }  # fmt: skip
 
 

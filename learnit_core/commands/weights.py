@@ -11,10 +11,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
+import jax
+
 import learnit_core
 from learnit_core import metrics, weights
 from learnit_core.errors import LearnitError
-from learnit_core.experiments import ct, image
+from learnit_core.experiments import ct, image, runs, tourism
 from learnit_core.experiments.settings import Settings
 
 PRETRAINED = Path(learnit_core.__file__).parent / "pretrained"
@@ -25,7 +27,7 @@ class Shipped(NamedTuple):
 
     data: str
     algorithm: str
-    profile: image.Profile | ct.Profile
+    profile: image.Profile | ct.Profile | tourism.Profile
 
 
 def _recipes() -> dict[str, Shipped]:
@@ -44,28 +46,41 @@ def _recipes() -> dict[str, Shipped]:
         for data, num_steps in {"faces": 600, "sdf": 300, "text": 400}.items()
     }
     slices = {"quick": ct.PROFILES["quick"], "long": ct.LONG}
+    recipes |= {
+        tourism.SHIPPED["meta-reptile" if algorithm == "reptile" else algorithm]: Shipped(
+            "landmark", algorithm, tourism.PROFILES["quick"]
+        )
+        for algorithm in tourism.ALGORITHMS
+    }
+    recipes[tourism.SHIPPED["long"]] = Shipped("landmark", "reptile", tourism.LONG)
     return recipes | {ct.SHIPPED[name]: Shipped("phantoms", "reptile", profile) for name, profile in slices.items()}
 
 
 RECIPES = _recipes()
 
+APPEARANCES = {tourism.appearance_name(label): label for label in tourism.APPEARANCES}
+"""Networks that are fitted to one photograph, from a shipped initialisation."""
+
 
 def make(name: str, settings: Settings, target: Path, *, seed: int = 0) -> Path:
     """Meta-train (or finish) one shipped initialisation and write it to ``target``."""
+    if name in APPEARANCES:
+        return make_appearance(name, settings, target)
     if name not in RECIPES:
-        raise LearnitError(f"no shipped initialisation is called {name!r}: expected one of {', '.join(RECIPES)}")
+        names = ", ".join([*RECIPES, *APPEARANCES])
+        raise LearnitError(f"no shipped initialisation is called {name!r}: expected one of {names}")
     data, algorithm, profile = RECIPES[name]
     profile = profile.capped(settings)
-    experiment = ct if isinstance(profile, ct.Profile) else image
+    experiment = {image.Profile: image, ct.Profile: ct, tourism.Profile: tourism}[type(profile)]
     images = experiment.load_signals(profile, data, seed=seed)
     field, params, history = experiment.meta_train(
         profile, images, algorithm, seed=seed, folder=settings.out / "weights" / name
     )
     provenance = {
         "name": name, "command": f"python -m learnit_core.commands.weights {name}", "data": data,
-        "data_note": images.note, "train_shape": list(images.train.shape), "algorithm": algorithm, "seed": seed,
+        "data_note": images.note, "train_shape": runs.shape(images.train), "algorithm": algorithm, "seed": seed,
         "profile": profile.training(), "seconds": round(history.seconds, 1),
-        "validation_psnr_db": round(history.validation[-1][1], 2), "num_validation": len(images.validation),
+        "validation_psnr_db": round(history.validation[-1][1], 2), "num_validation": runs.shape(images.validation)[0],
         "device": metrics.device(),
         "versions": metrics.versions(),
     }  # fmt: skip
@@ -74,14 +89,36 @@ def make(name: str, settings: Settings, target: Path, *, seed: int = 0) -> Path:
     return file
 
 
+def make_appearance(name: str, settings: Settings, target: Path) -> Path:
+    """Fit one photograph of the landmark, from the longer training's initialisation in ``target``."""
+    source = tourism.SHIPPED["long"]
+    field, params, about = weights.load(target / f"{source}.safetensors")
+    profile, label = tourism.LONG, APPEARANCES[name]
+    setting, num_steps = tourism.APPEARANCE_FIT
+    index, steps = tourism.APPEARANCES[label], settings.cap(num_steps)
+    views = tourism.load_signals(profile, "landmark").test
+    one = views._replace(**{part: array[index : index + 1] for part, array in views._asdict().items()})
+    fitted = tourism.fit_photographs(profile, field, params, one, setting, steps)
+    provenance = {
+        "name": name, "command": f"python -m learnit_core.commands.weights {name}", "from": source,
+        "from_validation_psnr_db": about["validation_psnr_db"], "photograph": f"test {index} of landmark",
+        "setting": list(setting), "steps": steps, "device": metrics.device(), "versions": metrics.versions(),
+    }  # fmt: skip
+    file = target / f"{name}.safetensors"
+    weights.save(file, field, jax.tree.map(lambda leaf: leaf[0], fitted), provenance)
+    return file
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="learnit_core.commands.weights", description=__doc__.splitlines()[0])
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"which to make: {', '.join(RECIPES)}")
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help=f"which to make: {', '.join([*RECIPES, *APPEARANCES])}"
+    )
     parser.add_argument("--target", type=Path, default=PRETRAINED)
     arguments = parser.parse_args()
     try:
         Settings.from_env().keep(arguments.target, PRETRAINED)
-        for name in arguments.names or RECIPES:
+        for name in arguments.names or [*RECIPES, *APPEARANCES]:
             print(f"wrote {make(name, Settings.from_env(), arguments.target)}")
     except LearnitError as error:
         parser.exit(1, f"{error}\n")

@@ -51,7 +51,7 @@ def meta_train(
         name = f"{algorithm}-{data}-{profile.name}-{profile.num_steps}-seed{seed}.safetensors"
         config = profile.training() | {
             "algorithm": algorithm, "data": data, "seed": seed,
-            "train_shape": _shape(train), "train_checksum": _checksum(train),
+            "train_shape": shape(train), "train_checksum": _checksum(train),
         }  # fmt: skip
         checkpoint = training.Checkpoint(Path(folder) / name, config)
     state, history = training.train(
@@ -76,7 +76,8 @@ def run_keys(seed: int) -> jax.Array:
     return jax.random.split(jax.random.key(seed))
 
 
-def _shape(signals: np.ndarray | Pictures | Views) -> list[int]:
+def shape(signals: np.ndarray | Pictures | Views) -> list[int]:
+    """The shape of a class's pictures, however they are kept; the first number counts the signals."""
     return list(signals.images.shape if isinstance(signals, Views) else signals.shape)
 
 

@@ -110,6 +110,27 @@ PROFILES = {
 }  # fmt: skip
 
 
+LONG = replace(PROFILES["quick"], num_steps=5000)
+"""The profile `quick` trained twice as long: what is shipped beside it, and what grid and sliders show."""
+
+SHIPPED = {
+    "meta-reptile": "tourism-landmark-quick-reptile", "basic": "tourism-landmark-quick-basic",
+    "basic-steps": "tourism-landmark-quick-basic-steps", "long": "tourism-landmark-48-reptile",
+}  # fmt: skip
+"""Names for :func:`learnit_core.weights.pretrained`."""
+
+APPEARANCES = {"overcast": 0, "morning": 7, "evening": 19, "night": 16}
+"""Test photographs of the landmark whose light stands in the four corners, by what one sees of it."""
+
+APPEARANCE_FIT = Setting("sgd", 1.0), 150
+"""How they are fitted: by SGD, which stays where mixing weights mixes pictures, and for as long as the paper does."""
+
+
+def appearance_name(label: str) -> str:
+    """The name of a shipped network that was fitted to one of the ``APPEARANCES``."""
+    return f"tourism-landmark-48-{label}"
+
+
 class Judged(NamedTuple):
     """The pixels that a fit is judged by: where they are (their centres), what colour they have, and who took them.
 
