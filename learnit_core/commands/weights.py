@@ -18,6 +18,7 @@ from learnit_core import metrics, weights
 from learnit_core.errors import LearnitError
 from learnit_core.experiments import ct, image, runs, tourism
 from learnit_core.experiments.settings import Settings
+from learnit_core.signals.tourism import some
 
 PRETRAINED = Path(learnit_core.__file__).parent / "pretrained"
 
@@ -97,8 +98,7 @@ def make_appearance(name: str, settings: Settings, target: Path) -> Path:
     setting, num_steps = tourism.APPEARANCE_FIT
     index, steps = tourism.APPEARANCES[label], settings.cap(num_steps)
     views = tourism.load_signals(profile, "landmark").test
-    one = views._replace(**{part: array[index : index + 1] for part, array in views._asdict().items()})
-    fitted = tourism.fit_photographs(profile, field, params, one, setting, steps)
+    fitted = tourism.fit_photographs(profile, field, params, some(views, [index]), setting, steps)
     provenance = {
         "name": name, "command": f"python -m learnit_core.commands.weights {name}", "from": source,
         "from_validation_psnr_db": about["validation_psnr_db"], "photograph": f"test {index} of landmark",

@@ -1,17 +1,18 @@
 """Explorers of phototourism: a square between four appearances, seen from a camera that moves on a path."""
 
-import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import jax
 import numpy as np
 from jaxtyping import Float
 
 from learnit_core import explorer, weights
-from learnit_core.experiments import baselines, tourism, tourism_table
+from learnit_core.evaluate import Setting
+from learnit_core.experiments import tourism
 from learnit_core.experiments.tourism import Camera, Profile
 from learnit_core.signals import photographer
-from learnit_core.types import Field, Params
+from learnit_core.signals.tourism import Collection
+from learnit_core.types import Field, Params, Views
 
 SHAPE = (48, 72)
 """Height and width of a frame [pixels]."""
@@ -21,11 +22,21 @@ FRAMES = (5, 7)
 PATH = explorer.camera("Place on the path", low=0.0, high=1.0, step=0.01)
 
 
-def path(t: float, *, height: int = SHAPE[0], width: int = SHAPE[1]) -> Camera:
-    """A camera on an arc around the landmark, from the left (t = 0) to the right (t = 1); the units are the scene's.
+Path = Callable[[float], Camera]
+"""``path(t)``: the camera at a place from 0 to 1 on its way."""
 
-    Collections are scaled so that cameras are about 3 from the origin, and the landmark's façade looks along +z.
+
+def path_for(collection: Collection, *, height: int = SHAPE[0], width: int = SHAPE[1]) -> Path:
+    """A way before the place of a collection: for the landmark an arc, else along its cameras from side to side."""
+    return landmark_path if collection.name == "landmark" else _between_cameras(collection.train, height, width)
+
+
+def landmark_path(t: float) -> Camera:
+    """A camera on an arc around the landmark, from the left (t = 0) to the right (t = 1).
+
+    Collections are scaled so that cameras are about 3 from the origin; the landmark's façade looks along +z.
     """
+    height, width = SHAPE
     angle = np.radians(-30 + 60 * t)
     eye = np.array([0.1 + 3.1 * np.sin(angle), 0.2, 3.1 * np.cos(angle)])
     focal = 0.84 * width
@@ -34,7 +45,27 @@ def path(t: float, *, height: int = SHAPE[0], width: int = SHAPE[1]) -> Camera:
     return Camera(np.array([focal, focal, width / 2, height / 2]), pose, 1.4, 6.0, height, width)
 
 
-def renderer(profile: Profile, field: Field):
+def _between_cameras(views: Views, height: int, width: int) -> Path:
+    """Along the direction in which the cameras differ most, between the fifths at both ends, looking at the origin."""
+    poses, valid = views.camera_to_world[:, 0], views.valid[:, 0]
+    eyes = poses[:, :, 3]
+    middle = np.median(eyes, axis=0)
+    along = np.linalg.svd(eyes - middle)[2][0]
+    along = along * (1 if along @ poses[:, :, 0].mean(axis=0) > 0 else -1)
+    low, high = np.quantile((eyes - middle) @ along, [0.2, 0.8])
+    up = poses[:, :, 1].mean(axis=0)
+    longer = np.maximum(valid[:, 1] - valid[:, 0], valid[:, 3] - valid[:, 2])
+    focal = float(np.median(views.intrinsics[:, 0, 0] / longer)) * width
+    near, far = float(np.median(views.near)), float(np.median(views.far))
+
+    def place(t):
+        pose = photographer.pose_at(middle + (low + t * (high - low)) * along, np.zeros(3), up=up)
+        return Camera(np.array([focal, focal, width / 2, height / 2]), pose, near, far, height, width)
+
+    return place
+
+
+def renderer(profile: Profile, field: Field, path: Path) -> Callable[..., np.ndarray]:
     """``render(params, t, height, width)`` for the explorers: what is seen from a place on the path."""
 
     def render(params, t, *, height, width):
@@ -48,6 +79,7 @@ def between_appearances(
     field: Field,
     panes: Mapping[str, Sequence[Params]],
     *,
+    path: Path = landmark_path,
     labels: Sequence[str] = tuple(tourism.APPEARANCES),
     engine: str = "auto",
     frames: tuple[int, int] = FRAMES,
@@ -56,7 +88,7 @@ def between_appearances(
     """Four networks in the corners of a square, and a slider that moves the camera. Begins in the middle of both."""
     return explorer.networks(
         field, panes, labels=labels, shape=SHAPE, title="One landmark, four appearances", cameras=[PATH],
-        render=renderer(profile, field), engine=engine, frame_counts=frames, side=side, position=[0.5, 0.5, 0.5],
+        render=renderer(profile, field, path), engine=engine, frame_counts=frames, side=side, position=[0.5, 0.5, 0.5],
     )  # fmt: skip
 
 
@@ -66,16 +98,12 @@ def shipped_corners() -> tuple[Field, list[Params]]:
     return loaded[0][0], [params for _, params, _ in loaded]
 
 
-@functools.cache
-def standard_corners(*, seed: int = 0) -> list[Params]:
-    """The same four photographs, fitted from random weights with the setting that was tuned for them."""
-    field, profile = tourism.field_for(tourism.LONG), tourism.LONG
-    views = tourism.load_signals(profile, "landmark").test
-    four = views._replace(**{n: a[list(tourism.APPEARANCES.values())] for n, a in views._asdict().items()})
-    chosen = tourism_table.tuned_settings("quick", "landmark")["standard"]
-    start = baselines.standard(field, seed=seed)
-    fitted = tourism.fit_photographs(profile, field, start, four, chosen.setting, chosen.steps)
-    return [jax.tree.map(lambda leaf, i=i: leaf[i], fitted) for i in range(4)]
+def corners(
+    profile: Profile, field: Field, start: Params, four: Views, setting: Setting, num_steps: int
+) -> list[Params]:
+    """Four networks, each fitted to one of ``four`` photographs from ``start``."""
+    fitted = tourism.fit_photographs(profile, field, start, four, setting, num_steps)
+    return [jax.tree.map(lambda leaf, i=i: leaf[i], fitted) for i in range(len(four.images))]
 
 
 def grid(

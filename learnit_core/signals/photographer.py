@@ -53,11 +53,13 @@ class Shot(NamedTuple):
     balance: np.ndarray
 
 
-def pose_at(eye: Float[np.ndarray, "3"], target: Float[np.ndarray, "3"], *, roll: float = 0.0) -> np.ndarray:
-    """Camera-to-world [3, 4] of a camera at ``eye`` that looks at ``target``, rolled [radians]; y is up."""
+def pose_at(
+    eye: Float[np.ndarray, "3"], target: Float[np.ndarray, "3"], *, roll: float = 0.0, up: Sequence[float] = (0, 1, 0)
+) -> Float[np.ndarray, "3 4"]:
+    """Camera-to-world of a camera at ``eye`` that looks at ``target``, rolled [radians]; ``up`` is up in the world."""
     eye, target = np.asarray(eye, float), np.asarray(target, float)
     back = (eye - target) / np.linalg.norm(eye - target)
-    right = np.cross([0.0, 1.0, 0.0], back)
+    right = np.cross(up, back)
     right /= np.linalg.norm(right)
     up = np.cross(back, right)
     right, up = np.cos(roll) * right + np.sin(roll) * up, np.cos(roll) * up - np.sin(roll) * right

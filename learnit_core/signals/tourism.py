@@ -123,6 +123,11 @@ def _views(photographs: Sequence[Photograph], points: np.ndarray, side: int) -> 
     )
 
 
+def some(views: Views, which: Sequence[int] | slice) -> Views:
+    """Only these photographs."""
+    return Views(*(array[which] for array in views))
+
+
 def halves(views: Views) -> tuple[Views, Views]:
     """The same photographs, of which only the left or only the right half may be looked at."""
     top, bottom, left, right = np.moveaxis(np.asarray(views.valid), -1, 0)
