@@ -185,3 +185,12 @@ def test_halves_share_a_photograph():
     left, right = tourism.halves(views)
     assert left.valid[0, 0].tolist() == [0, 4, 0, 3] and right.valid[0, 0].tolist() == [0, 4, 3, 7]
     assert isinstance(left, Views) and left.images is views.images
+
+
+def test_smaller_photographs_have_smaller_cameras():
+    views = tourism.collect([photograph(f"{i}", shape=(40, 60)) for i in range(10)], POINTS, side=80)["train"]
+    smaller = tourism.at_most(views, 40)
+    assert smaller.images.shape[2:4] == (40, 40) and smaller.valid[0, 0].tolist() == [0, 20, 0, 30]
+    np.testing.assert_allclose(smaller.intrinsics, views.intrinsics / 2)
+    assert (smaller.images[0, 0, :20, :30] == 7).all() and not smaller.images[0, 0, 20:].any()
+    assert tourism.at_most(views, 80) is views

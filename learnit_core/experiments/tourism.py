@@ -160,7 +160,9 @@ def load_signals(profile: Profile, data: str, *, seed: int = 0) -> Collection:
     """The built-in "landmark" at the profile's size, or a collection that `data_scripts/phototourism.py` made."""
     if data == "landmark":
         return photographer.collection(size=profile.size, count=profile.count, seed=seed)
-    return prepared_collection(Path(data).expanduser())
+    collection = prepared_collection(Path(data).expanduser())
+    scaled = {split: tourism.at_most(getattr(collection, split), profile.size) for split in SPLITS}
+    return collection._replace(**scaled)
 
 
 def prepared_collection(folder: Path) -> Collection:

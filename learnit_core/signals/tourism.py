@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int, UInt8
+from PIL import Image
 
 from learnit_core.errors import LearnitError
 from learnit_core.signals.prepared import SPLITS
@@ -126,6 +127,23 @@ def _views(photographs: Sequence[Photograph], points: np.ndarray, side: int) -> 
 def some(views: Views, which: Sequence[int] | slice) -> Views:
     """Only these photographs."""
     return Views(*(array[which] for array in views))
+
+
+def at_most(views: Views, side: int) -> Views:
+    """The same photographs, none of whose sides is longer than ``side`` pixels, with their cameras."""
+    if views.images.shape[2] <= side:
+        return views
+    factor = side / views.images.shape[2]
+    images = np.zeros((len(views.images), 1, side, side, 3), np.uint8)
+    valid, intrinsics = np.array(views.valid), np.array(views.intrinsics)
+    for i, (top, bottom, left, right) in enumerate(views.valid[:, 0]):
+        picture = Image.fromarray(views.images[i, 0, top:bottom, left:right])
+        w, h = (max(2, min(side, round(factor * length))) for length in picture.size)
+        images[i, 0, :h, :w] = picture.resize((w, h), Image.Resampling.BOX)
+        valid[i, 0] = 0, h, 0, w
+        across, down = w / picture.width, h / picture.height
+        intrinsics[i, 0] = (intrinsics[i, 0] - [0, 0, left, top]) * [across, down, across, down]
+    return views._replace(images=images, valid=valid, intrinsics=intrinsics)
 
 
 def halves(views: Views) -> tuple[Views, Views]:
