@@ -350,12 +350,12 @@ gallery.show(
 
 # %%
 if shipped and not settings.max_steps:
-    # The same network, trained for longer, and four fits from it: both come with the project.
-    field, centre, _ = weights.pretrained(tourism.SHIPPED["long"])
+    # Four fits from the shipped initialisation come with the project, so that nobody has to wait for them.
+    _, centre, _ = weights.pretrained(tourism.SHIPPED["meta-reptile"])
     _, reptile_corners = tourism_explorers.shipped_corners()
-    labels, corner_profile = list(tourism.APPEARANCES), tourism.LONG
+    labels = list(tourism.APPEARANCES)
 else:
-    centre, corner_profile = learned, profile
+    centre = learned
     labels = list(tourism.APPEARANCES) if collection.name == "landmark" else ["first", "second", "third", "fourth"]
 many = len(test.images) > max(tourism.APPEARANCES.values())
 if collection.name == "landmark" and many:
@@ -380,7 +380,7 @@ gallery.show(
 # %%
 way = tourism_explorers.path_for(collection)
 for name, corners, middle in (("reptile", reptile_corners, centre), ("standard", standard_corners, None)):
-    grid = tourism_explorers.grid(corner_profile, field, corners, way(0.4), centre=middle)
+    grid = tourism_explorers.grid(profile, field, corners, way(0.4), centre=middle)
     gallery.show(
         plots.picture_grid(grid, row_labels=[labels[0], "", "", "", labels[2]], cell=1.5),
         f"grid_{name}",
@@ -401,7 +401,7 @@ lines = ["| start | camera | mean-weights picture vs. mean of the pictures [dB] 
 agreements = {}
 for name, corners in {"Standard": standard_corners, "Reptile": reptile_corners}.items():
     for t in (0.0, 0.5, 1.0):
-        value = tourism_table.agreement(corner_profile, field, corners, way(t), height=48, width=72)
+        value = tourism_table.agreement(profile, field, corners, way(t), height=48, width=72)
         agreements[f"{name} {t}"] = round(value, 2)
         lines.append(f"| {name} | {t:.1f} on the path | {value:.1f} |")
 display(Markdown("\n".join(lines)))
@@ -412,7 +412,7 @@ display(Markdown("\n".join(lines)))
 # %%
 count = 5 if not settings.max_steps else 2
 square = tourism_explorers.between_appearances(
-    corner_profile, field, {"Standard": standard_corners, "Reptile": reptile_corners}, path=way, labels=labels,
+    profile, field, {"Standard": standard_corners, "Reptile": reptile_corners}, path=way, labels=labels,
     engine="frames", frames=(count, count), side=250,
 )  # fmt: skip
 square
@@ -429,7 +429,7 @@ for turn in turns:
     u, v = 0.5 + 0.5 * np.clip(1.5 * np.array([np.cos(turn), np.sin(turn)]), -1, 1)
     mixed = weights.barycentric(reptile_corners, explorer.square("a", "b", "c", "d").coefficients([u, v]))
     where = way(0.5 - 0.5 * np.cos(turn))
-    pictures.append(tourism.picture(corner_profile, field, mixed, where, height=where.height, width=where.width))
+    pictures.append(tourism.picture(profile, field, mixed, where, height=where.height, width=where.width))
 gallery.animate(
     pictures, "tour", seconds=0.15, alt="The landmark while the camera moves from side to side and the light goes through four "
     "appearances.",

@@ -39,7 +39,7 @@ def test_rays_meet_ground_wall_and_sky():
     down, hit = landmark.march(jnp.array([2.2, 1.7, 2.0]), jnp.array([0.0, -1.0, 0.0]))
     np.testing.assert_allclose(down, 1.7, atol=2e-3)
     assert hit
-    wall, hit = landmark.march(jnp.array([-1.15, 0.3, 3.0]), jnp.array([0.0, 0.0, -1.0]))
+    wall, hit = landmark.march(jnp.array([-1.25, 0.3, 3.0]), jnp.array([0.0, 0.0, -1.0]))
     np.testing.assert_allclose(wall, 3.0, atol=2e-3)
     niche, _ = landmark.march(jnp.array([0.0, 0.4, 3.0]), jnp.array([0.0, 0.0, -1.0]))
     assert 3.1 < niche < 3.4, "the doors stand back"
@@ -49,12 +49,11 @@ def test_rays_meet_ground_wall_and_sky():
 
 
 def test_nothing_about_the_scene_is_symmetric():
-    """A mirrored picture differs from the picture by far."""
-    pose = photographer.pose_at(np.array([0.0, 0.6, 3.5]), np.array([0.0, 0.7, 0.0]))
-    shot = photographer.shot(0, size=32)._replace(camera_to_world=pose)
-    h, w = shot.shape
-    picture = photographer.develop([shot], side=32)[0, :h, :w].astype(float)
-    assert np.abs(picture - picture[:, ::-1]).mean() > 15
+    """A tenth of what is solid would be air in the mirror, or the other way round."""
+    rng = np.random.default_rng(1)
+    x, y, z = jnp.asarray(rng.uniform([-2, 0.05, -1], [2, 2.4, 2], (20_000, 3)), jnp.float32).T
+    solid, mirrored = (np.min(landmark.distances(side, y, z), axis=0) < 0 for side in (x, -x))
+    assert (solid != mirrored).mean() > 0.1 * solid.mean()
 
 
 def test_the_sun_casts_shadows():
@@ -69,7 +68,7 @@ def test_the_sun_casts_shadows():
 def test_hours_have_their_light():
     morning, noon, evening, night = (photographer.light_at(hour) for hour in (7.0, 13.0, 19.0, 22.0))
     assert morning.to_sun[0] > 0.5 and evening.to_sun[0] < -0.5 and noon.to_sun[1] > morning.to_sun[1]
-    assert evening.sun[0] / evening.sun[2] > 2 * noon.sun[0] / noon.sun[2], "the evening is redder"
+    assert evening.sun[0] / evening.sun[2] > 1.6 * noon.sun[0] / noon.sun[2], "the evening is redder"
     assert night.zenith.sum() < 0.2 * noon.zenith.sum()
     overcast = photographer.light_at(13.0, clouds=1.0)
     assert overcast.sun.sum() < 0.1 * noon.sun.sum() and np.ptp(overcast.zenith) < 0.1
@@ -142,7 +141,7 @@ def test_the_collection_is_kept_and_read_again(tmp_path, monkeypatch):
 
 def photograph(name, *, at=(0.0, 0.0, 3.0), shape=(4, 6), seen=(0, 1, 2)):
     image = np.full((*shape, 3), 7, np.uint8)
-    pose = photographer.pose_at(np.array(at), np.array([0.0, 0.0, -1.0]))
+    pose = photographer.pose_at(np.array(at, float), np.array([0.0, 0.0, -1.0]))
     return tourism.Photograph(name, image, np.array([5.0, 5.0, 3.0, 2.0]), pose, np.array(seen, int))
 
 
@@ -176,7 +175,7 @@ def test_collections_have_one_scale():
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5), splits, again)
     assert splits["train"].images.shape == (7, 1, 8, 8, 3)
     assert splits["train"].valid[0, 0].tolist() == [0, 4, 0, 6] and not splits["train"].images[:, 0, 4:].any()
-    with pytest.raises(LearnitError, match="0 has 6 x 4 pixels: expected 2 to 5 a side"):
+    with pytest.raises(LearnitError, match="3 has 6 x 4 pixels: expected 2 to 5 a side"):
         tourism.collect(photos, POINTS, side=5)
 
 

@@ -53,7 +53,6 @@ def _recipes() -> dict[str, Shipped]:
         )
         for algorithm in tourism.ALGORITHMS
     }
-    recipes[tourism.SHIPPED["long"]] = Shipped("landmark", "reptile", tourism.LONG)
     return recipes | {ct.SHIPPED[name]: Shipped("phantoms", "reptile", profile) for name, profile in slices.items()}
 
 
@@ -91,10 +90,10 @@ def make(name: str, settings: Settings, target: Path, *, seed: int = 0) -> Path:
 
 
 def make_appearance(name: str, settings: Settings, target: Path) -> Path:
-    """Fit one photograph of the landmark, from the longer training's initialisation in ``target``."""
-    source = tourism.SHIPPED["long"]
+    """Fit one photograph of the landmark, from Reptile's initialisation in ``target``."""
+    source = tourism.SHIPPED["meta-reptile"]
     field, params, about = weights.load(target / f"{source}.safetensors")
-    profile, label = tourism.LONG, APPEARANCES[name]
+    profile, label = tourism.PROFILES["quick"], APPEARANCES[name]
     setting, num_steps = tourism.APPEARANCE_FIT
     index, steps = tourism.APPEARANCES[label], settings.cap(num_steps)
     views = tourism.load_signals(profile, "landmark").test

@@ -66,7 +66,7 @@ class Profile:
     rays: int = 64
     decay: bool = True
     count: int = photographer.COUNT
-    limit: int = 400
+    limit: int = 150
 
     def training(self) -> dict[str, Any]:
         """What decides the meta-trained weights: a checkpoint of other values is refused."""
@@ -110,12 +110,9 @@ PROFILES = {
 }  # fmt: skip
 
 
-LONG = replace(PROFILES["quick"], num_steps=5000)
-"""The profile `quick` trained twice as long: what is shipped beside it, and what grid and sliders show."""
-
 SHIPPED = {
     "meta-reptile": "tourism-landmark-quick-reptile", "basic": "tourism-landmark-quick-basic",
-    "basic-steps": "tourism-landmark-quick-basic-steps", "long": "tourism-landmark-48-reptile",
+    "basic-steps": "tourism-landmark-quick-basic-steps",
 }  # fmt: skip
 """Names for :func:`learnit_core.weights.pretrained`."""
 
@@ -123,12 +120,12 @@ APPEARANCES = {"overcast": 0, "morning": 7, "evening": 19, "night": 16}
 """Test photographs of the landmark whose light stands in the four corners, by what one sees of it."""
 
 APPEARANCE_FIT = Setting("sgd", 1.0), 150
-"""How they are fitted: by SGD, which stays where mixing weights mixes pictures, and for as long as the paper does."""
+"""How they are fitted: by SGD, which stays where mixing weights mixes pictures, and for as long as the paper says."""
 
 
 def appearance_name(label: str) -> str:
     """The name of a shipped network that was fitted to one of the ``APPEARANCES``."""
-    return f"tourism-landmark-48-{label}"
+    return f"tourism-landmark-quick-{label}"
 
 
 class Judged(NamedTuple):

@@ -138,4 +138,4 @@ camera. All pictures were computed beforehand.</p>
 def sections() -> list[tuple[str, explorer.Explorer]]:
     """The gallery's part of phototourism: HTML, and the explorer that belongs below it."""
     field, corners = shipped_corners()
-    return [(APPEARANCES, between_appearances(tourism.LONG, field, {"Reptile": corners}, engine="frames"))]
+    return [(APPEARANCES, between_appearances(tourism.PROFILES["quick"], field, {"Reptile": corners}, engine="frames"))]
