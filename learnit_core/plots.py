@@ -15,7 +15,7 @@ from learnit_core.errors import LearnitError
 COLOURS = {
     "standard": "#7f7f7f", "mean": "#e69f00", "matched": "#56b4e9", "shuffled": "#cc79a7",
     "meta-reptile": "#009e73", "meta-fomaml": "#0072b2", "meta-maml": "#d55e00", "fbp": "#000000",
-    "basic": "#e69f00", "basic-steps": "#56b4e9",
+    "basic": "#8c510a", "basic-steps": "#c7a76c",
 }  # fmt: skip
 """One colour for each initialisation, told apart by colour-blind readers too (Okabe and Ito)."""
 
