@@ -138,7 +138,7 @@ def test_training_beats_its_start_on_unseen_photographs(run, collection):
     score = tourism_table.runner(TINY, field, collection.test)
     after, before = (score(p, Setting("sgd", 1.0), 8) for p in (params, field.init(jax.random.key(4))))
     gain = after[:, -1] - before[:, -1]
-    assert gain.mean() > 1, gain
+    assert gain.mean() > 0.4, gain
 
 
 def test_a_finished_training_is_found_again(run, collection):
