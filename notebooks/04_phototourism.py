@@ -346,7 +346,7 @@ gallery.show(
 #
 # Now fit four *whole* photographs, each from the same initialisation, and mix the four networks' **weights**: Figure 2 of
 # the supplement. In the corners are the four fits, seen from one and the same camera that belongs to none of them; in the
-# centre stands the initialisation itself, as nobody has adapted it. Below it, the same from random weights.
+# centre stands the initialisation itself, as nobody has adapted it. Beside it, the same from random weights.
 
 # %%
 if shipped and not settings.max_steps:
@@ -379,14 +379,20 @@ gallery.show(
 
 # %%
 way = tourism_explorers.path_for(collection)
-for name, corners, middle in (("reptile", reptile_corners, centre), ("standard", standard_corners, None)):
-    grid = tourism_explorers.grid(profile, field, corners, way(0.4), centre=middle)
-    gallery.show(
-        plots.picture_grid(grid, row_labels=[labels[0], "", "", "", labels[2]], cell=1.5),
-        f"grid_{name}",
-        alt=f"Five by five pictures of mixed weights from one camera, from {name}'s start; the corners are "
-        f"{', '.join(labels)}.",
-    )
+grids = [
+    tourism_explorers.grid(profile, field, corners, way(0.4), centre=middle)
+    for corners, middle in ((reptile_corners, centre), (standard_corners, None))
+]
+gallery.show(
+    plots.picture_grid(
+        [[*reptile_row, None, *standard_row] for reptile_row, standard_row in zip(*grids, strict=True)],
+        column_labels=["", "", "Reptile", "", "", "", "", "", "Standard", "", ""],
+        cell=0.95,
+    ),
+    "grids",
+    alt=f"Two grids of five by five pictures of mixed weights from one camera; the corners are {', '.join(labels)}. From "
+    "Reptile's start one building in changing light, from random weights smears.",
+)
 
 # %% [markdown]
 # From the learned start there is *one building* all over the grid, and its light changes. From random weights every corner is
