@@ -82,7 +82,7 @@ class Profile:
 PROFILES = {
     "quick": Profile(
         "quick", size=64, counts=(2048, 16, 8), width=48, depth=4, num_frequencies=48, sigma=8.0, outer_rate=3e-3,
-        num_steps=2000, limits=(50, 100, 500, 1000),
+        num_steps=2000, limits=(250, 500, 1000, 1000),
     ),
     "standard": Profile(
         "standard", size=128, counts=(2048, 16, 32), width=128, depth=5, num_frequencies=128, sigma=15.0,

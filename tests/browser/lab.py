@@ -13,6 +13,7 @@ import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 
 import nbformat
+import numpy as np
 
 SETTINGS = {
     "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
@@ -24,6 +25,29 @@ NOT_RUNNING = """
   return kernel?.status === "idle" && document.querySelectorAll(".jp-CodeCell").length > 0;
 }
 """
+
+
+def notebook_of(cells):
+    """A notebook of code cells."""
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in cells])
+    notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    return notebook
+
+
+def shows(lab, widget, name):
+    """Whether the widget shows what Python draws at the position that it says it shows."""
+    expected = lab.ask(f"[p.tolist() for p in {name}.pictures({widget.position})]")
+    off = [np.abs(widget.picture(i).astype(int) - np.array(picture)).max() for i, picture in enumerate(expected)]
+    return max(off) <= 2
+
+
+def reached(lab, page, name, position):
+    """Wait until Python's position is this one."""
+    for _ in range(50):
+        if lab.ask(f"{name}.position") == position:
+            return True
+        page.wait_for_timeout(100)
+    return False
 
 
 class Lab:
@@ -38,12 +62,10 @@ class Lab:
         self.thread = ThreadPoolExecutor(1)
 
     @contextlib.contextmanager
-    def serving(self, cells):
-        """The server, while it runs, with a notebook of these cells."""
+    def serving(self, notebook, **variables):
+        """The server, while it runs, with this notebook; its environment has these ``variables`` besides."""
         root, settings = self.folder / "root", self.folder / "settings"
         root.mkdir()
-        notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in cells])
-        notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
         nbformat.write(notebook, root / "explorers.ipynb")
         for name, content in SETTINGS.items():
             file = settings / "@jupyterlab" / f"{name}.jupyterlab-settings"
@@ -59,7 +81,7 @@ class Lab:
             f"--IdentityProvider.token={self.token}", "--LabApp.expose_app_in_browser=True",
             "--LabApp.extension_manager=readonly",
         ]  # fmt: skip
-        environment = os.environ | {name: str(self.folder / path) for name, path in own.items()}
+        environment = os.environ | {name: str(self.folder / path) for name, path in own.items()} | variables
         with open(self.folder / "server.log", "wb") as log:
             server = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
         try:
@@ -103,7 +125,7 @@ class Lab:
             self.client = BlockingKernelClient(connection_file=str(file))
             self.client.load_connection_file()
             self.client.start_channels()
-            self.client.wait_for_ready(timeout=60)
+            self.client.wait_for_ready(timeout=180)
         reply = self.client.execute(code, user_expressions=expressions, reply=True, timeout=120)["content"]
         assert reply["status"] == "ok", reply
         answer = reply["user_expressions"]["asked"]

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from browsing import Widget, quickest
-from lab import Lab
+from lab import Lab, notebook_of, reached, shows
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -58,7 +58,7 @@ ORDER = [name for name in CELLS if name != "start"]
 
 @pytest.fixture(scope="module")
 def lab(executable, tmp_path_factory):
-    with Lab(tmp_path_factory.mktemp("lab")).serving(list(CELLS.values())) as running:
+    with Lab(tmp_path_factory.mktemp("lab")).serving(notebook_of(CELLS.values())) as running:
         yield running
 
 
@@ -84,22 +84,6 @@ def widget(page):
         return found.painted(seconds=60)
 
     return widget
-
-
-def shows(lab, widget, name):
-    """Whether the widget shows what Python draws at the position that it says it shows."""
-    expected = lab.ask(f"[p.tolist() for p in {name}.pictures({widget.position})]")
-    off = [np.abs(widget.picture(i).astype(int) - np.array(picture)).max() for i, picture in enumerate(expected)]
-    return max(off) <= 2
-
-
-def reached(lab, page, name, position):
-    """Wait until Python's position is this one."""
-    for _ in range(50):
-        if lab.ask(f"{name}.position") == position:
-            return True
-        page.wait_for_timeout(100)
-    return False
 
 
 @pytest.mark.parametrize("name", ORDER[:5])

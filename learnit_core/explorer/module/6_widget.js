@@ -60,8 +60,8 @@ class Explorer {
     }
     this.note = make("p", { class: "note", role: "status" });
     this.alert = make("p", { class: "alert", role: "alert" });
-    this.root = make("section", {
-      class: "learnit-explorer", "aria-label": scene.title, style: `--side: ${scene.side}px; --panes: ${scene.titles.length}`,
+    this.root = make("div", {
+      class: "learnit-explorer", role: "group", "aria-label": scene.title, style: `--side: ${scene.side}px; --panes: ${scene.titles.length}`,
     }, make("div", { class: "panes" }, ...panes), ...rows, make("div", { class: "row" }, ...buttons), this.note, this.alert);
     this.root.dataset.state = "waiting";
     this.root.learnit = this;

@@ -1,0 +1,52 @@
+"""The suite's own notebooks in JupyterLab: their explorers appear, a drag changes the picture and reaches Python."""
+
+from pathlib import Path
+
+import nbformat
+import numpy as np
+import pytest
+from browsing import Widget
+from lab import Lab, reached, shows
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+NOTEBOOKS = sorted(Path("notebooks").glob("[0-9]*.ipynb"))
+NAMED = {
+    "01_image_regression": ("walk", "Between two networks of 5 x 256"),
+    "02_ct_reconstruction": ("heads", "Between reconstructions from 4 projections"),
+}
+"""The variable that holds an explorer of each notebook, and its title."""
+MINUTES = 10
+ERROR = '[data-mime-type="application/vnd.jupyter.error"]'
+PLACE = "(all, title) => all.findIndex((one) => one.getAttribute('aria-label') === title)"
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_the_explorers_of_a_notebook(path, chromium, tmp_path):
+    variables = {"LEARNIT_MAX_STEPS": "2", "LEARNIT_PROFILE": "quick", "LEARNIT_OUT": str(tmp_path / "out")}
+    (name, title), problems = NAMED[path.stem], []
+    with Lab(tmp_path).serving(nbformat.read(path, 4), **variables) as lab:
+        context = chromium.new_context(viewport={"width": 1280, "height": 900})
+        page = context.new_page()
+        page.route("https://**", lambda route: route.fulfill(body=""))  # badges
+        page.on("console", lambda message: message.type == "error" and problems.append(message.text))
+        page.on("pageerror", lambda error: problems.append(str(error)))
+        lab.open(page)
+        there = page.locator(f'.learnit-explorer[aria-label="{title}"]')
+        there.or_(page.locator(ERROR)).first.wait_for(timeout=60_000 * MINUTES)
+        assert page.locator(ERROR).all_text_contents() == []
+        index = page.locator(".learnit-explorer").evaluate_all(PLACE, title)
+        for i in range(index + 1):
+            Widget(page, i).root.scroll_into_view_if_needed()
+            Widget(page, i).painted(seconds=60)
+
+        shown = Widget(page, index)
+        before = shown.picture()
+        shown.drag(np.linspace(0.5, 0.9, 10), pause=20)
+        end = float(shown.slider.input_value())
+        shown.painted([end])
+        assert 0.8 < end < 1 and (shown.picture() != before).any()
+        assert reached(lab, page, name, [end])
+        assert shows(lab, shown, name)
+        context.close()
+    assert problems == []
