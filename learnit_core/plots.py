@@ -16,6 +16,7 @@ COLOURS = {
     "standard": "#7f7f7f", "mean": "#e69f00", "matched": "#56b4e9", "shuffled": "#cc79a7",
     "meta-reptile": "#009e73", "meta-fomaml": "#0072b2", "meta-maml": "#d55e00", "fbp": "#000000",
     "basic": "#8c510a", "basic-steps": "#c7a76c",
+    "joint": "#0072b2", "meta-sv": "#d55e00", "meta-mv": "#009e73",
 }  # fmt: skip
 """One colour for each initialisation, told apart by colour-blind readers too (Okabe and Ito)."""
 
@@ -23,6 +24,7 @@ LABELS = {
     "standard": "Standard", "mean": "Mean", "matched": "Matched", "shuffled": "Shuffled",
     "meta-reptile": "Reptile", "meta-fomaml": "FOMAML", "meta-maml": "MAML", "fbp": "Back-projection",
     "basic": "Basic NeRF, equal rays", "basic-steps": "Basic NeRF, equal steps",
+    "joint": "Joint", "meta-sv": "SV Reptile", "meta-mv": "MV Reptile",
 }  # fmt: skip
 
 
@@ -244,6 +246,48 @@ def heat_table(
              xlabel=xlabel, ylabel=ylabel, title=title)  # fmt: skip
     axis.tick_params(length=0)
     axis.spines[:].set_visible(False)
+    return figure
+
+
+def one_ray(
+    picture: np.ndarray,
+    pixel: tuple[int, int],
+    t: np.ndarray,
+    density: np.ndarray,
+    weights: np.ndarray,
+    colours: np.ndarray,
+) -> Figure:
+    """A picture with one ``pixel`` (row, column) marked; density along its ray; and how much each sample is seen.
+
+    ``t``, ``density`` and ``weights`` [samples]; ``colours`` [samples, 3] fill the bars of the weights.
+    """
+    figure = Figure(figsize=(8.4, 3.4))
+    grid = figure.add_gridspec(2, 2, width_ratios=(1, 1.9), hspace=0.2, wspace=0.25)
+    shown, above, below = figure.add_subplot(grid[:, 0]), figure.add_subplot(grid[0, 1]), figure.add_subplot(grid[1, 1])
+    shown.imshow(np.clip(picture, 0, 1), interpolation="nearest")
+    shown.plot(pixel[1], pixel[0], "s", color="#d55e00", markersize=9, markerfacecolor="none", markeredgewidth=2)
+    shown.set(xticks=[], yticks=[], title="one pixel")
+    width = (t[-1] - t[0]) / (len(t) - 1)
+    above.bar(t, density, width, color="#56b4e9")
+    above.set(ylabel="density", xticklabels=[], title="along its ray")
+    below.bar(t, weights, width, color=np.clip(colours, 0, 1), edgecolor="black", linewidth=0.6)
+    below.set(xlabel="depth", ylabel="weight")
+    for axis in (above, below):
+        axis.spines[["top", "right"]].set_visible(False)
+        axis.set_xlim(t[0] - width, t[-1] + width)
+    return figure
+
+
+def fit_curves(curves: Mapping[str, np.ndarray], steps: np.ndarray, *, title: str, ylabel: str = "PSNR [dB]") -> Figure:
+    """Mean PSNR over signals at these ``steps`` of a fit, one line an initialisation; Standard's last as a level."""
+    figure, axis = _axes((7.0, 3.6))
+    for name, curve in curves.items():
+        axis.plot(steps, curve.mean(axis=0), "o-", color=COLOURS[name], label=LABELS[name], linewidth=2, markersize=3)
+    if "standard" in curves:
+        last = curves["standard"].mean(axis=0)[-1]
+        axis.axhline(last, color=COLOURS["standard"], linestyle=":", label=f"Standard after {steps[-1]} steps")
+    axis.set(xlabel="gradient steps at test time", ylabel=ylabel, title=title, xlim=(0, None))
+    axis.legend(frameon=False, fontsize=9, loc="lower right")
     return figure
 
 

@@ -23,7 +23,7 @@ MAY_IMPORT = {
     "metrics": ["types", "fit", "evaluate"],
     "inits": ["types", "fit"],
     "weights": ["types", "models"],
-    "signals": ["types"],
+    "signals": ["types", "volume"],
     "explorer": ["types", "weights"],
     "plots": [],
 }

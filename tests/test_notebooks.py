@@ -16,8 +16,8 @@ from learnit_core.commands.repository import ROOT, notebooks
 from learnit_core.metrics import KEY
 
 SOURCES = notebooks()
-EXPERIMENTS = [path for path in SOURCES if path.stem[:3] in ("01_", "02_", "04_")]
-CHECKPOINTS = {"01_image_regression": 2, "02_ct_reconstruction": 1, "04_phototourism": 1}
+EXPERIMENTS = [path for path in SOURCES if path.stem[:3] in ("01_", "02_", "03_", "04_")]
+CHECKPOINTS = {"01_image_regression": 2, "02_ct_reconstruction": 1, "03_view_synthesis": 1, "04_phototourism": 1}
 ROW = {
     "experiment": str,
     "trained_on": (str, type(None)),
@@ -53,9 +53,23 @@ def check_results(out, profile):
 def check_effect(metrics):
     """The paper's order on unseen signals, for the notebook that wrote the metrics."""
     checks = {
-        "01_image_regression": check_images, "02_ct_reconstruction": check_slices, "04_phototourism": check_photographs,
-    }  # fmt: skip
+        "01_image_regression": check_images,
+        "02_ct_reconstruction": check_slices,
+        "03_view_synthesis": check_views,
+        "04_phototourism": check_photographs,
+    }
     checks[metrics["notebook"]](metrics)
+
+
+def check_views(metrics):
+    """From one view MV over Standard, Shuffled and itself un-adapted; more objects recognised than by chance."""
+    rows = [row for row in metrics["results"] if row["observations"] == "views=1"]
+    psnr = {row["init"]: row["psnr_db"] for row in rows if row["in_table"]}
+    start = {row["init"]: row["psnr_db"] for row in rows if row["steps"] == 0}
+    assert psnr["meta-mv"] > psnr["standard"] + 2
+    assert psnr["meta-mv"] > psnr["shuffled"] + 2
+    assert psnr["meta-mv"] > start["meta-mv"] + 1
+    assert metrics["recognised"]["meta-mv"] > max(2, metrics["recognised"]["standard"])
 
 
 def check_slices(metrics):

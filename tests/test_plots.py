@@ -184,7 +184,14 @@ def test_heat_table():
 
 def test_colours_tell_initialisations_apart():
     assert plots.COLOURS.keys() == plots.LABELS.keys()
-    assert len(set(plots.COLOURS.values())) == len(plots.COLOURS)
+    together = (
+        ("standard", "mean", "matched", "shuffled", "meta-reptile", "meta-fomaml", "meta-maml", "fbp"),
+        ("standard", "matched", "shuffled", "joint", "meta-sv", "meta-mv"),
+        ("standard", "basic-steps", "basic", "meta-reptile"),
+    )
+    assert {name for names in together for name in names} == plots.COLOURS.keys()
+    for names in together:
+        assert len({plots.COLOURS[name] for name in names}) == len(names)
     assert len(set(plots.LABELS.values())) == len(plots.LABELS)
 
 

@@ -14,7 +14,17 @@ import learnit_core
 from learnit_core import evaluate, losses, signals, weights
 from learnit_core.commands.weights import APPEARANCES, RECIPES
 from learnit_core.evaluate import Setting
-from learnit_core.experiments import ct, ct_table, image, image_table, tourism, tourism_explorers, tourism_table
+from learnit_core.experiments import (
+    ct,
+    ct_table,
+    image,
+    image_table,
+    tourism,
+    tourism_explorers,
+    tourism_table,
+    views,
+)
+from learnit_core.signals import objects
 
 FOLDER = Path(learnit_core.__file__).parent / "pretrained"
 FILES = sorted(FOLDER.glob("*.safetensors"))
@@ -25,8 +35,13 @@ SLICES = [name for name in RECIPES if name.startswith("ct-")]
 
 
 def test_all_that_have_a_recipe_are_there_and_no_others():
-    assert {file.stem for file in FILES} == {*RECIPES, *APPEARANCES}
-    named = {name for classes in image.SHIPPED.values() for inits in classes.values() for name in inits.values()}
+    there = {file.stem for file in FILES}
+    # Of view synthesis, not all has been trained yet.
+    there -= set(APPEARANCES)
+    assert there <= set(RECIPES) and all(name.startswith("views-") for name in set(RECIPES) - there)
+    named = {name for names in views.SHIPPED.values() for name in names.values()}
+    assert named == {name for name in RECIPES if name.startswith("views-")}
+    named |= {name for classes in image.SHIPPED.values() for inits in classes.values() for name in inits.values()}
     assert named | set(ct.SHIPPED.values()) | set(tourism.SHIPPED.values()) == set(RECIPES)
 
 
@@ -40,7 +55,9 @@ def test_a_file_is_small_and_says_where_it_comes_from(file):
         provenance
     )
     assert (provenance["data"], provenance["algorithm"]) == (recipe.data, recipe.algorithm)
-    assert recipe.data in [*signals.BUILTIN, "landmark"], "trained on what does not come with the package"
+    assert recipe.data in {*signals.BUILTIN, *objects.CLASSES, "landmark"}, (
+        "trained on what does not come with the package"
+    )
     assert {"python", "jax", "jaxlib", "optax", "numpy", "learnit"} <= provenance["versions"].keys()
     profile = recipe.profile
     if isinstance(profile, tourism.Profile):

@@ -21,9 +21,11 @@ import numpy as np
 import optax
 
 from learnit_core import losses, meta, metrics, models
-from learnit_core.commands import bench_ct
-from learnit_core.experiments import ct, image
+from learnit_core.commands import bench_ct, bench_views
+from learnit_core.experiments import ct, image, views
 from learnit_core.experiments.settings import Settings
+
+EXPERIMENTS = ["image", "ct", "views"]
 
 
 def plain_meta_step(profile: image.Profile, field, optimizer) -> Callable:
@@ -72,7 +74,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="learnit_core.commands.bench", description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=3, help="timed rounds; the medians are compared (default 3)")
     parser.add_argument("--size", type=int, help="side of pictures and slices [pixels] (default: the paper's)")
-    parser.add_argument("--experiments", nargs="*", default=["image", "ct"], choices=["image", "ct"])
+    parser.add_argument("--experiments", nargs="*", default=EXPERIMENTS, choices=EXPERIMENTS)
     parser.add_argument("--ct-steps", type=int, default=20, help="outer steps of ct in all (default 20)")
     arguments = parser.parse_args()
     settings = Settings.from_env()
@@ -81,6 +83,8 @@ def main() -> None:
     if "ct" in arguments.experiments:
         size = arguments.size or ct.PROFILES["paper"].size
         bench_ct.run(settings, rounds=arguments.rounds, steps=arguments.ct_steps, size=size)
+    if "views" in arguments.experiments:
+        bench_views.run(settings, rounds=arguments.rounds, size=arguments.size or views.PROFILES["paper"].size)
 
 
 def run(settings: Settings, *, rounds: int, size: int) -> None:

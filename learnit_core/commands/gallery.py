@@ -4,11 +4,11 @@ import argparse
 import logging
 from pathlib import Path
 
-from learnit_core.experiments import ct_explorers, image_explorers, tourism_explorers
+from learnit_core.experiments import ct_explorers, image_explorers, tourism_explorers, views_explorers
 from learnit_core.experiments.settings import Settings
 from learnit_core.explorer import write_page
 
-EXPERIMENTS = (image_explorers, ct_explorers, tourism_explorers)
+EXPERIMENTS = (image_explorers, ct_explorers, views_explorers, tourism_explorers)
 """Modules whose ``sections()`` stand on the page, in this order."""
 
 INTRODUCTION = (

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import learnit_core
 from learnit_core.errors import LearnitError
-from learnit_core.signals import BUILTIN
+from learnit_core.signals import BUILTIN, objects
 
 ROOT = Path(next(iter(learnit_core.__path__))).resolve().parent
 """The checkout. Commands that need more than the package say so when it is not there."""
@@ -47,6 +47,6 @@ def absolute_environment(environ: dict[str, str]) -> dict[str, str]:
     resolved["LEARNIT_OUT"] = environ.get("LEARNIT_OUT", "").strip() or "out"
     for name in ("LEARNIT_OUT", "LEARNIT_CACHE", "LEARNIT_DATA", "LEARNIT_TEST_DATA"):
         value = resolved.get(name, "").strip()
-        if value and not (name.endswith("DATA") and value in BUILTIN):
+        if value and not (name.endswith("DATA") and value in {*BUILTIN, *objects.CLASSES}):
             resolved[name] = os.path.abspath(os.path.expanduser(value))
     return resolved

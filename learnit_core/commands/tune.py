@@ -17,14 +17,14 @@ import numpy as np
 from tqdm import tqdm
 
 from learnit_core import evaluate, metrics, weights
-from learnit_core.commands import tune_ct, tune_tourism
+from learnit_core.commands import tune_ct, tune_tourism, tune_views
 from learnit_core.errors import LearnitError
 from learnit_core.experiments import image, image_table
 from learnit_core.experiments.settings import Settings
 from learnit_core.tuning import GRID, tune
 
 COMMAND = "python -m learnit_core.commands.tune"
-EXPERIMENTS = ("image", "ct", "tourism")
+EXPERIMENTS = ["image", "ct", "views", "tourism"]
 TARGET = Path(image.__file__).with_name("image_tuned.json")
 
 
@@ -79,7 +79,7 @@ def profile_to_tune(name: str, data: str, settings: Settings) -> image.Profile:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="learnit_core.commands.tune", description=__doc__.splitlines()[0])
     parser.add_argument("--profiles", nargs="*", default=list(image.SHIPPED), choices=list(image.SHIPPED))
-    parser.add_argument("--experiments", nargs="*", default=list(EXPERIMENTS), choices=EXPERIMENTS)
+    parser.add_argument("--experiments", nargs="*", default=EXPERIMENTS, choices=EXPERIMENTS)
     parser.add_argument("--target", type=Path, default=TARGET.parent, help="folder to write to (default: the package)")
     arguments = parser.parse_args()
     settings = Settings.from_env()
@@ -89,6 +89,8 @@ def main() -> None:
             run(settings, arguments.target / TARGET.name, arguments.profiles)
         if "ct" in arguments.experiments:
             tune_ct.run(settings, arguments.target / tune_ct.TARGET.name)
+        if "views" in arguments.experiments:
+            tune_views.run(settings, arguments.target / tune_views.TARGET.name)
         if "tourism" in arguments.experiments:
             tune_tourism.run(settings, arguments.target / tune_tourism.TARGET.name)
     except LearnitError as error:

@@ -16,7 +16,7 @@ import jax
 import learnit_core
 from learnit_core import metrics, weights
 from learnit_core.errors import LearnitError
-from learnit_core.experiments import ct, image, runs, tourism
+from learnit_core.experiments import ct, image, runs, tourism, views
 from learnit_core.experiments.settings import Settings
 from learnit_core.signals.tourism import some
 
@@ -28,7 +28,7 @@ class Shipped(NamedTuple):
 
     data: str
     algorithm: str
-    profile: image.Profile | ct.Profile | tourism.Profile
+    profile: image.Profile | ct.Profile | views.Profile | tourism.Profile
 
 
 def _recipes() -> dict[str, Shipped]:
@@ -47,13 +47,18 @@ def _recipes() -> dict[str, Shipped]:
         for data, num_steps in {"faces": 600, "sdf": 300, "text": 400}.items()
     }
     slices = {"quick": ct.PROFILES["quick"], "long": ct.LONG}
+    recipes |= {ct.SHIPPED[name]: Shipped("phantoms", "reptile", profile) for name, profile in slices.items()}
     recipes |= {
         tourism.SHIPPED["meta-reptile" if algorithm == "reptile" else algorithm]: Shipped(
             "landmark", algorithm, tourism.PROFILES["quick"]
         )
         for algorithm in tourism.ALGORITHMS
     }
-    return recipes | {ct.SHIPPED[name]: Shipped("phantoms", "reptile", profile) for name, profile in slices.items()}
+    return recipes | {
+        name: Shipped(data, algorithm, views.LONG if data == "chairs" else views.PROFILES["quick"])
+        for data, names in views.SHIPPED.items()
+        for algorithm, name in names.items()
+    }
 
 
 RECIPES = _recipes()
@@ -71,16 +76,20 @@ def make(name: str, settings: Settings, target: Path, *, seed: int = 0) -> Path:
         raise LearnitError(f"no shipped initialisation is called {name!r}: expected one of {names}")
     data, algorithm, profile = RECIPES[name]
     profile = profile.capped(settings)
-    experiment = {image.Profile: image, ct.Profile: ct, tourism.Profile: tourism}[type(profile)]
+    experiment = next(module for module in (image, ct, views, tourism) if isinstance(profile, module.Profile))
     images = experiment.load_signals(profile, data, seed=seed)
     field, params, history = experiment.meta_train(
         profile, images, algorithm, seed=seed, folder=settings.out / "weights" / name
     )
+    num_validation = len(runs.pictures(images.validation))
+    if experiment is views:
+        num_validation = min(num_validation, views.VALIDATED)
     provenance = {
         "name": name, "command": f"python -m learnit_core.commands.weights {name}", "data": data,
-        "data_note": images.note, "train_shape": runs.shape(images.train), "algorithm": algorithm, "seed": seed,
+        "data_note": images.note, "train_shape": list(runs.pictures(images.train).shape), "algorithm": algorithm,
+        "seed": seed,
         "profile": profile.training(), "seconds": round(history.seconds, 1),
-        "validation_psnr_db": round(history.validation[-1][1], 2), "num_validation": runs.shape(images.validation)[0],
+        "validation_psnr_db": round(history.validation[-1][1], 2), "num_validation": num_validation,
         "device": metrics.device(),
         "versions": metrics.versions(),
     }  # fmt: skip

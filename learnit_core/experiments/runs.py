@@ -51,7 +51,7 @@ def meta_train(
         name = f"{algorithm}-{data}-{profile.name}-{profile.num_steps}-seed{seed}.safetensors"
         config = profile.training() | {
             "algorithm": algorithm, "data": data, "seed": seed,
-            "train_shape": shape(train), "train_checksum": _checksum(train),
+            "train_shape": list(pictures(train).shape), "train_checksum": _checksum(pictures(train)),
         }  # fmt: skip
         checkpoint = training.Checkpoint(Path(folder) / name, config)
     state, history = training.train(
@@ -76,12 +76,12 @@ def run_keys(seed: int) -> jax.Array:
     return jax.random.split(jax.random.key(seed))
 
 
-def shape(signals: np.ndarray | Pictures | Views) -> list[int]:
-    """The shape of a class's pictures, however they are kept; the first number counts the signals."""
-    return list(signals.images.shape if isinstance(signals, Views) else signals.shape)
+def pictures(train: np.ndarray | Pictures | Views) -> np.ndarray | Pictures:
+    """The pictures of a split, those of objects with an axis of objects and one of views."""
+    return train.images if isinstance(train, Views) else train
 
 
-def _checksum(signals: np.ndarray | Pictures | Views) -> str:
+def _checksum(signals: np.ndarray | Pictures) -> str:
     """A short checksum of the training signals: a checkpoint must not be continued on other data."""
     if isinstance(signals, Pictures):
         return signals.checksum

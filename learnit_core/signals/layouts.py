@@ -70,6 +70,9 @@ def authors(contents: Contents, *, size: int, bounds: tuple[float, float] = AUTH
     files = [str(PurePosixPath(path)) for path, _ in frames]
     files = [file if file.endswith(".png") else f"{file}.png" for file in files]
     poses = [_rigid(matrix, file) for (_, matrix), file in zip(frames, files, strict=True)]
+    for file in files:  # without alpha nobody knows what is background
+        if file in contents and (mode := _opaque(contents[file])):
+            raise LearnitError(f"{file} has the mode {mode}; expected RGBA, an alpha channel with the background at 0.")
 
     def intrinsics(width, height):
         focal = width / 2 / np.tan(angle / 2)
@@ -139,7 +142,9 @@ def _views(
 ) -> Views:
     if not pictures:
         raise LearnitError("there are no pictures.")
-    images, cameras = [], []
+    if not 0 <= bounds[0] < bounds[1]:
+        raise LearnitError(f"near is {bounds[0]:g} and far {bounds[1]:g}; expected 0 <= near < far.")
+    images, cameras, first = [], [], None
     for name in pictures:
         if name not in contents:
             raise LearnitError(f"{name} is missing.")
@@ -147,6 +152,9 @@ def _views(
         width, height = image.size
         if width != height:
             raise LearnitError(f"{name} has {width} x {height} pixels; expected a square.")
+        first = first or (name, width)
+        if width != first[1]:
+            raise LearnitError(f"{name} has a side of {width} pixels; expected {first[1]}, as {first[0]} has.")
         scale = size / width
         if scale != 1:
             image = image.resize((size, size), Image.Resampling.BOX)
@@ -161,6 +169,15 @@ def _views(
         near=np.full(count, bounds[0], np.float32),
         far=np.full(count, bounds[1], np.float32),
     )
+
+
+def _opaque(content: bytes) -> str | None:
+    """The mode of a picture without alpha; None if it has some, or cannot be decoded: that is said elsewhere."""
+    try:
+        image = Image.open(io.BytesIO(content), formats=("PNG",))
+    except Exception:  # a damaged file can make a decoder raise almost anything
+        return None
+    return None if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info else image.mode
 
 
 def _over_white(content: bytes, name: str) -> Image.Image:

@@ -1,0 +1,184 @@
+"""The view-synthesis part of ``make results``: the single-view table, ``docs/results/views.json`` and ``views.md``.
+
+Ten unseen chairs or more, five held-out views each; Standard, Matched, Shuffled, Joint, SV and MV with their tuned
+settings, and two controls; retrieval; and the course of a fit to 25 views. MV, SV and Joint of seed 0 are the shipped
+ones; what is not shipped, and those of other seeds, are trained, a quarter of an hour each on two free cores. Each part
+is kept under ``$LEARNIT_OUT/results`` as soon as it is done. The page says which seeds it is of.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from learnit_core import evaluate, metrics, weights
+from learnit_core.experiments import views, views_baselines, views_table
+from learnit_core.experiments.settings import Settings
+
+OVER = {"standard": 3.5, "shuffled": 3.0}
+"""Gaps between MV and these that this project promises [dB]; also SV over Standard 3, MV over itself un-adapted 1.5."""
+
+MANY_STEPS, MANY_EVERY = 1000, 125
+
+
+def results_profile(settings: Settings) -> views.Profile:
+    """What is shipped, tested on ten objects."""
+    return replace(views.LONG, counts=(120, 10, 10)).capped(settings)
+
+
+def run(settings: Settings, target: Path, seeds: Sequence[int], data: str = "chairs") -> dict[str, Any]:
+    """Make what is missing of the seeds asked for, and write page and metrics to ``target``."""
+    profile = results_profile(settings)
+    tuned = views_table.tuned_settings("quick", data)
+    scenes = views.load_signals(profile, data)
+    belongs_to = json.loads(json.dumps([asdict(profile), tuned, views.SHIPPED[data]]))
+    rows, recognised = [], {}
+    for seed in seeds:
+        file = settings.out / "results" / f"views-{data}-{seed}.json"
+        kept = json.loads(file.read_text("utf-8")) if file.exists() else {}
+        if kept.get("belongs_to") != belongs_to:
+            kept = {"belongs_to": belongs_to, **part(profile, scenes, tuned, seed, settings)}
+            metrics.write_json(file, kept)
+        rows += kept["rows"]
+        recognised[str(seed)] = kept["recognised"]
+    rows += views_table.control_rows(
+        views_baselines.controls(scenes, profile), trained_on=data, data=data, seed=seeds[0]
+    )
+    content = metrics.write(
+        target / "views.json", notebook="03_view_synthesis", profile=profile.name, seed=seeds[0], precision="highest",
+        seconds={}, results=rows, command="make results", seeds=list(seeds), recognised=recognised,
+    )  # fmt: skip
+    (target / "views.md").write_text(page(content), encoding="utf-8")
+    return content
+
+
+def part(profile: views.Profile, scenes, tuned, seed: int, settings: Settings) -> dict[str, Any]:
+    """Rows and retrieval of one meta-training seed."""
+    field, trained = views.field_for(profile), {}
+    for algorithm in views.ALGORITHMS:
+        if seed == 0 and settings.max_steps is None and algorithm in views.shipped(scenes.name):
+            field, trained[algorithm], _ = weights.pretrained(views.SHIPPED[scenes.name][algorithm])
+        else:
+            folder = settings.out / "results" / "checkpoints"
+            field, trained[algorithm], _ = views.meta_train(profile, scenes, algorithm, seed=seed, folder=folder)
+    made, reached = views_baselines.make(profile, field, scenes, trained["mv"], seed=seed)
+    made |= {views_table.NAMES[algorithm]: [params] for algorithm, params in trained.items()}
+    tasks = views.tasks(scenes.test, 1)
+    rows, fitted = views_table.table_rows(
+        profile, field, tasks, made, tuned, trained_on=scenes.name, data=scenes.name, seed=seed
+    )
+    recognised = {
+        name: views_table.retrieval(profile, field, fitted[name], tasks)[0] for name in ("standard", "meta-mv")
+    }
+    few = jax.tree.map(lambda leaf: leaf[:4], scenes.test)
+    every = min(MANY_EVERY, settings.cap(MANY_EVERY))
+    for name in ("standard", "meta-mv"):
+        setting = tuned[name][25].setting
+        steps = MANY_STEPS if settings.max_steps is None else every
+        curve, _ = views_table.run(profile, field, made[name], views.tasks(few, 25), setting, steps, every=every)
+        rows += [
+            metrics.row(
+                experiment="views", trained_on=None if name == "standard" else scenes.name, data=scenes.name,
+                split="test", init=name, observations="views=25", steps=i * every, psnr_per_signal=curve[:, i],
+                seed=seed, optimizer=setting.optimizer, learning_rate=setting.learning_rate,
+                tuned_on=tuned[name][25].tuned_on,
+            )
+            for i in range(curve.shape[1])
+        ]  # fmt: skip
+    return {"rows": rows, "recognised": recognised, "matched_reaches_db": round(reached, 1)}
+
+
+def verdicts(rows: Sequence[dict[str, Any]]) -> list[str]:
+    """One line a comparison and seed: paired differences over objects with 95 % intervals, held against the bounds."""
+    lines = []
+    one = [row for row in rows if row["observations"] == "views=1"]
+    for seed in sorted({row["seed"] for row in one}):
+        table = {row["init"]: row["psnr_per_signal"] for row in one if row["seed"] == seed and row["in_table"]}
+        start = {row["init"]: row["psnr_per_signal"] for row in one if row["seed"] == seed and row["steps"] == 0}
+
+        def line(what, a, b, bound, seed=seed):
+            mean, low, high = evaluate.paired_interval(a, b)
+            held = "–" if bound is None else "yes" if low > bound else "mean only" if mean > bound else "NO"
+            bound = "–" if bound is None else f"{bound:g}"
+            lines.append(f"| {seed} | {what} | {mean:+.1f} | [{low:+.1f}, {high:+.1f}] | {bound} | {held} |")
+
+        for name in ("standard", "shuffled", "matched", "joint", "meta-sv"):
+            if name in table:
+                line(f"MV over {views_table.LABELS[name]}", table["meta-mv"], table[name], OVER.get(name))
+        if "meta-sv" in table:
+            line("SV over Standard", table["meta-sv"], table["standard"], 3.0)
+        line("MV adapted over un-adapted", table["meta-mv"], start["meta-mv"], 1.5)
+    return lines
+
+
+def page(content: dict[str, Any]) -> str:
+    """The results as a Markdown page."""
+    rows, seeds, profile = content["results"], content["seeds"], views.LONG
+    out = [
+        "# Results: view synthesis",
+        "",
+        "Generated by `make results`; do not edit. Procedural chairs at "
+        f"{profile.size} × {profile.size} with a network of {profile.depth} × {profile.width}, not the paper's "
+        "ShapeNet at 128 × 128 with 6 × 256. One view of each unseen object is fitted; PSNR is on five held-out views, "
+        "averaged over views, then over objects. Where optimisers, rates and steps come from stands below each table.",
+        "",
+        f"{profile.num_steps} outer steps; meta-training {'seeds' if len(seeds) > 1 else 'seed'} "
+        f"{', '.join(map(str, seeds))}, {content['device']}, "
+        + ", ".join(f"{name} {v}" for name, v in content["versions"].items())
+        + ".",
+        "",
+        "## Gaps",
+        "",
+        "Paired over objects, with 95 % bootstrap intervals; a gap holds if its whole interval lies above the bound. "
+        "Where the interval holds zero, this size cannot tell the two apart.",
+        "",
+        "| seed | difference | mean [dB] | interval | bound | holds |",
+        "|---|---|---|---|---|---|",
+        *verdicts(rows),
+    ]
+    for seed in seeds:
+        mine = [row for row in rows if row["seed"] == seed and row["observations"] in ("views=1", "none")]
+        many = [row for row in rows if row["seed"] == seed and row["observations"] == "views=25"]
+        steps = sorted({row["steps"] for row in many})
+        count = next(row["num_signals"] for row in mine)
+        names = {views_table.LABELS[name]: n for name, n in content["recognised"][str(seed)].items()}
+        out += ["", f"## Seed {seed}", "", views_table.markdown(mine), ""]
+        told = ", ".join(f"{name} {n}" for name, n in names.items())
+        out += [
+            f"Recognised by their own reconstruction, of {count} objects: {told}; by chance 1, un-adapted none.",
+            "",
+        ]
+        out += [f"25 views, {many[0]['num_signals']} objects, PSNR [dB] after so many steps:", ""]
+        out += ["| initialisation | " + " | ".join(map(str, steps)) + " |", "|---|" + "---|" * len(steps)]
+        for name in ("standard", "meta-mv"):
+            scores = {row["steps"]: row["psnr_db"] for row in many if row["init"] == name}
+            out.append(f"| {views_table.LABELS[name]} | " + " | ".join(f"{scores[n]:.1f}" for n in steps) + " |")
+    return "\n".join(out).rstrip() + "\n"
+
+
+def summary(content: dict[str, Any]) -> str:
+    """The table for README.md: means over objects and seeds."""
+    rows = [row for row in content["results"] if row["observations"] in ("views=1", "none")]
+    lines = ["PSNR [dB] of held-out views of unseen chairs, fitted to a single picture.", "",
+             "| initialisation | un-adapted | fitted |", "|---|---|---|"]  # fmt: skip
+    for name, label in views_table.LABELS.items():
+        after = [row["psnr_db"] for row in rows if row["init"] == name and row["in_table"]]
+        before = [row["psnr_db"] for row in rows if row["init"] == name and not row["in_table"]]
+        if after:
+            start = f"{np.mean(before):.1f}" if before else "–"
+            score = f"{np.mean(after):.1f}"
+            lines.append(f"| {label} | {start} | {f'**{score}**' if name == 'meta-mv' else score} |")
+    profile, seeds = views.LONG, content["seeds"]
+    num = max(row["num_signals"] for row in rows)
+    lines += [
+        "",
+        f"`make results`, {profile.size} × {profile.size}, {profile.depth} × {profile.width}, {profile.num_steps} "
+        f"outer steps, {num} objects × {views.HELD_OUT} held-out views, meta-training "
+        f"{'seeds' if len(seeds) > 1 else 'seed'} {', '.join(map(str, seeds))}, on {content['device']}. Settings, "
+        "paired intervals, retrieval, 25 views: [docs/results/views.md](docs/results/views.md).",
+    ]
+    return "\n".join(lines)

@@ -1,0 +1,126 @@
+"""The view-synthesis part of ``make tune``: optimiser, rate and number of steps for every initialisation.
+
+Writes ``learnit_core/experiments/views_tuned.json`` for chairs in the profile ``quick``, from the shipped weights. All
+rates on all validation objects for all steps would take hours of two cores, so there are two rounds for all alike:
+
+1. *screening*: every rate of the grid (widened where the best stands on its edge) on the first ``SCREENED`` validation
+   objects for ``SCREENING_STEPS`` steps; the score is the best mean PSNR of two held-out views along the way;
+2. *final*: the ``FINALISTS`` best of them on ``FINAL`` validation objects with all steps. The choice is the setting and
+   the number of steps with the best mean PSNR.
+
+With 25 given views only Standard and MV are tuned. Scores of both rounds are kept in the file. Each cell (views x
+initialisation) goes into a draft under ``$LEARNIT_OUT/tune`` as soon as it is done.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from learnit_core import metrics, weights
+from learnit_core.errors import LearnitError
+from learnit_core.evaluate import Setting
+from learnit_core.experiments import views, views_baselines, views_table
+from learnit_core.experiments.baselines import Draws
+from learnit_core.experiments.settings import Settings
+from learnit_core.tuning import tune
+
+TARGET = Path(views.__file__).with_name("views_tuned.json")
+GRID = {"sgd": (0.1, 0.3, 1.0), "adam": (3e-4, 1e-3, 3e-3)}
+CELLS = {1: views_table.INITS, 25: ("standard", "meta-mv")}
+SCREENED, SCREENING_STEPS = 3, 100
+FINALISTS, FINAL = 2, 4
+LIMITS = {1: {}, 25: {"standard": 1000, "meta-mv": 125}}
+"""Most steps where they differ from the profile's."""
+
+
+def initialisations(profile: views.Profile, scenes) -> tuple[views.Field, dict[str, Draws], float]:
+    """All rows of the table from what is shipped for the class, and the PSNR [dB] that Matched reaches."""
+    shipped = views.SHIPPED[scenes.name]  # all of them: what is missing is named
+    field, learned, _ = weights.pretrained(shipped["mv"])
+    made, reached = views_baselines.make(profile, field, scenes, learned)
+    for algorithm, name in shipped.items():
+        made[views_table.NAMES[algorithm]] = [weights.pretrained(name)[1]]
+    return field, made, reached
+
+
+def tune_cell(profile: views.Profile, field, draws: Draws, scenes, num_given: int, limit: int) -> dict[str, Any]:
+    """Both rounds for one initialisation and number of given views."""
+    few, more = (
+        views.tasks(jax.tree.map(lambda leaf, n=n: leaf[:n], scenes.validation), num_given, num_held_out=2)
+        for n in (SCREENED, FINAL)
+    )
+    screening, every = min(SCREENING_STEPS, limit), views.EVERY * (2 if limit % (2 * views.EVERY) == 0 else 1)
+
+    def screen(setting):
+        return views_table.run(profile, field, draws, few, setting, screening, every=min(2 * views.EVERY, screening))[0]
+
+    screened = tune(screen, {"best": lambda curve: _best(curve, 1)[1]}, grid=GRID)["best"]
+    ranked = sorted(
+        (Setting(name, float(rate)) for name, rates in screened.scores.items() for rate in rates),
+        key=lambda setting: -_score(screened.scores, setting),
+    )
+    final = []
+    for setting in ranked[:FINALISTS]:
+        curve, _ = views_table.run(profile, field, draws, more, setting, limit, every=every)
+        steps, score = _best(curve, every)
+        final.append({"setting": list(setting), "steps": steps, "score": round(score, 3)})
+    best = max(final, key=lambda entry: entry["score"])
+    return {
+        "choice": best["setting"], "steps": best["steps"], "score": best["score"], "final": final,
+        "screening": {"num_validation": SCREENED, "steps": screening, "scores": screened.scores},
+    }  # fmt: skip
+
+
+def _best(curve: np.ndarray, every: int) -> tuple[int, float]:
+    """The number of steps with the best mean PSNR, and that PSNR; a fit that diverges on the way counts as none."""
+    mean = curve.mean(axis=0)
+    index = int(np.where(np.isfinite(mean), mean, -np.inf)[1:].argmax()) + 1
+    return index * every, float(mean[index])
+
+
+def _score(scores: dict[str, dict[str, float | None]], setting: Setting) -> float:
+    score = scores[setting.optimizer][f"{setting.learning_rate:g}"]
+    return -np.inf if score is None else score
+
+
+def run(settings: Settings, target: Path, data: str = "chairs") -> None:
+    """Tune what is not in the draft yet, then write ``target``."""
+    profile = views.PROFILES["quick"].capped(settings)
+    draft = settings.out / "tune" / "views_tuned.json"
+    scenes = views.load_signals(profile, data)
+    field, made, reached = initialisations(profile, scenes)
+    belongs_to = {
+        "grid": {name: list(rates) for name, rates in GRID.items()}, "profile": profile.training(),
+        "limit": profile.limit, "initialisations": list(views.SHIPPED[data].values()),
+    }  # fmt: skip
+    content = json.loads(draft.read_text("utf-8")) if draft.exists() else {"belongs_to": belongs_to, "views": {}}
+    if content["belongs_to"] != json.loads(json.dumps(belongs_to)):
+        raise LearnitError(f"{draft} was begun for another grid, profile or initialisation: delete it to start afresh")
+    for num_given, names in CELLS.items():
+        cells = content["views"].setdefault(str(num_given), {})
+        for name in names:
+            if name not in cells:
+                limit = min(LIMITS[num_given].get(name, profile.limit), settings.cap(10**6))
+                limit = -(-limit // views.EVERY) * views.EVERY
+                cells[name] = tune_cell(profile, field, made[name], scenes, num_given, limit)
+                print(f"{num_given} views, {name}: {cells[name]['choice']}, {cells[name]['steps']} steps, "
+                      f"{cells[name]['score']} dB", flush=True)  # fmt: skip
+                if settings.max_steps is None:
+                    metrics.write_json(draft, content)
+    part = {
+        "num_validation": FINAL, "limit": profile.limit, "limits_25_views": LIMITS[25], "device": metrics.device(),
+        "initialisations": belongs_to["initialisations"], "matched_reaches_db": round(reached, 1),
+        "views": content["views"],
+    }  # fmt: skip
+    metrics.write_json(
+        target,
+        {
+            "command": "python -m learnit_core.commands.tune", "seed": 0, "grid": belongs_to["grid"],
+            "protocol": " ".join(" ".join(__doc__.split("\n\n")[1:]).split()), "profiles": {"quick": {data: part}},
+        },
+    )  # fmt: skip
+    draft.unlink(missing_ok=True)
+    print(f"wrote {target}")

@@ -1,0 +1,267 @@
+"""View synthesis (paper section 4.3): an object in three dimensions from a single picture.
+
+Profiles, field, tasks and meta-training. Notebook, weights, tuning, results and tests all start from here; the
+comparison of initialisations stands in :mod:`learnit_core.experiments.views_table`.
+"""
+
+import functools
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+from jax import Array
+from jaxtyping import Float
+
+from learnit_core import evaluate, losses, meta, models, training
+from learnit_core.errors import LearnitError
+from learnit_core.evaluate import Setting
+from learnit_core.experiments import runs
+from learnit_core.experiments.settings import Settings
+from learnit_core.fit import fit
+from learnit_core.signals import scenes
+from learnit_core.signals.scenes import SceneSplits
+from learnit_core.types import Field, Params, PRNGKey, Task, Views
+from learnit_core.volume import render_view
+
+ALGORITHMS = ("mv", "sv", "joint")
+"""Trained on all given views of an object, on one view of each, and jointly: one network for all objects (ours)."""
+
+EVERY = 25
+"""Fits are scored every so many steps."""
+
+VALIDATED = 4
+"""So many validation objects are watched while training."""
+
+HELD_OUT = 5
+"""So many of an object's held-out views are scored."""
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Everything that decides a meta-training and its test, for one size of machine.
+
+    ``counts`` are training, validation and test objects; ``rays`` and ``samples`` make an inner step, ``test_rays`` a
+    step at test time; ``limit`` is the most steps of a fit to one view, ``fit_steps`` those of Matched.
+    """
+
+    name: str
+    size: int
+    counts: tuple[int, int, int]
+    width: int
+    depth: int
+    num_frequencies: int
+    max_log2: float
+    density: str
+    samples: int
+    rays: int
+    test_rays: int
+    inner_rate: float
+    inner_steps: int
+    outer_rate: float
+    num_steps: int
+    decay: bool = True
+    fit_steps: int = 2000
+    limit: int = 400
+
+    def training(self) -> dict[str, Any]:
+        """What decides the meta-trained weights: a checkpoint of other values is refused."""
+        return {n: v for n, v in asdict(self).items() if n not in ("fit_steps", "limit", "counts", "test_rays")}
+
+    def capped(self, settings: Settings) -> "Profile":
+        """The same with every loop cut to ``settings.max_steps``, and fewer objects; fits make ``EVERY`` steps."""
+        if settings.max_steps is None:
+            return self
+        shorter = {name: max(2, settings.cap(getattr(self, name))) for name in ("num_steps", "fit_steps")}
+        most = (4 * settings.max_steps, settings.max_steps, max(2, settings.max_steps))
+        limit = min(self.limit, -(-settings.max_steps // EVERY) * EVERY)
+        return replace(self, **shorter, limit=limit, counts=tuple(map(min, self.counts, most)))
+
+
+PROFILES = {
+    "quick": Profile(
+        "quick", size=40, counts=(120, 10, 6), width=64, depth=4, num_frequencies=8, max_log2=4.0, density="softplus",
+        samples=32, rays=64, test_rays=64, inner_rate=0.5, inner_steps=16, outer_rate=1e-3, num_steps=1200,
+    ),
+    "standard": Profile(
+        "standard", size=64, counts=(600, 16, 16), width=128, depth=5, num_frequencies=12, max_log2=6.0, density="relu",
+        samples=64, rays=128, test_rays=64, inner_rate=0.5, inner_steps=32, outer_rate=5e-4, num_steps=15_000,
+        limit=1000,
+    ),
+    # Supplement section 3 and the authors' code, as for chairs: constant Adam 5e-4 (cars and lamps: 5e-5).
+    "paper": Profile(
+        "paper", size=128, counts=(2000, 16, 32), width=256, depth=6, num_frequencies=20, max_log2=8.0, density="relu",
+        samples=128, rays=128, test_rays=64, inner_rate=0.5, inner_steps=32, outer_rate=5e-4, num_steps=100_000,
+        decay=False, limit=2000,
+    ),
+}  # fmt: skip
+
+SHIPPED = {
+    "chairs": {"mv": "views-chairs-mv", "sv": "views-chairs-sv", "joint": "views-chairs-joint"},
+    "lamps": {"mv": "views-lamps-mv"},
+    "cars": {"mv": "views-cars-mv"},
+}
+"""Names for :func:`learnit_core.weights.pretrained`, by class and training: what ``make weights`` makes."""
+
+LONG = replace(PROFILES["quick"], num_steps=2000)
+"""The profile `quick` trained for longer: what is shipped for chairs."""
+
+
+def shipped(data: str) -> dict[str, str]:
+    """What of :data:`SHIPPED` is there for a class, by training."""
+    folder = resources.files("learnit_core") / "pretrained"
+    names = SHIPPED.get(data, {})
+    return {algorithm: name for algorithm, name in names.items() if (folder / f"{name}.safetensors").is_file()}
+
+
+def load_signals(profile: Profile, data: str, *, seed: int = 0) -> SceneSplits:
+    """Objects at the profile's size and counts (:func:`learnit_core.signals.scenes.load`)."""
+    return scenes.load(data, size=profile.size, counts=profile.counts, seed=seed)
+
+
+@functools.cache
+def field_for(profile: Profile) -> Field:
+    """The profile's network: position to colour and density."""
+    return models.nerf_mlp(
+        width=profile.width, depth=profile.depth, num_frequencies=profile.num_frequencies, max_log2=profile.max_log2,
+        density=profile.density,
+    )  # fmt: skip
+
+
+def loss_for(profile: Profile, field: Field, *, rays: int | None = None) -> Callable:
+    """The radiance loss with the profile's samples, and its rays of a training step unless others are given."""
+    return losses.radiance_loss(field, num_samples=profile.samples, rays_per_step=rays or profile.rays)
+
+
+def tasks(views: Views, num_given: int, num_held_out: int = HELD_OUT) -> Task:
+    """Objects as tasks: the first views are what a fit sees, the first of the held-out half what it is judged by.
+
+    Raises LearnitError if the objects have too few views for that.
+    """
+    total = views.images.shape[1]
+    half = total - total // 2
+    if not 1 <= num_given <= half or num_held_out > total // 2:
+        raise LearnitError(
+            f"found {total} views an object: expected at least {max(2 * num_given, 2 * num_held_out)}, to fit "
+            f"{num_given} of them and score {num_held_out} others"
+        )
+    return Task(*(jax.tree.map(lambda leaf, part=part: jnp.asarray(leaf[:, part]), views)
+                  for part in (slice(num_given), slice(half, half + num_held_out))))  # fmt: skip
+
+
+def given(views: Views, algorithm: str) -> Views:
+    """What a training sees of each object: all given views, or for ``sv`` one of them."""
+    return jax.tree.map(lambda leaf: leaf[:, :1], views) if algorithm == "sv" else views
+
+
+def sample_tasks(key: PRNGKey, data: Views) -> Task:
+    """One object at random; the paper's batch is one."""
+    index = jax.random.randint(key, (1,), 0, len(data.images))
+    views = jax.tree.map(lambda leaf: leaf[index], data)
+    return Task(support=views, query=views)
+
+
+@functools.partial(jax.jit, static_argnames=("profile", "field"))
+def pictures(profile: Profile, field: Field, params: Params, views: Views) -> Float[Array, "views h w 3"]:
+    """The network's object seen by the cameras of ``views``, clipped to [0, 1]."""
+    size = views.images.shape[-2]
+
+    def one(camera):
+        intrinsics, pose, near, far = camera
+        seen = render_view(
+            lambda points: field.apply(params, points), intrinsics, pose, height=size, width=size, near=near, far=far,
+            num_samples=profile.samples,
+        )  # fmt: skip
+        return jnp.clip(seen.rgb, 0, 1)
+
+    return jax.lax.map(one, (views.intrinsics, views.camera_to_world, views.near, views.far))
+
+
+def score_for(profile: Profile, field: Field) -> Callable[[Params, Views], Array]:
+    """Mean PSNR [dB] over the views of an object."""
+
+    def score(params, views):
+        seen = pictures(profile, field, params, views)
+        truth = jnp.asarray(views.images, seen.dtype) / 255
+        return jnp.mean(jax.vmap(evaluate.psnr)(seen, truth))
+
+    return score
+
+
+@functools.partial(jax.jit, static_argnames=("profile", "field", "optimizer", "num_steps", "every"))
+def curves(
+    profile: Profile,
+    field: Field,
+    params: Params,
+    tasks: Task,
+    rate: Float[Array, ""] | float,
+    optimizer: str,
+    num_steps: int,
+    every: int,
+) -> tuple[Array, Params]:
+    """PSNR [dB] of each object before and after every ``every`` steps of a fit, and the fitted weights.
+
+    ``params`` have a leading axis, of one or of as many draws as there are objects: one each.
+    """
+    loss, score = loss_for(profile, field, rays=profile.test_rays), score_for(profile, field)
+    setting = Setting(optimizer, rate)
+
+    def one(pair):
+        start, task = pair
+        fitted = fit(loss, start, task.support, jax.random.key(0), optimizer=setting.build(), num_steps=num_steps,
+                     probe=lambda p: score(p, task.query), probe_every=every)  # fmt: skip
+        return jnp.concatenate([score(start, task.query)[None], fitted.probes]), fitted.params
+
+    count = len(tasks.support.images)
+    draws = jax.tree.map(lambda leaf: jnp.resize(leaf, (count, *leaf.shape[1:])), params)
+    return jax.lax.map(one, (draws, tasks))
+
+
+def meta_grad_for(profile: Profile, field: Field) -> meta.MetaGrad:
+    """Reptile with the profile's inner loop."""
+    loss = loss_for(profile, field)
+    adapt = meta.adapt_with(loss, optax.sgd(profile.inner_rate), profile.inner_steps, remat=False)
+    return meta.reptile(loss, adapt)
+
+
+def joint_grad_for(profile: Profile, field: Field) -> meta.MetaGrad:
+    """One network for all objects: the plain gradient of one object's rays (as many in all as an outer step has)."""
+    loss = loss_for(profile, field)
+
+    def grad(params, task, key):
+        return jax.value_and_grad(loss)(params, task.support, key)
+
+    return grad
+
+
+def meta_train(
+    profile: Profile, scenes: SceneSplits, algorithm: str = "mv", *, seed: int = 0, folder: Path | None = None
+) -> tuple[Field, Params, training.History]:
+    """Train on ``scenes.train``; validation is the mean PSNR [dB] of held-out views of validation objects.
+
+    Before that they are fitted to one view in four times as many SGD steps as a training task has. ``joint`` makes as
+    many steps, on as many rays, as the inner steps of the others together. With a ``folder`` the run keeps a checkpoint
+    there and goes on from it.
+    """
+    if algorithm not in ALGORITHMS:
+        raise LearnitError(f"unknown training {algorithm!r}: expected one of {', '.join(ALGORITHMS)}")
+    field = field_for(profile)
+    unseen = tasks(jax.tree.map(lambda leaf: leaf[:VALIDATED], scenes.validation), 1, num_held_out=2)
+
+    def validate(params):
+        stacked = jax.tree.map(lambda leaf: leaf[None], params)
+        found, _ = curves(profile, field, stacked, unseen, profile.inner_rate, "sgd", 4 * profile.inner_steps,
+                          4 * profile.inner_steps)  # fmt: skip
+        return jnp.mean(found[:, -1])
+
+    joint = algorithm == "joint"
+    longer = replace(profile, num_steps=profile.num_steps * profile.inner_steps) if joint else profile
+    return runs.meta_train(
+        longer, field, given(scenes.train, algorithm), joint_grad_for(profile, field) if joint else
+        meta_grad_for(profile, field), sample_tasks, validate, algorithm=algorithm, data=scenes.name, seed=seed,
+        folder=folder, chunk=800 if joint else 50, validate_every=4,
+    )  # fmt: skip

@@ -1,0 +1,297 @@
+"""The view-synthesis experiment: what is given and what is scored, both trainings, tables, retrieval, explorers."""
+
+import dataclasses
+import json
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from learnit_core.errors import LearnitError
+from learnit_core.evaluate import Setting
+from learnit_core.experiments import baselines, views, views_baselines, views_explorers, views_table
+from learnit_core.experiments.settings import Settings
+from learnit_core.signals import objects, scenes
+from learnit_core.signals.scenes import SceneSplits
+from learnit_core.types import Views
+
+TINY = dataclasses.replace(
+    views.PROFILES["quick"], size=12, counts=(3, 2, 3), width=16, depth=3, num_frequencies=3, max_log2=2.0, samples=8,
+    rays=16, test_rays=16, inner_steps=2, num_steps=4, fit_steps=50, limit=25,
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def chairs():
+    return views.load_signals(TINY, "chairs")
+
+
+@pytest.fixture(scope="module")
+def learned(chairs):
+    return views.meta_train(TINY, chairs)
+
+
+def test_tasks_score_other_views_than_they_show(chairs):
+    assert chairs.train.images.shape[:2] == (3, 25) and chairs.test.images.shape[:2] == (3, 50)
+    task = views.tasks(chairs.test, 25)
+    np.testing.assert_array_equal(task.support.images, chairs.test.images[:, :25])
+    np.testing.assert_array_equal(task.query.images, chairs.test.images[:, 25:30])
+    np.testing.assert_array_equal(task.query.camera_to_world, chairs.test.camera_to_world[:, 25:30])
+    few = jax.tree.map(lambda leaf: leaf[:, :8], chairs.test)
+    assert views.tasks(few, 4, 4).query.images.shape[1] == 4
+    for num_given, held_out in ((5, 4), (4, 5), (0, 1)):
+        with pytest.raises(LearnitError, match="found 8 views an object: expected at least"):
+            views.tasks(few, num_given, held_out)
+
+
+def test_sv_sees_one_view_of_each_object(chairs):
+    assert views.given(chairs.train, "sv").images.shape[1] == 1
+    assert views.given(chairs.train, "mv") is chairs.train
+
+
+@pytest.mark.parametrize("algorithm", views.ALGORITHMS)
+def test_training_goes_on_where_it_stopped(chairs, algorithm, tmp_path):
+    field, params, history = views.meta_train(TINY, chairs, algorithm, folder=tmp_path)
+    _, again, resumed = views.meta_train(TINY, chairs, algorithm, folder=tmp_path)
+    assert all((a == b).all() for a, b in zip(jax.tree.leaves(params), jax.tree.leaves(again), strict=True))
+    assert resumed.resumed_from == len(history.losses) == TINY.num_steps * (2 if algorithm == "joint" else 1)
+    with pytest.raises(LearnitError):  # other objects
+        views.meta_train(TINY, chairs._replace(train=chairs.validation), algorithm, folder=tmp_path)
+
+
+def test_an_unknown_training_is_refused(chairs):
+    with pytest.raises(LearnitError, match="unknown training 'maml': expected one of mv, sv, joint"):
+        views.meta_train(TINY, chairs, "maml")
+
+
+def test_joint_makes_a_step_on_plain_gradients(chairs):
+    field = views.field_for(TINY)
+    params, key = field.init(jax.random.key(0)), jax.random.key(1)
+    task = jax.tree.map(lambda leaf: jnp.asarray(leaf[0]), views.sample_tasks(key, chairs.train))
+    value, grads = views.joint_grad_for(TINY, field)(params, task, key)
+    loss = views.loss_for(TINY, field)
+    np.testing.assert_allclose(value, loss(params, task.support, key))
+    expected = jax.grad(loss)(params, task.support, key)
+    for a, b in zip(jax.tree.leaves(grads), jax.tree.leaves(expected), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-7)
+
+
+def test_scores_are_those_of_a_white_picture():
+    """An empty field shows white; the score is then the PSNR of white, averaged over views."""
+    images = np.random.default_rng(0).integers(0, 255, (2, 3, 4, 4, 3)).astype(np.uint8)
+    made = Views(
+        images, np.zeros((2, 3, 4), np.int32), np.tile(objects.intrinsics(4), (2, 3, 1)),
+        np.tile(objects.look_at(0.0, 0.2), (2, 3, 1, 1)), np.full((2, 3), 2.0, np.float32),
+        np.full((2, 3), 6.0, np.float32),
+    )  # fmt: skip
+    field = dataclasses.replace(views.field_for(TINY), apply=lambda params, p: jnp.zeros((*p.shape[:-1], 4)))
+    one = jax.tree.map(lambda leaf: leaf[0], made)
+    errors = np.mean(np.square(images[0].astype(float) / 255 - 1), axis=(1, 2, 3))
+    np.testing.assert_allclose(views.score_for(TINY, field)({}, one), np.mean(-10 * np.log10(errors)), rtol=1e-4)
+
+
+def test_several_draws_take_turns(chairs):
+    field = views.field_for(TINY)
+    draws = [field.init(jax.random.key(i)) for i in range(2)]
+    task = views.tasks(chairs.test, 1, 1)
+    setting = Setting("sgd", 0.1)
+    both, fitted = views_table.run(TINY, field, draws, task, setting, 2, every=2)
+    alone = [views_table.run(TINY, field, [draw], task, setting, 2, every=2)[0] for draw in draws]
+    np.testing.assert_allclose(both, [alone[0][0], alone[1][1], alone[0][2]], rtol=1e-5)
+    assert both.shape == (3, 2) and jax.tree.leaves(fitted)[0].shape[0] == 3
+
+
+def test_retrieval_recognises_truths_and_not_one_object_for_all(chairs, monkeypatch):
+    """With the true pictures as reconstructions all are recognised; with the same for every object none is."""
+    truth = jnp.asarray(chairs.test.images[:, 25:30], jnp.float32) / 255
+    task = views.tasks(chairs.test, 1)
+    cameras = np.asarray(task.query.camera_to_world)
+
+    def show(profile, field, index, seen):
+        which = jnp.argmin(jnp.sum(jnp.abs(cameras - seen.camera_to_world), axis=(1, 2, 3)))  # from whose cameras
+        own = which == index[0].astype(int)
+        return jnp.where(own, truth[which], 0.5)
+
+    monkeypatch.setattr(views, "pictures", show)
+    field = dataclasses.replace(views.field_for(TINY), spec={})  # not the field that is compiled elsewhere
+    assert views_table.retrieval(TINY, field, (jnp.arange(3.0),), task)[0] == 3
+    field = dataclasses.replace(field, spec={})
+    assert views_table.retrieval(TINY, field, (jnp.full(3, 7.0),), task)[0] == 0
+
+
+def test_the_table_and_its_baselines(chairs, learned):
+    field, params, _ = learned
+    made, reached = views_baselines.make(TINY, field, chairs, params)
+    assert np.isfinite(reached) and set(made) == {"standard", "matched", "shuffled"} and len(made["shuffled"]) == 3
+    made["meta-mv"] = [params]
+    chosen = {name: {1: views_table.Chosen(Setting("sgd", 0.1), 1000, "somewhere")} for name in made}
+    rows, fitted = views_table.table_rows(
+        TINY, field, views.tasks(chairs.test, 1), made, chosen, trained_on="chairs", data="chairs", seed=0
+    )
+    assert [row["init"] for row in rows if row["in_table"]] == ["standard", "matched", "shuffled", "meta-mv"]
+    assert {row["steps"] for row in rows if row["in_table"]} == {TINY.limit}
+    assert {row["steps"] for row in rows if not row["in_table"]} == {0}
+    assert [row["trained_on"] for row in rows if row["in_table"]] == [None, *["chairs"] * 3]
+    text = views_table.markdown(rows)
+    assert text.count("\n| ") == 4 and "somewhere" in text and "MV Reptile" in text
+    picture = views_explorers.around(TINY, field, params, count=3)
+    assert picture.shape == (3, 12, 12, 3) and picture.min() >= 0 and picture.max() <= 1
+    corners = views_explorers.corners(fitted["meta-mv"], 2)
+    explorer = views_explorers.between_objects(TINY, field, {"a": corners}, labels=("x", "y"), counts=(2, 3))
+    assert explorer.scene["engine"] == "frames"
+
+
+def test_matched_holds_what_it_is_matched_to(chairs):
+    """To the target's own field a longer fit comes closer, in renderings that the fit does not see."""
+    field = views.field_for(TINY)
+    target = field.init(jax.random.key(3))
+    reached = [
+        views_baselines.make(dataclasses.replace(TINY, fit_steps=n, rays=64), field, chairs, target)[1]
+        for n in (10, 90)
+    ]
+    assert reached[1] > reached[0] + 3 and reached[1] > 20
+
+
+def test_controls_know_the_cameras_and_not_the_object(chairs):
+    scores = views_baselines.controls(chairs, TINY)
+    assert set(scores) == {"class-mean", "nearest-training"} and all(len(s) == 3 for s in scores.values())
+    assert np.isfinite(scores["nearest-training"]).all()
+    # A test object that is a training object is its own nearest one, exactly.
+    twin = chairs._replace(test=objects.splits("chairs", size=12, counts=(1, 0, 0), num_views=100)[0])
+    assert views_baselines.controls(twin, TINY)["nearest-training"][0] > 15
+    assert views_baselines.controls(chairs._replace(name="folder-x"), TINY) == {}
+
+
+def test_capped_profiles_are_short(monkeypatch):
+    capped = views.PROFILES["paper"].capped(Settings(max_steps=2))
+    assert capped.num_steps == 2 and capped.limit == views.EVERY and max(capped.counts) <= 8
+    assert views.PROFILES["paper"].capped(Settings()) is views.PROFILES["paper"]
+
+
+def test_tuned_settings_say_where_they_come_from():
+    own = views_table.tuned_settings("quick", "chairs")
+    assert set(own) == set(views_table.INITS) and set(own["meta-mv"]) == set(own["standard"]) == {1, 25}
+    borrowed = views_table.tuned_settings("standard", "folder-cars")["meta-mv"][1]
+    assert borrowed.tuned_on == f"{own['meta-mv'][1].tuned_on} of chairs, profile quick"
+    assert views_table.tuned_settings("paper", "chairs")["standard"][1].setting == Setting("adam", 1e-5)
+
+
+def test_an_animation_is_a_gif(tmp_path):
+    from PIL import Image
+
+    pictures = np.random.default_rng(0).uniform(size=(2, 5, 4, 4, 3))
+    views_explorers.animation(list(pictures), tmp_path / "a.gif", scale=2)
+    with Image.open(tmp_path / "a.gif") as image:
+        assert image.n_frames == 5 and image.size == (16, 8)
+
+
+def write_folder(folder, names, num_views=6, size=12, splits=None):
+    """Objects in the authors' layout, from the built-in ones."""
+    from PIL import Image
+
+    made = objects.splits("lamps", size=size, counts=(len(names), 0, 0), num_views=2 * num_views)[0]
+    for i, name in enumerate(names):
+        (folder / name).mkdir(parents=True)
+        frames = []
+        for k in range(num_views):
+            rgb = made.images[i, k]
+            alpha = np.where(rgb.min(axis=-1) < 255, 255, 0).astype(np.uint8)
+            Image.fromarray(np.dstack([rgb, alpha])).save(folder / name / f"r_{k:03d}.png")
+            pose = np.vstack([made.camera_to_world[i, k], [0, 0, 0, 1]])
+            frames.append({"file_path": f"./r_{k:03d}", "transform_matrix": pose.tolist()})
+        about = {"camera_angle_x": objects.ANGLE, "frames": frames}
+        (folder / name / "transforms.json").write_text(json.dumps(about))
+    if splits:
+        (folder / "lamp_splits.json").write_text(json.dumps(splits))
+    return made
+
+
+def test_a_folder_in_the_authors_layout(tmp_path):
+    names = [f"lamp{i}" for i in range(7)]
+    made = write_folder(tmp_path, names, splits={"train": names[:5], "val": names[5:], "test": []})
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "lamp2" / "r_003.png").unlink()
+    with pytest.warns(UserWarning, match=r"empty \(0 pictures\), lamp2 \(5 pictures\)"):
+        found = scenes.load(tmp_path, size=12, counts=(9, 9, 9))
+    assert found.test_names == names[5:]  # val, as test is empty
+    np.testing.assert_array_equal(found.test.images[0], made.images[5, :6])
+    np.testing.assert_allclose(found.test.camera_to_world[1], made.camera_to_world[6, :6], atol=1e-6)
+    np.testing.assert_allclose(found.test.intrinsics, made.intrinsics[5:, :6], rtol=1e-5)
+    assert found.train.images.shape[:2] == (2, 3) and found.validation.images.shape[:2] == (2, 6)
+    pictures = [p.tobytes() for part in found[1:4] for views_ in part.images for p in views_]
+    assert len(set(pictures)) == len(pictures)
+    field, params, _ = views.meta_train(TINY, found)
+    assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(params))
+    assert isinstance(found, SceneSplits)
+
+
+def test_folds_keep_twins_together(tmp_path):
+    names = [
+        "sedanSports_v1",
+        "sedan-sports_v2",
+        "sedan_v1",
+        "truck-red_v3",
+        "truck-green_v3",
+        "taxi_v1",
+        "taxi_v2",
+        "van_v1",
+    ]
+    write_folder(tmp_path, names, num_views=2, size=8)
+    turns = list(scenes.folds(tmp_path, size=8, count=3))
+    assert sorted(name for turn in turns for name in turn.test_names) == sorted(names)
+    for turn in turns:
+        pictures = [{p.tobytes() for p in part.images[:, 0]} for part in (turn.train, turn.validation, turn.test)]
+        assert sum(map(len, pictures)) == len(set.union(*pictures)) == len(names)
+        designs = {scenes.design(name) for name in turn.test_names}
+        assert sum(scenes.design(name) in designs for name in names) == len(turn.test_names)
+        assert turn.train.images.shape[1] == 1 and turn.test.images.shape[1] == 2
+    with pytest.raises(LearnitError, match="found 5 designs"):
+        list(scenes.folds(tmp_path, size=8, count=4))
+
+
+@pytest.mark.parametrize(
+    "spoil, message",
+    [
+        (lambda about: about.pop("camera_angle_x"), "lamp1.*camera_angle_x"),
+        (lambda about: about["frames"][1]["transform_matrix"][0].__setitem__(0, 9.0), "lamp1.*r_001.*not a rigid"),
+        (lambda about: about["frames"][2].pop("file_path"), "lamp1.*file_path"),
+    ],
+)
+def test_a_spoilt_transforms_file_is_named(tmp_path, spoil, message):
+    write_folder(tmp_path, [f"lamp{i}" for i in range(5)], num_views=2)
+    file = tmp_path / "lamp1" / "transforms.json"
+    about = json.loads(file.read_text())
+    spoil(about)
+    file.write_text(json.dumps(about))
+    with pytest.raises(LearnitError, match=message):
+        scenes.load(tmp_path, size=12, counts=(9, 9, 9))
+
+
+@pytest.mark.parametrize("problem, message", [("alpha", "r_001.png has the mode RGB; expected RGBA"),
+                                              ("size", "r_001.png has a side of 8 pixels; expected 12")])  # fmt: skip
+def test_a_spoilt_picture_is_named(tmp_path, problem, message):
+    from PIL import Image
+
+    write_folder(tmp_path, [f"lamp{i}" for i in range(5)], num_views=2)
+    file = tmp_path / "lamp1" / "r_001.png"
+    image = Image.open(file)
+    (image.convert("RGB") if problem == "alpha" else image.resize((8, 8))).save(file)
+    with pytest.raises(LearnitError, match=message):
+        scenes.load(tmp_path, size=12, counts=(9, 9, 9))
+
+
+def test_no_such_data(tmp_path):
+    with pytest.raises(LearnitError, match="none of the built-in classes"):
+        scenes.load("tables", size=12, counts=(1, 1, 1))
+    with pytest.raises(LearnitError, match="holds no objects"):
+        scenes.load(tmp_path, size=12, counts=(1, 1, 1))
+
+
+def test_standard_is_the_same_for_every_experiment(chairs):
+    field = views.field_for(TINY)
+    made, _ = views_baselines.make(TINY, field, chairs, field.init(jax.random.key(0)))
+    expected = baselines.standard(field)
+    assert all(
+        (a == b).all() for a, b in zip(jax.tree.leaves(made["standard"][0]), jax.tree.leaves(expected), strict=True)
+    )
