@@ -84,6 +84,8 @@ def make(name: str, settings: Settings, target: Path, *, seed: int = 0) -> Path:
     num_validation = len(runs.pictures(images.validation))
     if experiment is views:
         num_validation = min(num_validation, views.VALIDATED)
+    if experiment is tourism:
+        profile = profile.for_algorithm(algorithm)
     provenance = {
         "name": name, "command": f"python -m learnit_core.commands.weights {name}", "data": data,
         "data_note": images.note, "train_shape": list(runs.pictures(images.train).shape), "algorithm": algorithm,
