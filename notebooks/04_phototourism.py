@@ -234,8 +234,8 @@ gallery.show(
 # appearance.
 #
 # Both get **equal data and equal rays**: with $k$ inner steps of $r$ rays, $n$ outer steps of Reptile see $n k r$ rays, and
-# so do $n k$ steps of Basic NeRF. (It is cheaper in nothing; a second row gives it $n$ outer steps only.) Each has its own
-# outer rate, chosen on validation photographs.
+# so do $n k$ steps of Basic NeRF. (It is cheaper in nothing; a second row gives it $n$ outer steps only.) The outer rate
+# is the same for all three here; it was not searched for each of them, and another might suit Basic NeRF better.
 
 # %%
 rays = profile.num_steps * profile.inner_steps * profile.rays

@@ -2,8 +2,7 @@
 
 Writes ``learnit_core/experiments/tourism_tuned.json``. Every setting of the grid (widened where the best stands on its
 edge) fits the left halves of all validation photographs; setting and number of steps with the best mean PSNR on the
-right halves are chosen. The outer rates of Basic NeRF were tuned before, on the same photographs: ``outer_rates`` in
-the file says how they were found. Each initialisation goes into a draft under ``$LEARNIT_OUT/tune`` as it is done.
+right halves are chosen. The outer rates of training are not searched. Each initialisation goes into a draft under ``$LEARNIT_OUT/tune`` as it is done.
 """
 
 import json
@@ -53,14 +52,12 @@ def run(settings: Settings, target: Path) -> None:
         }  # fmt: skip
         metrics.write_json(draft, content)
         print(f"{name}: {tuned.choice.optimizer} {tuned.choice.learning_rate:g} x {steps}: {score:.2f} dB", flush=True)
-    kept = json.loads(target.read_text("utf-8")) if target.exists() else {}
     metrics.write_json(
         target,
         {
             "command": "python -m learnit_core.commands.tune --experiments tourism", "seed": 0,
             "protocol": " ".join(__doc__.split("\n\n")[1].split()), "num_validation": len(collection.validation.images),
-            "limit": profile.limit, "device": metrics.device(), "outer_rates": kept.get("outer_rates", {}),
-            "inits": content,
+            "limit": profile.limit, "device": metrics.device(), "inits": content,
         },
     )  # fmt: skip
     draft.unlink(missing_ok=True)

@@ -47,7 +47,7 @@ class Profile:
 
     ``size`` is the longer side of a photograph [pixels], ``rays`` how many of its pixels one step looks at. The fits at
     test time make ``limit`` steps at most. ``basic_rates`` are the outer rates of Basic NeRF at equal rays and at equal
-    outer steps, which were tuned apart from Reptile's.
+    outer steps, apart from Reptile's.
     """
 
     name: str
