@@ -2,7 +2,8 @@
 
 Writes ``learnit_core/experiments/tourism_tuned.json``. Every setting of the grid (widened where the best stands on its
 edge) fits the left halves of all validation photographs; setting and number of steps with the best mean PSNR on the
-right halves are chosen. The outer rates of training are not searched. Each initialisation goes into a draft under ``$LEARNIT_OUT/tune`` as it is done.
+right halves are chosen. The outer rates of training are not searched. Each initialisation goes into a draft under
+``$LEARNIT_OUT/tune`` as it is done.
 """
 
 import json
