@@ -18,9 +18,12 @@ EPILOG = """examples:
   # Read a prepared set from end to end and compare it with its sums, for example after copying it.
   python data_scripts/prepare.py --check data/celeba
 
-The sets are made by celeba.py, imagenette.py, shapenet.py and folder.py; each explains itself with --help."""
+The sets are made by celeba.py, imagenette.py, shapenet.py, phototourism.py and folder.py; each explains itself
+with --help."""
 
 SCRIPTS = {"celeba": "celeba.py", "imagenette": "imagenette.py"}
+FAMILIES = {"shapenet": "shapenet.py", "phototourism": "phototourism.py"}
+"""Scripts that make several sets: the name of a set begins with theirs, and the rest says which."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -40,7 +43,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         return check(options.check)
     for data in manifest.read(options.manifest).values():
         print(f"{data.title}")
-        script = SCRIPTS.get(data.key) or f"shapenet.py {data.key.removeprefix('shapenet-')}"
+        family, _, which = data.key.partition("-")
+        script = SCRIPTS.get(data.key) or f"{FAMILIES[family]} {which}"
         print(f"  command    python data_scripts/{script}{' --accept-terms' if data.accept_terms else ''}")
         print(f"  download   {data.download}")
         print(f"  licence    {data.licence}")
@@ -49,6 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             print(f"  source     {source.name}{login}, last verified: {source.last_verified}")
         print()
     print("Pictures of your own\n  command    python data_scripts/folder.py FOLDER\n")
+    print("Photographs of one place, your own\n  command    python data_scripts/phototourism.py NAME --from FOLDER\n")
     made = sorted(folder for folder in Path("data").glob("*") if prepared.is_prepared(folder))
     print(f"In data/: {', '.join(folder.name for folder in made) or 'nothing yet'}")
 

@@ -15,6 +15,7 @@ from learnit_core.errors import LearnitError
 COLOURS = {
     "standard": "#7f7f7f", "mean": "#e69f00", "matched": "#56b4e9", "shuffled": "#cc79a7",
     "meta-reptile": "#009e73", "meta-fomaml": "#0072b2", "meta-maml": "#d55e00", "fbp": "#000000",
+    "basic": "#8c510a", "basic-steps": "#c7a76c",
     "joint": "#0072b2", "meta-sv": "#d55e00", "meta-mv": "#009e73",
 }  # fmt: skip
 """One colour for each initialisation, told apart by colour-blind readers too (Okabe and Ito)."""
@@ -22,6 +23,7 @@ COLOURS = {
 LABELS = {
     "standard": "Standard", "mean": "Mean", "matched": "Matched", "shuffled": "Shuffled",
     "meta-reptile": "Reptile", "meta-fomaml": "FOMAML", "meta-maml": "MAML", "fbp": "Back-projection",
+    "basic": "Basic NeRF, equal rays", "basic-steps": "Basic NeRF, equal steps",
     "joint": "Joint", "meta-sv": "SV Reptile", "meta-mv": "MV Reptile",
 }  # fmt: skip
 
@@ -44,6 +46,23 @@ class Gallery:
         (self.folder / f"{name}.png").write_bytes(data.getvalue())
         encoded = base64.b64encode(data.getvalue()).decode()
         display(HTML(f'<img alt="{html.escape(alt)}" src="data:image/png;base64,{encoded}" style="max-width:100%">'))
+
+    def animate(self, pictures: Sequence[np.ndarray], name: str, *, alt: str, seconds: float = 0.1, scale: int = 4):
+        """Save pictures [h, w, 3] with values in [0, 1] as ``name``.gif in the folder, enlarged, and display them."""
+        if not alt.strip():
+            raise LearnitError(f"the animation {name} has no alternative text: say in a sentence what it shows")
+        from IPython.display import HTML, display
+        from PIL import Image
+
+        self.folder.mkdir(parents=True, exist_ok=True)
+        frames = [Image.fromarray(np.round(255 * np.clip(picture, 0, 1)).astype(np.uint8)) for picture in pictures]
+        frames = [
+            frame.resize((scale * frame.width, scale * frame.height), Image.Resampling.BICUBIC) for frame in frames
+        ]
+        file = self.folder / f"{name}.gif"
+        frames[0].save(file, save_all=True, append_images=frames[1:], duration=round(1000 * seconds), loop=0)
+        encoded = base64.b64encode(file.read_bytes()).decode()
+        display(HTML(f'<img alt="{html.escape(alt)}" src="data:image/gif;base64,{encoded}" style="max-width:100%">'))
 
 
 def picture_grid(
@@ -153,6 +172,33 @@ def scan(turned: np.ndarray, sums: np.ndarray, sinogram: np.ndarray, row: int, *
     )
     sinogram_axis.axhline(degrees, color="#d55e00", linewidth=2)
     sinogram_axis.set(xlabel="ray", ylabel="angle [degrees]", title="sinogram", yticks=[0, 45, 90, 135, 180])
+    return figure
+
+
+def cameras(points: np.ndarray, colours: np.ndarray | None, groups: Mapping[str, np.ndarray], *, title: str) -> Figure:
+    """Points of a place [n, 3] and the cameras around it, a colour for each of the ``groups`` of poses [m, 3, 4].
+
+    Every camera is a dot with a line in the direction in which it looks. The mean of what is up for the cameras points
+    up.
+    """
+    poses = np.concatenate(list(groups.values()))
+    up = poses[:, :, 1].mean(axis=0)
+    up /= np.linalg.norm(up)
+    across = np.cross(-poses[:, :, 2].mean(axis=0), up)
+    across /= np.linalg.norm(across)
+    axes = np.stack([across, np.cross(up, across), up])
+    figure = Figure(figsize=(7.0, 4.6))
+    axis = figure.add_subplot(projection="3d")
+    near = np.abs(points - np.median(points, axis=0)).max(axis=1) < 4  # a few wrong points must not set the scale
+    axis.scatter(*(points[near] @ axes.T).T, s=2, c="#7f7f7f" if colours is None else colours[near], alpha=0.5)
+    for (name, group), colour in zip(groups.items(), ("#0072b2", "#009e73", "#d55e00"), strict=False):
+        eyes, looks = group[:, :, 3] @ axes.T, -group[:, :, 2] @ axes.T
+        axis.scatter(*eyes.T, s=10, color=colour, label=name)
+        axis.quiver(*eyes.T, *(0.4 * looks).T, color=colour, linewidth=0.7, arrow_length_ratio=0)
+    axis.set_aspect("equal")
+    axis.view_init(elev=32, azim=-60)
+    axis.set(title=title, xticklabels=[], yticklabels=[], zticklabels=[])
+    axis.legend(frameon=False, fontsize=9, loc="upper left")
     return figure
 
 

@@ -18,8 +18,8 @@ from learnit_core.commands.repository import ROOT, notebooks
 from learnit_core.metrics import KEY
 
 SOURCES = notebooks()
-EXPERIMENTS = [path for path in SOURCES if path.stem[:3] in ("01_", "02_", "03_")]
-CHECKPOINTS = {"01_image_regression": 2, "02_ct_reconstruction": 1, "03_view_synthesis": 1}
+EXPERIMENTS = [path for path in SOURCES if path.stem[:3] in ("01_", "02_", "03_", "04_")]
+CHECKPOINTS = {"01_image_regression": 2, "02_ct_reconstruction": 1, "03_view_synthesis": 1, "04_phototourism": 1}
 ROW = {
     "experiment": str,
     "trained_on": (str, type(None)),
@@ -58,6 +58,7 @@ def check_effect(metrics):
         "01_image_regression": check_images,
         "02_ct_reconstruction": check_slices,
         "03_view_synthesis": check_views,
+        "04_phototourism": check_photographs,
     }
     checks[metrics["notebook"]](metrics)
 
@@ -82,6 +83,15 @@ def check_slices(metrics):
         assert psnr["meta-reptile"] > max(psnr["mean"], psnr["matched"], psnr["shuffled"], psnr["fbp"]), views
         controls = [row["psnr_db"] for row in table if row["observations"] == "none"]
         assert len(controls) == 2 and psnr["meta-reptile"] > max(controls), views
+
+
+def check_photographs(metrics):
+    """Reptile adapts, and stands above Basic NeRF with as many steps, and above random weights by far."""
+    after = {row["init"]: row["psnr_db"] for row in metrics["results"] if row["in_table"]}
+    before = {row["init"]: row["psnr_db"] for row in metrics["results"] if row["steps"] == 0}
+    assert after["meta-reptile"] > before["meta-reptile"] + 1.5
+    assert after["meta-reptile"] > after["basic-steps"] + 0.5
+    assert after["meta-reptile"] > after["standard"] + 3
 
 
 def check_images(metrics):

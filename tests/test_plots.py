@@ -16,6 +16,9 @@ RNG = np.random.default_rng(0)
 CURVES = {name: RNG.uniform(10, 40, (6, 11)) for name in plots.COLOURS}
 
 
+POSES = np.stack([np.eye(3, 4) + np.array([0, 0, 0, x])[None] * np.array([[1], [0], [3]]) for x in (0.5, 1.0)])
+
+
 def lines(axis):
     return {line.get_label(): np.asarray(line.get_xydata()) for line in axis.get_lines()}
 
@@ -33,6 +36,9 @@ def figures():
         ),
         "views": plots.view_curves({name: {1: np.arange(3), 8: np.ones(3)} for name in plots.COLOURS}, title="t"),
         "scan": plots.scan(RNG.uniform(size=(8, 8)), np.arange(8.0), RNG.uniform(size=(12, 8)), 3, title="t"),
+        "cameras": plots.cameras(
+            RNG.normal(size=(50, 3)), None, {"some": POSES, "others": POSES + 0.1 * np.eye(3, 4, 3)}, title="t"
+        ),
         "table": plots.heat_table(np.eye(2), rows=["a", "b"], columns=["c", "d"], title="t", xlabel="x", ylabel="y"),
     }
 
@@ -58,6 +64,19 @@ def test_a_figure_is_shown_with_its_text_and_kept(tmp_path, shown):
     escaped, encoded = re.fullmatch(r'<img alt="([^"<>]*)" src="data:image/png;base64,([^"]+)" .*>', html.data).groups()
     assert escaped == "MAML&#x27;s fit is &lt;sharp&gt; &amp; &quot;Standard&quot; is not"
     assert base64.b64decode(encoded) == file.read_bytes()
+
+
+def test_an_animation_is_shown_with_its_text_and_kept(tmp_path, shown):
+    pictures = [np.full((4, 6, 3), level) for level in (0.0, 0.5, 1.0)]
+    plots.Gallery(tmp_path).animate(pictures, "tour", alt="grey grows <white>", seconds=0.2, scale=3)
+    with Image.open(tmp_path / "tour.gif") as opened:
+        assert (opened.n_frames, opened.size, opened.info["duration"], opened.info["loop"]) == (3, (18, 12), 200, 0)
+        opened.seek(1)
+        assert abs(int(opened.convert("L").getpixel((4, 4))) - 128) < 3
+    (html,) = shown
+    assert 'alt="grey grows &lt;white&gt;"' in html.data and "data:image/gif;base64," in html.data
+    with pytest.raises(LearnitError, match="animation tour has no alternative text"):
+        plots.Gallery(tmp_path).animate(pictures, "tour", alt=" ")
 
 
 @pytest.mark.parametrize("alt", ["", "  \n"])
@@ -165,7 +184,14 @@ def test_heat_table():
 
 def test_colours_tell_initialisations_apart():
     assert plots.COLOURS.keys() == plots.LABELS.keys()
-    assert len(set(plots.COLOURS.values())) == len(plots.COLOURS)
+    together = (
+        ("standard", "mean", "matched", "shuffled", "meta-reptile", "meta-fomaml", "meta-maml", "fbp"),
+        ("standard", "matched", "shuffled", "joint", "meta-sv", "meta-mv"),
+        ("standard", "basic-steps", "basic", "meta-reptile"),
+    )
+    assert {name for names in together for name in names} == plots.COLOURS.keys()
+    for names in together:
+        assert len({plots.COLOURS[name] for name in names}) == len(names)
     assert len(set(plots.LABELS.values())) == len(plots.LABELS)
 
 

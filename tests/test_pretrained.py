@@ -12,9 +12,18 @@ import pytest
 
 import learnit_core
 from learnit_core import evaluate, losses, signals, weights
-from learnit_core.commands.weights import RECIPES
+from learnit_core.commands.weights import APPEARANCES, RECIPES
 from learnit_core.evaluate import Setting
-from learnit_core.experiments import ct, ct_table, image, image_table, views
+from learnit_core.experiments import (
+    ct,
+    ct_table,
+    image,
+    image_table,
+    tourism,
+    tourism_explorers,
+    tourism_table,
+    views,
+)
 from learnit_core.signals import objects
 
 FOLDER = Path(learnit_core.__file__).parent / "pretrained"
@@ -28,14 +37,15 @@ SLICES = [name for name in RECIPES if name.startswith("ct-")]
 def test_all_that_have_a_recipe_are_there_and_no_others():
     there = {file.stem for file in FILES}
     # Of view synthesis, not all has been trained yet.
+    there -= set(APPEARANCES)
     assert there <= set(RECIPES) and all(name.startswith("views-") for name in set(RECIPES) - there)
     named = {name for names in views.SHIPPED.values() for name in names.values()}
     assert named == {name for name in RECIPES if name.startswith("views-")}
     named |= {name for classes in image.SHIPPED.values() for inits in classes.values() for name in inits.values()}
-    assert named | set(ct.SHIPPED.values()) == set(RECIPES)
+    assert named | set(ct.SHIPPED.values()) | set(tourism.SHIPPED.values()) == set(RECIPES)
 
 
-@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+@pytest.mark.parametrize("file", [file for file in FILES if file.stem in RECIPES], ids=lambda file: file.stem)
 def test_a_file_is_small_and_says_where_it_comes_from(file):
     assert file.stat().st_size <= 2_000_000
     field, params, provenance = weights.load(file)
@@ -45,9 +55,14 @@ def test_a_file_is_small_and_says_where_it_comes_from(file):
         provenance
     )
     assert (provenance["data"], provenance["algorithm"]) == (recipe.data, recipe.algorithm)
-    assert recipe.data in {*signals.BUILTIN, *objects.CLASSES}, "trained on what does not come with the package"
+    assert recipe.data in {*signals.BUILTIN, *objects.CLASSES, "landmark"}, (
+        "trained on what does not come with the package"
+    )
     assert {"python", "jax", "jaxlib", "optax", "numpy", "learnit"} <= provenance["versions"].keys()
-    for name, value in json.loads(json.dumps(recipe.profile.training())).items():
+    profile = recipe.profile
+    if isinstance(profile, tourism.Profile):
+        profile = profile.for_algorithm(recipe.algorithm)
+    for name, value in json.loads(json.dumps(profile.training())).items():
         assert provenance["profile"][name] == value, name
         assert field.spec.get(name, value) == value, name
     assert field.spec.get("out_dim", 3) == shape(provenance)[-1]
@@ -131,3 +146,31 @@ def test_the_longer_trained_slices_are_ahead_of_the_quick_ones():
         scores[name] = ct_table.psnrs(pictures, phantoms)
     assert np.mean(scores["long"]) > np.mean(scores["quick"]), scores
     assert long["validation_psnr_db"] > quick["validation_psnr_db"]
+
+
+@pytest.fixture(scope="module")
+def landmark():
+    return tourism.load_signals(tourism.PROFILES["quick"], "landmark")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", tourism.SHIPPED.values())
+def test_photographs_are_fitted_as_well_as_the_file_says(name, landmark):
+    field, params, provenance = weights.pretrained(name)
+    setting, num_steps = tourism.VALIDATED
+    scores = tourism_table.runner(tourism.PROFILES["quick"], field, landmark.validation)(params, setting, num_steps)
+    assert abs(scores[:, -1].mean() - provenance["validation_psnr_db"]) < 0.3
+
+
+def test_appearances_show_their_photographs(landmark):
+    """From the photograph's own camera each network is nearer to it than the initialisation, and than the others."""
+    profile, (field, corners) = tourism.PROFILES["quick"], tourism_explorers.shipped_corners()
+    _, start, _ = weights.pretrained(tourism.SHIPPED["meta-reptile"])
+    assert {weights.pretrained(name)[2]["from"] for name in APPEARANCES} == {tourism.SHIPPED["meta-reptile"]}
+    for i, index in enumerate(tourism.APPEARANCES.values()):
+        camera, truth = tourism.camera_of(landmark.test, index), tourism.photograph(landmark.test, index)
+        errors = [
+            np.mean((tourism.picture(profile, field, p, camera, height=camera.height, width=camera.width) - truth) ** 2)
+            for p in [*corners, start]
+        ]  # fmt: skip
+        assert np.argmin(errors) == i, errors

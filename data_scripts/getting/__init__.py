@@ -8,7 +8,8 @@ shards        parquet files, row by row
 archives      what is inside folders, tar, zip and parquet files, without unpacking them
 output        writing the prepared form, whole or not at all
 pictures      names → splits → a prepared set of pictures
-scenes        the same for posed pictures of objects
+scenes        posed pictures → a prepared set of objects
+photographs   a COLMAP model → a prepared collection of photographs
 commandline   arguments, messages and exit codes
 report        what would be done, and what was made
 """

@@ -10,11 +10,11 @@ from typing import Any
 from tqdm import tqdm
 
 from learnit_core.errors import LearnitError
-from learnit_core.experiments import ct_explorers, image_explorers, views_explorers
+from learnit_core.experiments import ct_explorers, image_explorers, tourism_explorers, views_explorers
 from learnit_core.experiments.settings import Settings
 from learnit_core.explorer import write_page
 
-EXPERIMENTS = (image_explorers, ct_explorers, views_explorers)
+EXPERIMENTS = (image_explorers, ct_explorers, views_explorers, tourism_explorers)
 """Modules whose ``sections()`` stand on the page, in this order."""
 
 TITLE = "learnit: sliders through weight space"

@@ -8,20 +8,26 @@ from PIL import Image
 import learnit_core
 from learnit_core.experiments.settings import Settings
 
-PICTURES = {"two_steps": "large", "interpolation": "interpolation_large"}
-"""Name in docs/images, and the figure of notebook 01 that it is made from."""
+PICTURES = {
+    "two_steps": ("01_image_regression", "large"),
+    "interpolation": ("01_image_regression", "interpolation_large"),
+    "appearances": ("04_phototourism", "grids"),
+}
+"""Name in docs/images, and the notebook and figure that it is made from."""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="learnit_core.commands.pictures", description=__doc__.splitlines()[0])
     target = Path(learnit_core.__file__).parents[1] / "docs" / "images"
     parser.add_argument("--target", type=Path, default=target)
+    parser.add_argument("--names", nargs="*", default=list(PICTURES), choices=list(PICTURES))
     arguments = parser.parse_args()
     arguments.target.mkdir(parents=True, exist_ok=True)
-    for name, figure in PICTURES.items():
-        source = Settings.from_env().out / "01_image_regression" / "figures" / f"{figure}.png"
+    for name in arguments.names:
+        notebook, figure = PICTURES[name]
+        source = Settings.from_env().out / notebook / "figures" / f"{figure}.png"
         if not source.is_file():
-            parser.exit(1, f"no figure at {source}: run `make demo` first\n")
+            parser.exit(1, f"no figure at {source}: run `make demo NOTEBOOK={notebook}` first\n")
         # A palette keeps grey pictures as they are and each file well below 200 kB.
         file = arguments.target / f"{name}.png"
         Image.open(source).convert("RGB").quantize(256).save(file, optimize=True)

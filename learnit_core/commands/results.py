@@ -18,7 +18,7 @@ import numpy as np
 
 import learnit_core
 from learnit_core import evaluate, metrics, weights
-from learnit_core.commands import results_ct, results_views
+from learnit_core.commands import results_ct, results_tourism, results_views
 from learnit_core.errors import LearnitError
 from learnit_core.experiments import image, image_table, interpolation
 from learnit_core.experiments.settings import Settings
@@ -26,7 +26,7 @@ from learnit_core.experiments.settings import Settings
 SEEDS = (0, 1, 2)
 COMMAND = "make results"
 TARGET = Path(learnit_core.__file__).parents[1] / "docs" / "results"
-EXPERIMENTS = ["image", "ct", "views"]
+EXPERIMENTS = ["image", "ct", "views", "tourism"]
 BOUNDS = {
     # MAML over Standard, and over the best other initialisation that is not meta-learned [dB]
     "text": (12.0, 6.0),
@@ -188,7 +188,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="learnit_core.commands.results", description=__doc__.splitlines()[0])
     parser.add_argument("--target", type=Path, default=TARGET, help="folder to write to (default: docs/results)")
     parser.add_argument("--experiments", nargs="*", default=EXPERIMENTS, choices=EXPERIMENTS)
-    parser.add_argument("--seeds", nargs="*", type=int, default=list(SEEDS), help="of ct and views (default: 0 1 2)")
+    parser.add_argument("--seeds", nargs="*", type=int, default=list(SEEDS), help="of all but image (default: 0 1 2)")
     arguments = parser.parse_args()
     settings = Settings.from_env()
     try:
@@ -203,6 +203,10 @@ def main() -> None:
             report(
                 arguments.target, results_views.verdicts(content["results"]), results_views.summary(content), "views"
             )
+        if "tourism" in arguments.experiments:
+            content = results_tourism.run(settings, arguments.target, arguments.seeds)
+            verdicts = results_tourism.verdicts(content["results"])
+            report(arguments.target, verdicts, results_tourism.summary(content), "tourism")
     except LearnitError as error:
         parser.exit(1, f"{error}\n")
 

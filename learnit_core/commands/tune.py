@@ -17,14 +17,14 @@ import numpy as np
 from tqdm import tqdm
 
 from learnit_core import evaluate, metrics, weights
-from learnit_core.commands import tune_ct, tune_views
+from learnit_core.commands import tune_ct, tune_tourism, tune_views
 from learnit_core.errors import LearnitError
 from learnit_core.experiments import image, image_table
 from learnit_core.experiments.settings import Settings
 from learnit_core.tuning import GRID, tune
 
 COMMAND = "python -m learnit_core.commands.tune"
-EXPERIMENTS = ["image", "ct", "views"]
+EXPERIMENTS = ["image", "ct", "views", "tourism"]
 TARGET = Path(image.__file__).with_name("image_tuned.json")
 
 
@@ -91,6 +91,8 @@ def main() -> None:
             tune_ct.run(settings, arguments.target / tune_ct.TARGET.name)
         if "views" in arguments.experiments:
             tune_views.run(settings, arguments.target / tune_views.TARGET.name)
+        if "tourism" in arguments.experiments:
+            tune_tourism.run(settings, arguments.target / tune_tourism.TARGET.name)
     except LearnitError as error:
         parser.exit(1, f"{error}\n")
 

@@ -85,4 +85,7 @@ def _checksum(signals: np.ndarray | Pictures) -> str:
     """A short checksum of the training signals: a checkpoint must not be continued on other data."""
     if isinstance(signals, Pictures):
         return signals.checksum
-    return f"{zlib.crc32(np.ascontiguousarray(signals).tobytes()):08x}"
+    crc = 0
+    for leaf in jax.tree.leaves(signals):
+        crc = zlib.crc32(np.ascontiguousarray(leaf).tobytes(), crc)
+    return f"{crc:08x}"

@@ -1,0 +1,141 @@
+"""Explorers of phototourism: a square between four appearances, seen from a camera that moves on a path."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import jax
+import numpy as np
+from jaxtyping import Float
+
+from learnit_core import explorer, weights
+from learnit_core.evaluate import Setting
+from learnit_core.experiments import tourism
+from learnit_core.experiments.tourism import Camera, Profile
+from learnit_core.signals import photographer
+from learnit_core.signals.tourism import Collection
+from learnit_core.types import Field, Params, Views
+
+SHAPE = (48, 72)
+"""Height and width of a frame [pixels]."""
+FRAMES = (5, 7)
+"""Frames along each side of the square, and along the path."""
+
+PATH = explorer.camera("Place on the path", low=0.0, high=1.0, step=0.01)
+
+
+Path = Callable[[float], Camera]
+"""``path(t)``: the camera at a place from 0 to 1 on its way."""
+
+
+def path_for(collection: Collection, *, height: int = SHAPE[0], width: int = SHAPE[1]) -> Path:
+    """A way before the place of a collection: for the landmark an arc, else along its cameras from side to side."""
+    return landmark_path if collection.name == "landmark" else _between_cameras(collection.train, height, width)
+
+
+def landmark_path(t: float) -> Camera:
+    """A camera on an arc around the landmark, from the left (t = 0) to the right (t = 1).
+
+    Collections are scaled so that cameras are about 3 from the origin; the landmark's façade looks along +z.
+    """
+    height, width = SHAPE
+    angle = np.radians(-30 + 60 * t)
+    eye = np.array([0.1 + 3.1 * np.sin(angle), 0.2, 3.1 * np.cos(angle)])
+    focal = 0.84 * width
+    pose = photographer.pose_at(eye, np.array([0.12, 0.12, 0.0]))
+    # Nearer to a camera than most photographers stood from what they saw, the network was never told what is there.
+    return Camera(np.array([focal, focal, width / 2, height / 2]), pose, 1.4, 6.0, height, width)
+
+
+def _between_cameras(views: Views, height: int, width: int) -> Path:
+    """Along the direction in which the cameras differ most, between the fifths at both ends, looking at the origin."""
+    poses, valid = views.camera_to_world[:, 0], views.valid[:, 0]
+    eyes = poses[:, :, 3]
+    middle = np.median(eyes, axis=0)
+    along = np.linalg.svd(eyes - middle)[2][0]
+    along = along * (1 if along @ poses[:, :, 0].mean(axis=0) > 0 else -1)
+    low, high = np.quantile((eyes - middle) @ along, [0.2, 0.8])
+    up = poses[:, :, 1].mean(axis=0)
+    longer = np.maximum(valid[:, 1] - valid[:, 0], valid[:, 3] - valid[:, 2])
+    focal = float(np.median(views.intrinsics[:, 0, 0] / longer)) * width
+    near, far = float(np.median(views.near)), float(np.median(views.far))
+
+    def place(t):
+        pose = photographer.pose_at(middle + (low + t * (high - low)) * along, np.zeros(3), up=up)
+        return Camera(np.array([focal, focal, width / 2, height / 2]), pose, near, far, height, width)
+
+    return place
+
+
+def renderer(profile: Profile, field: Field, path: Path) -> Callable[..., np.ndarray]:
+    """``render(params, t, height, width)`` for the explorers: what is seen from a place on the path."""
+
+    def render(params, t, *, height, width):
+        return tourism.picture(profile, field, params, path(t), height=height, width=width)
+
+    return render
+
+
+def between_appearances(
+    profile: Profile,
+    field: Field,
+    panes: Mapping[str, Sequence[Params]],
+    *,
+    path: Path = landmark_path,
+    labels: Sequence[str] = tuple(tourism.APPEARANCES),
+    engine: str = "auto",
+    frames: tuple[int, int] = FRAMES,
+    side: int = 300,
+) -> explorer.Explorer:
+    """Four networks in the corners of a square, and a slider that moves the camera. Begins in the middle of both."""
+    return explorer.networks(
+        field, panes, labels=labels, shape=SHAPE, title="One landmark, four appearances", cameras=[PATH],
+        render=renderer(profile, field, path), engine=engine, frame_counts=frames, side=side, position=[0.5, 0.5, 0.5],
+    )  # fmt: skip
+
+
+def shipped_corners() -> tuple[Field, list[Params]]:
+    """The field of the shipped fits, and the four of them."""
+    loaded = [weights.pretrained(tourism.appearance_name(label)) for label in tourism.APPEARANCES]
+    return loaded[0][0], [params for _, params, _ in loaded]
+
+
+def corners(
+    profile: Profile, field: Field, start: Params, four: Views, setting: Setting, num_steps: int
+) -> list[Params]:
+    """Four networks, each fitted to one of ``four`` photographs from ``start``."""
+    fitted = tourism.fit_photographs(profile, field, start, four, setting, num_steps)
+    return [jax.tree.map(lambda leaf, i=i: leaf[i], fitted) for i in range(len(four.images))]
+
+
+def grid(
+    profile: Profile, field: Field, corners: Sequence[Params], camera: Camera, *, side: int = 5,
+    centre: Params | None = None,
+) -> list[list[Float[np.ndarray, "h w 3"]]]:  # fmt: skip
+    """Figure 2 of the supplement: pictures of bilinear mixtures of four networks from one camera.
+
+    ``centre``, if it is given, stands in the middle in place of the mixture.
+    """
+    square = explorer.square("a", "b", "c", "d")
+    ticks = np.linspace(0, 1, side)
+    rows = []
+    for v in ticks:
+        mixed = [weights.barycentric(corners, square.coefficients([u, v])) for u in ticks]
+        if centre is not None and side % 2 and v == 0.5:
+            mixed[side // 2] = centre
+        rows.append(
+            [tourism.picture(profile, field, p, camera, height=camera.height, width=camera.width) for p in mixed]
+        )  # fmt: skip
+    return rows
+
+
+APPEARANCES = """
+<h2>Phototourism: one landmark, four appearances</h2>
+<p>Four photographs of one landmark, each the light of another hour, fitted by networks of 4 × 64 from weights that were
+learned on 125 other photographs (Reptile). The square mixes the four networks' <em>weights</em>; the slider moves the
+camera. All pictures were computed beforehand.</p>
+"""
+
+
+def sections() -> list[tuple[str, explorer.Explorer]]:
+    """The gallery's part of phototourism: HTML, and the explorer that belongs below it."""
+    field, corners = shipped_corners()
+    return [(APPEARANCES, between_appearances(tourism.PROFILES["quick"], field, {"Reptile": corners}, engine="frames"))]

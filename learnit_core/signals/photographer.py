@@ -1,0 +1,226 @@
+"""Whoever photographs the landmark: where they stand, when they come, what their camera makes of it, who walks by.
+
+    collection(size=48)        the collection "landmark", ready to learn from; kept on disk after it was made once
+    photographs(size=48, …)    the same before splits and scaling, with the points that a reconstruction would find
+
+Every photograph has its own random key. Sizes are those of the longer side; formats are those of cameras.
+"""
+
+import functools
+import inspect
+import os
+import sys
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Bool, Float, UInt8
+
+from learnit_core.signals import landmark
+from learnit_core.signals.landmark import MOST_PEOPLE, Light, People
+from learnit_core.signals.prepared import SPLITS
+from learnit_core.signals.tourism import Collection, Photograph, collect
+from learnit_core.types import Views
+
+COUNT = 150
+NUM_POINTS = 1500
+FORMATS = ((1.5, 0.45), (4 / 3, 0.3), (16 / 9, 0.1), (3 / 4, 0.15))
+"""Width over height, and how often it is found."""
+NIGHTS = 0.12
+"""Share of photographs that are taken at night, when floodlights are on."""
+NOTE = (
+    "Photographs of a procedural landmark, rendered here; each has its own camera, hour, exposure and passers-by. All "
+    "show the same place: that is the class."
+)
+
+_CLASS = 6  # first number of the random key: keeps the draws of the built-in classes apart
+_SAMPLES = 2  # rays along each side of a pixel
+
+
+class Shot(NamedTuple):
+    """Everything that decides one photograph."""
+
+    shape: tuple[int, int]
+    intrinsics: np.ndarray
+    camera_to_world: np.ndarray
+    light: Light
+    people: People
+    exposure: float
+    balance: np.ndarray
+
+
+def pose_at(
+    eye: Float[np.ndarray, "3"], target: Float[np.ndarray, "3"], *, roll: float = 0.0, up: Sequence[float] = (0, 1, 0)
+) -> Float[np.ndarray, "3 4"]:
+    """Camera-to-world of a camera at ``eye`` that looks at ``target``, rolled [radians]; ``up`` is up in the world."""
+    eye, target = np.asarray(eye, float), np.asarray(target, float)
+    back = (eye - target) / np.linalg.norm(eye - target)
+    right = np.cross(up, back)
+    right /= np.linalg.norm(right)
+    up = np.cross(back, right)
+    right, up = np.cos(roll) * right + np.sin(roll) * up, np.cos(roll) * up - np.sin(roll) * right
+    return np.stack([right, up, back, eye], axis=1)
+
+
+def light_at(hour: float, clouds: float = 0.0) -> Light:
+    """The light at an ``hour`` from 6 to 20 under ``clouds`` from 0 to 1; any other hour is night."""
+    if not 6 <= hour <= 20:
+        beam = np.array([0.35, 0.22, 0.9])
+        return Light(*_arrays(beam / np.linalg.norm(beam), [1.9, 1.25, 0.55], [0.02, 0.03, 0.09], [0.10, 0.09, 0.16]))
+    turn = np.pi * (hour - 6) / 14
+    direction = np.array([np.cos(turn), 0.12 + 0.85 * np.sin(turn), 0.25 + 0.4 * np.sin(turn)])
+    direction /= np.linalg.norm(direction)
+    high = np.clip((direction[1] - 0.1) / 0.5, 0, 1)
+    clear = 1 - 0.93 * clouds
+    sun = clear * _mix([2.0, 0.85, 0.30], [2.2, 2.0, 1.75], high)
+    grey = np.array([0.62, 0.65, 0.70]) * (0.5 + 0.5 * high)
+    zenith = _mix(_mix([0.12, 0.13, 0.30], [0.11, 0.24, 0.58], high), grey, clouds)
+    horizon = _mix(_mix([0.85, 0.42, 0.22], [0.48, 0.58, 0.72], high), grey, clouds)
+    return Light(*_arrays(direction, sun, zenith, horizon))
+
+
+def _mix(a, b, t):
+    return (1 - t) * np.asarray(a) + t * np.asarray(b)
+
+
+def _arrays(*values):
+    return (np.asarray(value, np.float32) for value in values)
+
+
+def shot(index: int, *, size: int, seed: int = 0) -> Shot:
+    """Camera, light and people of photograph number ``index``."""
+    rng = np.random.default_rng([_CLASS, seed, index])
+    ratio = rng.choice([ratio for ratio, _ in FORMATS], p=[share for _, share in FORMATS])
+    width, height = (size, round(size / ratio)) if ratio > 1 else (round(size * ratio), size)
+    focal = size / 2 / np.tan(np.radians(rng.uniform(50, 68)) / 2)
+    eye = rng.uniform([-1.9, 0.35, 2.3], [1.9, 0.95, 4.2])
+    target = rng.uniform([-0.3, 0.55, -0.3], [0.5, 0.85, 0.3])
+    if rng.random() < NIGHTS:
+        light = light_at(22.0)
+    else:
+        light = light_at(rng.uniform(6.2, 19.8), clouds=float(rng.choice([0, rng.random(), 1], p=[0.6, 0.25, 0.15])))
+    # People stand between the camera and the façade; those who did not come stand far away.
+    there = rng.random(MOST_PEOPLE) < 0.45
+    on_the_way = rng.uniform(0.35, 0.8, (MOST_PEOPLE, 1))
+    feet = (
+        eye[[0, 2]] + on_the_way * (target[[0, 2]] - eye[[0, 2]]) + rng.uniform(-0.9, 0.9, (MOST_PEOPLE, 2)) * [1, 0.3]
+    )
+    feet = np.where(there[:, None], feet, 50.0)
+    people = People(*_arrays(feet, rng.uniform(0.02, 0.6, (MOST_PEOPLE, 3))))
+    return Shot(
+        (height, width), np.array([focal, focal, width / 2, height / 2]),
+        pose_at(eye, target, roll=rng.normal(0, np.radians(1.5))), light, people,
+        exposure=float(2 ** rng.uniform(-0.6, 0.6)), balance=np.exp(rng.normal(0, 0.07, 3)),
+    )  # fmt: skip
+
+
+def develop(shots: Sequence[Shot], *, side: int) -> UInt8[np.ndarray, "shots {side} {side} 3"]:
+    """The pictures of ``shots``, of which each fills the upper left part that its shape says; the rest is black."""
+    columns = [
+        (s.shape, s.intrinsics, s.camera_to_world, s.light, s.people, s.exposure, s.balance) for s in shots
+    ]  # fmt: skip
+    stacked = jax.tree.map(lambda *leaves: np.stack(leaves).astype(np.float32), *columns)
+    return np.array(_develop(stacked, side))
+
+
+@functools.partial(jax.jit, static_argnames="side")
+def _develop(shots, side):
+    def one(shot):
+        shape, intrinsics, pose, light, people, exposure, balance = shot
+        ticks = (jnp.arange(side * _SAMPLES) + 0.5) / _SAMPLES
+        colour = landmark.trace(*_rays(intrinsics, pose, *jnp.meshgrid(ticks, ticks)), light, people)
+        colour = colour.reshape(side, _SAMPLES, side, _SAMPLES, 3).mean(axis=(1, 3))
+        rows, columns = jnp.indices((side, side))
+        inside = ((rows < shape[0]) & (columns < shape[1]))[..., None]
+        # The camera measures the light, its owner corrects that a little, and bright places saturate softly.
+        mean = jnp.sum(jnp.where(inside, colour, 0)) / (3 * jnp.sum(inside))
+        values = 1 - jnp.exp(-(0.5 * exposure / mean) * balance * colour)
+        return jnp.round(255 * jnp.where(inside, values, 0) ** (1 / 2.2)).astype(jnp.uint8)
+
+    return jax.lax.map(one, shots)
+
+
+def _rays(intrinsics, pose, u, v):
+    fx, fy, cx, cy = intrinsics
+    local = jnp.stack([(u - cx) / fx, (cy - v) / fy, -jnp.ones_like(u)], axis=-1)
+    directions = local @ pose[:, :3].T
+    return jnp.broadcast_to(pose[:, 3], directions.shape), directions
+
+
+def photographs(
+    *, size: int, count: int = COUNT, seed: int = 0
+) -> tuple[list[Photograph], Float[np.ndarray, "points 3"]]:
+    """``count`` photographs, the longer side ``size`` pixels, and points on the landmark's surface."""
+    shots = [shot(index, size=size, seed=seed) for index in range(count)]
+    pictures = develop(shots, side=size)
+    points = surface(shots, seed=seed)
+    found = []
+    for index, (taken, picture) in enumerate(zip(shots, pictures, strict=True)):
+        seen = np.flatnonzero(sees(taken, points))
+        name, (h, w) = f"photo_{index:04}.png", taken.shape
+        found.append(Photograph(name, picture[:h, :w], taken.intrinsics, taken.camera_to_world, seen))
+    return found, points
+
+
+def surface(shots: Sequence[Shot], *, seed: int = 0) -> Float[np.ndarray, "points 3"]:
+    """Points where rays of random pixels meet the landmark; what is far off is not found by a reconstruction."""
+    rng = np.random.default_rng([_CLASS, seed, 2**31])
+    which = rng.integers(len(shots), size=3 * NUM_POINTS)
+    rays = [
+        _rays(shots[i].intrinsics, shots[i].camera_to_world, *(place * np.array(shots[i].shape[::-1])))
+        for i, place in zip(which, rng.random((len(which), 2)), strict=True)
+    ]
+    origins, directions = (np.stack(part).astype(np.float32) for part in zip(*rays, strict=True))
+    directions /= np.linalg.norm(directions, axis=-1, keepdims=True)
+    t, hit = map(np.asarray, _march(origins, directions))
+    points = origins + t[:, None] * directions
+    return points[hit & (np.abs(points) < 3).all(axis=1)][:NUM_POINTS].astype(np.float64)
+
+
+def sees(taken: Shot, points: Float[np.ndarray, "points 3"]) -> Bool[np.ndarray, " points"]:
+    """Which of the points are in the picture with nothing before them."""
+    pose, (h, w) = taken.camera_to_world, taken.shape
+    local = (points - pose[:, 3]) @ pose[:, :3]
+    fx, fy, cx, cy = taken.intrinsics
+    with np.errstate(divide="ignore", invalid="ignore"):
+        u, v = cx - fx * local[:, 0] / local[:, 2], cy + fy * local[:, 1] / local[:, 2]
+    distance = np.linalg.norm(points - pose[:, 3], axis=1)
+    directions = ((points - pose[:, 3]) / distance[:, None]).astype(np.float32)
+    origins = np.broadcast_to(pose[:, 3], directions.shape).astype(np.float32)
+    t, _ = _march(origins, directions)
+    return (local[:, 2] < 0) & (u > 0) & (u < w) & (v > 0) & (v < h) & (np.asarray(t) > distance - 0.03)
+
+
+_march = jax.jit(landmark.march)
+
+
+def collection(*, size: int, count: int = COUNT, seed: int = 0) -> Collection:
+    """The collection "landmark": drawn once (about a minute on two cores at 96 pixels), then read from the cache.
+
+    The cache is the folder LEARNIT_CACHE, or `.cache/learnit` at home. What it holds is known by the text of the two
+    modules that draw, so that nothing old is taken for new.
+    """
+    drawn_by = zlib.crc32("".join(inspect.getsource(module) for module in (landmark, sys.modules[__name__])).encode())
+    folder = Path(os.environ.get("LEARNIT_CACHE", "").strip() or Path.home() / ".cache" / "learnit").expanduser()
+    file = folder / f"landmark-{size}-{count}-{seed}-{drawn_by:08x}.npz"
+    if file.exists():
+        with np.load(file, allow_pickle=False) as kept:
+            splits = {split: Views(*(kept[f"{split}_{name}"] for name in Views._fields)) for split in SPLITS}
+            return Collection("landmark", **splits, points=kept["points"], note=NOTE)
+    print(f"drawing {count} photographs of the landmark, once …", flush=True)
+    pictures, points = photographs(size=size, count=count, seed=seed)
+    splits = collect(pictures, points, side=size)
+    arrays = {f"{split}_{name}": array for split in SPLITS for name, array in splits[split]._asdict().items()}
+    folder.mkdir(parents=True, exist_ok=True)
+    partial = file.with_name(f".{file.name}.{os.getpid()}.partial")
+    try:
+        with open(partial, "wb") as opened:
+            np.savez_compressed(opened, points=points, **arrays)
+        os.replace(partial, file)
+    finally:
+        partial.unlink(missing_ok=True)
+    return Collection("landmark", **splits, points=points, note=NOTE)

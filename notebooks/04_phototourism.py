@@ -1,0 +1,532 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown] tags=["badges"]
+# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/OWNER/learnit/blob/main/notebooks/04_phototourism.ipynb)
+
+# %% [markdown]
+# # Phototourism: one landmark, many appearances
+#
+# Thousands of people photograph the same place: from other sides, at other hours, under other skies, with other people in
+# the way. A radiance field that is fitted to all of their photographs at once can only show their *average*. In this
+# notebook the place goes into the weights from which a network starts, and a single photograph's light into the few
+# gradient steps that follow. Then we do what the paper's last figure does: put four appearances into the corners of a
+# square, walk through the square in weight space, and move the camera as we go. It reproduces section 4.4 of *Learned
+# Initializations for Optimizing Coordinate-Based Neural Representations* (Tancik, Mildenhall et al., CVPR 2021) and Figure
+# 2 of its supplement, on a landmark that is drawn rather than downloaded.
+#
+# **You will be able to**
+#
+# 1. say what a collection of photographs with known cameras is, and how near, far and scale are taken from it;
+# 2. explain why Basic NeRF, which is Reptile with *one* inner step, learns the average of all appearances;
+# 3. compare the two fairly, at equal data and an equal number of rays;
+# 4. adapt a place to one photograph's light, and judge the fit by a half of the photograph that it never saw;
+# 5. tell a scene whose light changes from a cross-fade of pictures.
+#
+# **You should know** notebook 03, or what a radiance field, a ray and compositing are.
+#
+# | profile | machine | time | memory | what it trains | longer side |
+# |---|---|---|---|---|---|
+# | `quick` | 2 CPU cores | about 6 minutes | 1 GB | 4 × 64, 6 frequencies, 2500 outer steps of 16 inner ones | 48 pixels |
+# | `standard` | a T4-class GPU | not measured | not measured | 5 × 128, 10 frequencies, 10,000 of 32 | 96 pixels |
+# | `paper` | a large GPU | not measured | not measured | 6 × 256, 20 frequencies, 150,000 of 64 | 256 pixels |
+
+# %% tags=["colab"]
+import importlib
+import os
+import subprocess
+import sys
+import tempfile
+
+if "google.colab" in sys.modules or os.environ.get("LEARNIT_COLAB"):
+    # Colab has most packages. What it has stays as it is: every version is held while the project is installed.
+    pip = [sys.executable, "-m", "pip"]
+    listed = subprocess.run([*pip, "list", "--format=freeze"], capture_output=True, text=True, check=True).stdout
+    with tempfile.NamedTemporaryFile("w", suffix=".txt", delete=False) as constraints:
+        constraints.writelines(line + "\n" for line in listed.split() if not line.startswith("learnit=="))
+    project = os.environ.get("LEARNIT_WHEEL", "git+https://github.com/OWNER/learnit")
+    subprocess.run([*pip, "install", "--quiet", "-c", constraints.name, project], check=True)
+    importlib.invalidate_caches()
+
+# %%
+import os
+import time
+
+os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
+started = time.perf_counter()
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from IPython.display import Markdown, display
+
+from learnit_core import evaluate, explorer, metrics, plots, weights
+from learnit_core.experiments import baselines, tourism, tourism_explorers, tourism_table
+from learnit_core.experiments.settings import Settings
+from learnit_core.signals.tourism import halves, some
+
+# %% [markdown]
+# ## Choices
+#
+# Leave a field empty to take the environment variable of the same meaning (`LEARNIT_PROFILE`, `LEARNIT_DATA`,
+# `LEARNIT_OUT`), or its default.
+
+# %% tags=["parameters"]
+PROFILE = ""  # @param ["", "quick", "standard", "paper"]
+DATA = ""  # @param {type:"string"}
+SEED = 0  # @param {type:"integer"}
+TRAIN_LIVE = True  # @param {type:"boolean"}
+KEEP_ON_DRIVE = False  # @param {type:"boolean"}
+
+# %% [markdown]
+# `DATA` is `landmark`, or a collection that
+# [`data_scripts/phototourism.py`](https://github.com/OWNER/learnit/blob/main/data_scripts/phototourism.py) has prepared:
+# Trevi, Sacre Coeur, the Brandenburg Gate, or **photographs of your own** (`--from FOLDER --reconstruct` finds their cameras
+# with COLMAP). In Colab, `KEEP_ON_DRIVE` puts results and checkpoints on your drive.
+
+# %%
+if KEEP_ON_DRIVE:
+    from google.colab import drive
+
+    drive.mount("/content/drive")
+    os.environ["LEARNIT_OUT"] = "/content/drive/MyDrive/learnit"
+for name, value in {"PROFILE": PROFILE, "DATA": DATA}.items():
+    if value:
+        os.environ[f"LEARNIT_{name}"] = value
+
+settings = Settings.from_env()
+data = settings.data or "landmark"
+profile = tourism.PROFILES[settings.profile].capped(settings)
+shipped = data == "landmark" and settings.profile == "quick"
+folder = settings.out / "04_phototourism"
+gallery = plots.Gallery(folder / "figures")
+print(f"{metrics.device()} · profile {profile.name} · JAX {jax.__version__} · results in {folder.name}/")
+
+# %% [markdown]
+# ## 1. The photographs
+#
+# Each of them has a camera of its own (position, direction, focal length, format), an hour of the day, an exposure, a white
+# balance, and whoever walked through. The first twenty are kept for testing and the next five for choosing settings; we
+# train on the others.
+
+# %%
+collection = tourism.load_signals(profile, data, seed=0)
+train, validation, test = collection.train, collection.validation, collection.test
+side = train.images.shape[2]
+
+
+def padded(views, i):
+    """Photograph ``i`` in a square, over white."""
+    square = np.ones((side, side, 3), np.float32)
+    picture = tourism.photograph(views, i)
+    top, left = (side - picture.shape[0]) // 2, (side - picture.shape[1]) // 2
+    square[top : top + picture.shape[0], left : left + picture.shape[1]] = picture
+    return square
+
+
+columns = 8
+shown = [padded(train, i) for i in range(min(3 * columns, len(train.images)))]
+gallery.show(
+    plots.picture_grid([shown[i : i + columns] for i in range(0, len(shown), columns)], cell=1.05),
+    "photographs",
+    alt="Photographs of one building from many sides, at noon, at sunset, under clouds and at night, with passers-by.",
+)
+print(f"{collection.name}: {len(train.images)} to train on, {len(validation.images)} to choose by, {len(test.images)} to "
+      f"test. {collection.note}")  # fmt: skip
+if len(train.images) < 50:
+    print(f"{len(train.images)} photographs are too few for the paper's result, which has about a thousand: what follows shows "
+          "what they give, and no claim goes with it.")  # fmt: skip
+
+# %% [markdown]
+# A collection comes with **cameras and points**: COLMAP finds both by matching details between photographs. (Those of the
+# landmark are known, because it was drawn; written as a COLMAP model and read back they give the same file.) The points
+# are not what we are after, but they say how deep the scene is. *near* and *far* of a photograph are taken from the depths
+# of the points that it sees, and the whole is scaled so that half of the cameras are within 3 of the points' median.
+
+# %%
+gallery.show(
+    plots.cameras(
+        collection.points, None,
+        {
+            f"{len(views.images)} {name}": views.camera_to_world[:, 0]
+            for name, views in {"to train on": train, "to choose by": validation, "to test": test}.items()
+        },
+        title=f"{collection.name}: {len(collection.points)} points, and the cameras",
+    ),
+    "cameras",
+    alt="A cloud of points in the shape of a building, and before it the cameras, each with a line to where it looks.",
+)  # fmt: skip
+
+# %% [markdown]
+# ## 2. One photograph is not a place
+#
+# The network maps a position to a colour and a density, as in notebook 03, with one difference: the last sample of a ray
+# stands for all that is behind it, so that the sky can be somewhere. Let us fit a **random** network to the *left half* of
+# one photograph. How good is its right half?
+
+# %%
+field = tourism.field_for(profile)
+standard = baselines.standard(field, seed=SEED)
+tuned = tourism_table.tuned_settings(profile.name, collection.name)
+example = some(test, [0])
+left_half, _ = halves(example)
+camera = tourism.camera_of(test, 0)
+
+
+def seen(params, where=camera):
+    """The picture of a network from a camera, at the camera's own size."""
+    return tourism.picture(profile, field, params, where, height=where.height, width=where.width)
+
+
+def fitted_halves(start, chosen, steps):
+    """Pictures of the example after so many steps on its left half, a network each."""
+    shown = []
+    for n in steps:
+        params = start
+        if n:
+            stacked = tourism.fit_photographs(profile, field, start, left_half, chosen.setting, n)
+            params = jax.tree.map(lambda leaf: leaf[0], stacked)
+        shown.append(seen(params))
+    return shown
+
+
+truth = tourism.photograph(test, 0)
+
+
+def captions_for(pictures):
+    """PSNR on the right half, as the table measures it."""
+    half = truth.shape[1] // 2
+    return [f"{evaluate.psnr(jnp.asarray(p[:, half:]), jnp.asarray(truth[:, half:])):.1f} dB" for p in pictures]
+
+
+steps = sorted({0, *(n for n in (25,) if n < profile.limit), min(tuned["standard"].steps, profile.limit)})
+alone = fitted_halves(standard, tuned["standard"], steps)
+half_truth = truth.copy()
+half_truth[:, truth.shape[1] // 2 :] = 1
+gallery.show(
+    plots.picture_grid(
+        [[half_truth, *alone, truth]],
+        column_labels=["what is seen", *(f"{n} steps" for n in steps), "truth"],
+        captions=[["", *captions_for(alone), ""]],
+        cell=1.7,
+    ),
+    "standard_steps",
+    alt="A network from random weights fitted to the left half of a photograph: the right half stays a blur.",
+)
+
+# %% [markdown]
+# Nothing tells a random network what is on the right, and one picture says nothing about depth.
+#
+# ## 3. Reptile, and Basic NeRF
+#
+# A task is *one photograph*. **Reptile** draws one, makes some gradient steps on random pixels of it, and moves the
+# initialisation towards where that led. **Basic NeRF** is a radiance field trained on all photographs at once, and it is the
+# same program with a single inner step: the way from the initialisation to the adapted weights is then the plain gradient.
+#
+# What is the difference, if both see the same photographs? One gradient step cannot tell "this wall is orange because it is
+# evening" from "this wall is orange". Averaged over photographs it settles on the mean light. Several steps on *one*
+# photograph move first what its light changes most easily; the initialisation comes to lie where a few steps reach any
+# appearance.
+#
+# Both get **equal data and equal rays**: with $k$ inner steps of $r$ rays, $n$ outer steps of Reptile see $n k r$ rays, and
+# so do $n k$ steps of Basic NeRF. (It is cheaper in nothing; a second row gives it $n$ outer steps only.) The outer rate
+# is the same for all three here; it was not searched for each of them, and another might suit Basic NeRF better.
+
+# %%
+rays = profile.num_steps * profile.inner_steps * profile.rays
+print(
+    f"Reptile: {profile.num_steps} outer steps of {profile.inner_steps} inner ones with {profile.rays} rays: {rays:,} rays"
+)
+for algorithm in ("basic", "basic-steps"):
+    other = profile.for_algorithm(algorithm)
+    print(f"{plots.LABELS[algorithm]}: {other.num_steps:,} steps with {other.rays} rays: {other.num_steps * other.rays:,} rays, "
+          f"Adam {other.outer_rate:g}")  # fmt: skip
+
+made, histories = {"standard": standard}, {}
+for algorithm in ("reptile", "basic", "basic-steps"):
+    name = "meta-reptile" if algorithm == "reptile" else algorithm
+    if shipped and not (algorithm == "reptile" and TRAIN_LIVE):
+        _, made[name], _ = weights.pretrained(tourism.SHIPPED[name])
+        print(f"{plots.LABELS[name]}: what is shipped, trained in the same way")
+    else:
+        _, made[name], histories[name] = tourism.meta_train(
+            profile, collection, algorithm, seed=SEED, folder=folder / "checkpoints"
+        )
+learned = made["meta-reptile"]
+
+# %%
+if histories:
+    setting, num_steps = tourism.VALIDATED
+    gallery.show(
+        plots.training_curves(
+            {name: history.validation for name, history in histories.items()},
+            reference=float(
+                tourism_table.runner(profile, field, validation)(
+                    standard, tuned["standard"].setting, min(tuned["standard"].steps, profile.limit)
+                )[:, -1].mean()
+            ),
+            reference_label="Standard, with its own tuned fit",
+            ylabel=f"validation PSNR\nafter {min(num_steps, profile.limit)} steps [dB]",
+            title=f"Training on {collection.name}: right halves",
+        ),
+        "meta_training",
+        alt="Validation PSNR on right halves against outer steps, rising above a dashed line for random weights.",
+    )
+
+# %% [markdown]
+# ## 4. Adaptation, step by step
+#
+# The same left half as above, from Reptile's initialisation. Before the first step the network shows the place in a light
+# that is no photograph's; then it takes on this one's, on the right, too, where nobody told it.
+
+# %%
+chosen = tuned["meta-reptile"]
+steps = sorted({0, *(n for n in (1, 4, 16) if n < profile.limit), min(chosen.steps, profile.limit)})
+adapted = fitted_halves(learned, chosen, steps)
+gallery.show(
+    plots.picture_grid(
+        [[half_truth, *adapted, truth]],
+        column_labels=["what is seen", *(f"{n} steps" for n in steps), "truth"],
+        captions=[["", *captions_for(adapted), ""]],
+        cell=1.7,
+    ),
+    "adaptation",
+    alt="From Reptile's weights the picture of the whole place takes on the light of the photograph's left half.",
+)
+
+# %% [markdown]
+# ## 5. The score
+#
+# Unseen photographs: fit the left half, take the PSNR on the right half. Every start, ours too, has the optimiser, the rate
+# and the number of steps that did best on the validation photographs. (The notebook takes fewer photographs than
+# `make results` does; see `docs/results/tourism.md`.)
+
+# %%
+few = some(test, slice(0, settings.cap(10)))
+results, curves = tourism_table.table_rows(
+    tourism_table.runner(profile, field, few), made, tuned, trained_on=collection.name, data=collection.name, seed=SEED,
+    limit=profile.limit, paper_too=profile.name != "quick",
+)  # fmt: skip
+display(Markdown(tourism_table.markdown(results)))
+for what, gap, _ in tourism_table.gaps(results):
+    print(f"{what}: {gap.mean:+.2f} dB, 95 % interval [{gap.low:+.2f}, {gap.high:+.2f}]")
+
+# %%
+index = min(4, len(few.images) - 1)
+one, _ = halves(some(few, [index]))
+where, target = tourism.camera_of(few, index), tourism.photograph(few, index)
+rows = [[], []]
+for name in tourism_table.INITS:
+    stacked = tourism.fit_photographs(
+        profile, field, made[name], one, tuned[name].setting, min(tuned[name].steps, profile.limit)
+    )
+    rows[0].append(seen(made[name], where))
+    rows[1].append(seen(jax.tree.map(lambda leaf: leaf[0], stacked), where))
+gallery.show(
+    plots.picture_grid(
+        [[*rows[0], None], [*rows[1], target]],
+        row_labels=["before\nthe fit", "left half\nfitted"],
+        column_labels=[*(plots.LABELS[name].replace(", ", ",\n") for name in tourism_table.INITS), "truth"],
+        cell=1.7,
+    ),
+    "starts",
+    alt="One unseen photograph from every start, before and after its left half was fitted.",
+)
+
+# %% [markdown]
+# **What to notice.** Basic NeRF knows the place, too; before the fit both show it in an average light. What Reptile adds is
+# that a *fit* changes the light and leaves the place alone.
+#
+# ## 6. Four appearances, and what lies between them
+#
+# Now fit four *whole* photographs, each from the same initialisation, and mix the four networks' **weights**: Figure 2 of
+# the supplement. In the corners are the four fits, seen from one and the same camera that belongs to none of them; in the
+# centre stands the initialisation itself, as nobody has adapted it. Beside it, the same from random weights.
+
+# %%
+if shipped and not settings.max_steps:
+    # Four fits from the shipped initialisation come with the project, so that nobody has to wait for them.
+    _, centre, _ = weights.pretrained(tourism.SHIPPED["meta-reptile"])
+    _, reptile_corners = tourism_explorers.shipped_corners()
+    labels = list(tourism.APPEARANCES)
+else:
+    centre = learned
+    labels = list(tourism.APPEARANCES) if collection.name == "landmark" else ["first", "second", "third", "fourth"]
+many = len(test.images) > max(tourism.APPEARANCES.values())
+if collection.name == "landmark" and many:
+    four = some(test, list(tourism.APPEARANCES.values()))
+else:
+    pool = [some(views, [i]) for views in (test, validation, train) for i in range(len(views.images))][:4]
+    four = type(test)(*(np.concatenate(arrays) for arrays in zip(*pool, strict=True)))
+setting, num_steps = tourism.APPEARANCE_FIT
+if not (shipped and not settings.max_steps):
+    reptile_corners = tourism_explorers.corners(
+        profile, field, centre, four, setting, min(num_steps, profile.limit)
+    )  # fmt: skip
+standard_corners = tourism_explorers.corners(
+    profile, field, standard, four, tuned["standard"].setting, min(tuned["standard"].steps, profile.limit)
+)
+gallery.show(
+    plots.picture_grid([[padded(four, i) for i in range(4)]], column_labels=labels, cell=1.7),
+    "corners",
+    alt="The four photographs whose light stands in the corners.",
+)
+
+# %%
+way = tourism_explorers.path_for(collection)
+grids = [
+    tourism_explorers.grid(profile, field, corners, way(0.4), centre=middle)
+    for corners, middle in ((reptile_corners, centre), (standard_corners, None))
+]
+gallery.show(
+    plots.picture_grid(
+        [[*reptile_row, None, *standard_row] for reptile_row, standard_row in zip(*grids, strict=True)],
+        column_labels=["", "", "Reptile", "", "", "", "", "", "Standard", "", ""],
+        cell=0.95,
+    ),
+    "grids",
+    alt=f"Two grids of five by five pictures of mixed weights from one camera; the corners are {', '.join(labels)}. From "
+    "Reptile's start one building in changing light, from random weights smears.",
+)
+
+# %% [markdown]
+# From the learned start there is *one building* all over the grid, and its light changes. From random weights every corner is
+# a painting of its own on a screen near the camera, and mixtures of them are mush.
+#
+# Is this more than fading one picture into another? From a **fixed** camera hardly: the table shows how far the picture of
+# the mean weights is from the mean of the four pictures (above 30 dB the eye sees no difference). For Reptile it is the same
+# from every place on the path: mixing weights mixes light, *and the place stays where it is when the camera moves*.
+
+# %%
+lines = ["| start | camera | mean-weights picture vs. mean of the pictures [dB] |", "|---|---|---|"]
+agreements = {}
+for name, corners in {"Standard": standard_corners, "Reptile": reptile_corners}.items():
+    for t in (0.0, 0.5, 1.0):
+        value = tourism_table.agreement(profile, field, corners, way(t), height=48, width=72)
+        agreements[f"{name} {t}"] = round(value, 2)
+        lines.append(f"| {name} | {t:.1f} on the path | {value:.1f} |")
+display(Markdown("\n".join(lines)))
+
+# %% [markdown]
+# Now drag the square and the camera. (The pictures were computed beforehand; the nearest one is shown.)
+
+# %%
+count = 5 if not settings.max_steps else 2
+square = tourism_explorers.between_appearances(
+    profile, field, {"Standard": standard_corners, "Reptile": reptile_corners}, path=way, labels=labels,
+    engine="frames", frames=(count, count), side=250,
+)  # fmt: skip
+square
+
+# %% [markdown]
+# The same as an animation: the camera goes from left to right and back while the light goes once around the square. Watch
+# the shadow of the beam on the doors, and the columns before them: the shadow fades with the light, the columns move with the
+# camera.
+
+# %%
+pictures = []
+turns = np.linspace(0, 2 * np.pi, 24 if not settings.max_steps else 3, endpoint=False)
+for turn in turns:
+    u, v = 0.5 + 0.5 * np.clip(1.5 * np.array([np.cos(turn), np.sin(turn)]), -1, 1)
+    mixed = weights.barycentric(reptile_corners, explorer.square("a", "b", "c", "d").coefficients([u, v]))
+    where = way(0.5 - 0.5 * np.cos(turn))
+    pictures.append(tourism.picture(profile, field, mixed, where, height=where.height, width=where.width))
+gallery.animate(
+    pictures, "tour", seconds=0.15, alt="The landmark while the camera moves from side to side and the light goes through four "
+    "appearances.",
+)  # fmt: skip
+
+# %% [markdown]
+# ## 7. Exercises
+#
+# **Exercise 1: what is left to the fit.** *Predict:* of the weights' five (quick: four) layers, which move most when a
+# photograph is fitted: those near the position, or those near the colour? *Run:* the cell. *Explain* with what light changes,
+# and what it does not.
+
+# %%
+for i, layer in enumerate(centre):
+    moved = [
+        float(jnp.linalg.norm(corner[i]["w"] - layer["w"]) / jnp.linalg.norm(layer["w"])) for corner in reptile_corners
+    ]
+    print(f"layer {i + 1}: moved by {100 * np.mean(moved):.1f} % of its length")
+
+# %% [markdown]
+# <details><summary>Solution</summary>
+#
+# The last layer moves most: it turns features of a place into its colour. That is why mixing weights mixes light: where only
+# the last, linear layer changes, the picture before the sigmoid is linear in the weights.
+# </details>
+#
+# **Exercise 2: a cross-fade by hand.** *Predict:* what does the mean of two *pictures* look like, if they were taken from
+# different cameras? *Run:* complete the function and look. *Explain* what the networks do instead.
+
+
+# %%
+def cross_fade(first, second):
+    """The mean of two pictures [h, w, 3]."""
+    return ...  # your code
+
+
+ends = [seen(centre, way(t)._replace(height=48, width=72)) for t in (0.2, 0.8)]
+faded = cross_fade(*ends)
+if faded is ...:
+    print("Not solved yet.")
+else:
+    print("Correct." if np.allclose(faded, (ends[0] + ends[1]) / 2) else "Not yet: half of each.")
+    gallery.show(
+        plots.picture_grid(
+            [[ends[0], faded, seen(centre, way(0.5)), ends[1]]],
+            column_labels=["left", "cross-fade", "camera half way", "right"], cell=2,
+        ),
+        "cross_fade",
+        alt="Two views of the place, their mean, which shows everything twice, and the view from half way between.",
+    )  # fmt: skip
+
+# %% [markdown]
+# <details><summary>Solution</summary>
+#
+# ```python
+# def cross_fade(first, second):
+#     return (first + second) / 2
+# ```
+#
+# The mean of two pictures shows every edge twice. A radiance field has the place *in space*, so the camera can stand half way.
+# </details>
+#
+# **Exercise 3: more inner steps.** The paper makes 64 inner steps. *Predict:* with the same number of rays, is 64 better than
+# 16 here? *Run:* `dataclasses.replace(profile, inner_steps=64, num_steps=profile.num_steps // 4)` and train again.
+#
+# <details><summary>Solution</summary>
+#
+# With a budget as small as this one fewer inner and more outer steps are better: the initialisation itself is far from
+# finished, and every outer step moves it once. The paper's 150,000 outer steps are another matter.
+# </details>
+#
+# ## Summary
+#
+# What all photographs of a place share goes into the initialisation, what is one photograph's own into a few steps. The line
+# is drawn by the inner loop: whatever few steps can change is treated as appearance. Nothing in the program knows about light.
+#
+# **References.** Tancik, Mildenhall et al., *Learned Initializations for Optimizing Coordinate-Based Neural
+# Representations*, CVPR 2021 · Mildenhall et al., *NeRF*, ECCV 2020 · Martin-Brualla et al., *NeRF in the Wild*, CVPR 2021 ·
+# Schönberger, Frahm, *Structure-from-Motion Revisited*, CVPR 2016 (COLMAP) · Jin et al., *Image Matching across Wide Baselines*,
+# IJCV 2021 (the Phototourism photographs) · Nichol, Achiam, Schulman, *On First-Order Meta-Learning Algorithms*, 2018.
+
+# %%
+report = metrics.write(
+    folder / "metrics.json", notebook="04_phototourism", profile=profile.name, seed=SEED, precision=field.spec["precision"],
+    seconds={
+        "compile": sum(history.compile_seconds for history in histories.values()),
+        "meta_train": sum(history.seconds for history in histories.values()),
+        "total": time.perf_counter() - started,
+    },
+    results=results, agreement_db=agreements,
+)  # fmt: skip
+print(f"{len(results)} results in metrics.json after {report['seconds']['total']:.0f} s, of which meta-training "
+      f"{report['seconds']['meta_train']:.0f} s; peak memory {report['peak_memory_bytes'] / 1e9:.1f} GB")  # fmt: skip
+display(Markdown("Versions: " + ", ".join(f"{name} {v}" for name, v in report["versions"].items())))

@@ -1,0 +1,269 @@
+"""The phototourism experiment: what a fit sees, what it is judged by, training at a tiny size, table and explorers."""
+
+import json
+from dataclasses import replace
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from learnit_core import explorer, weights
+from learnit_core.commands import results_tourism, tune_tourism
+from learnit_core.errors import LearnitError
+from learnit_core.evaluate import Setting
+from learnit_core.experiments import tourism, tourism_explorers, tourism_table
+from learnit_core.experiments.settings import Settings
+from learnit_core.signals import prepared
+from learnit_core.signals.tourism import halves, some
+from learnit_core.tuning import Tuned
+
+TINY = tourism.Profile(
+    "tiny", size=16, width=16, depth=3, num_frequencies=3, max_log2=2.0, density="softplus", num_samples=8,
+    outer_rate=5e-3, num_steps=60, inner_rate=1.0, inner_steps=4, basic_rates=(5e-3, 4e-3), rays=32, count=30, limit=20,
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def collection():
+    return tourism.load_signals(TINY, "landmark")
+
+
+@pytest.fixture(scope="module")
+def field():
+    return tourism.field_for(TINY)
+
+
+@pytest.fixture(scope="module")
+def start(field):
+    return field.init(jax.random.key(3))
+
+
+def test_a_fit_sees_the_left_half_only(collection, field, start):
+    """Whatever stands on the right changes nothing, a pixel on the left does."""
+    one = some(collection.test, [0])
+    task = tourism.tasks(one)
+    top, bottom, left, right = task.support.valid[0, 0].tolist()
+    assert right == one.valid[0, 0, 3] // 2
+
+    def fitted(images):
+        views = task.support._replace(images=jnp.asarray(images))
+        return tourism.fit_photographs(TINY, field, start, views, Setting("sgd", 1.0), 8)
+
+    other, same = one.images.copy(), one.images.copy()
+    other[..., right:, :] = 255 - other[..., right:, :]
+    jax.tree.map(np.testing.assert_array_equal, fitted(other), fitted(same))
+    same[..., :right, :] = 255 - same[..., :right, :]
+    assert not np.array_equal(fitted(other)[0]["w"], fitted(same)[0]["w"])
+
+
+def test_a_fit_is_judged_by_every_pixel_of_the_right_half(collection, field, start):
+    two = some(collection.test, [0, int(np.argmin(collection.test.valid[:, 0, 3]))])
+    judged = tourism.tasks(two).query
+    score = tourism.score_for(TINY, field)
+    for i in range(2):
+        one = jax.tree.map(lambda leaf, i=i: leaf[i], judged)
+        h, w = two.valid[i, 0, [1, 3]]
+        assert one.weight.sum() == h * (w - w // 2)
+        camera = tourism.camera_of(two, i)
+        picture = tourism.picture(TINY, field, start, camera, height=camera.height, width=camera.width)
+        truth = tourism.photograph(two, i)
+        by_hand = -10 * np.log10(np.mean((picture - truth)[:, w // 2 :] ** 2))
+        np.testing.assert_allclose(score(start, one), by_hand, rtol=1e-4)
+        perfect = one._replace(colours=tourism.render(TINY, field, start, one.u, one.v, *one[4:]))
+        assert score(start, perfect) > 90
+
+
+def test_a_training_task_is_one_whole_photograph(collection):
+    data = jax.tree.map(jnp.asarray, collection.train)
+    seen = set()
+    for seed in range(40):
+        task = jax.jit(tourism.sampler())(jax.random.key(seed), data)
+        jax.tree.map(np.testing.assert_array_equal, task.support, task.query)
+        same = (np.asarray(task.support.images[0]) == collection.train.images).all(axis=(1, 2, 3, 4))
+        assert same.sum() == 1
+        index = int(same.argmax())
+        seen.add(index)
+        for name in ("valid", "camera_to_world", "near"):
+            np.testing.assert_array_equal(getattr(task.support, name)[0], getattr(collection.train, name)[index])
+    assert len(seen) > 10
+
+
+def test_basic_nerf_is_gradient_descent_on_all_photographs(collection, field, start):
+    """With one inner step Reptile's way is the gradient of one step, times the inner rate."""
+    basic = TINY.for_algorithm("basic")
+    photograph = jax.tree.map(lambda leaf: jnp.asarray(leaf)[0], collection.train)
+    key = jax.random.key(5)
+    _, way = tourism.meta_grad_for(basic, field)(start, tourism.Task(photograph, photograph), key)
+    adapt_key, _ = jax.random.split(key)
+    gradient = jax.grad(tourism.loss_for(basic, field))(start, photograph, jax.random.fold_in(adapt_key, 0))
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-6), way, gradient)
+
+
+def test_budgets_are_equal():
+    reptile, rays, steps = (TINY.for_algorithm(name) for name in tourism.ALGORITHMS)
+    assert reptile is TINY and rays.inner_steps == steps.inner_steps == 1
+    assert rays.num_steps * rays.rays == reptile.num_steps * reptile.inner_steps * reptile.rays
+    assert steps.num_steps == reptile.num_steps and (rays.outer_rate, steps.outer_rate) == (5e-3, 4e-3)
+    with pytest.raises(LearnitError, match="'maml'.*reptile, basic, basic-steps"):
+        TINY.for_algorithm("maml")
+
+
+def test_the_paper_profile_is_the_papers():
+    paper = tourism.PROFILES["paper"]
+    assert (paper.width, paper.depth, paper.num_frequencies, paper.max_log2, paper.density) == (256, 6, 20, 8, "relu")
+    assert (paper.num_steps, paper.inner_steps, paper.rays, paper.num_samples) == (150_000, 64, 64, 128)
+    assert (paper.outer_rate, paper.decay) == (5e-4, False)
+
+
+def test_a_cap_reaches_every_loop():
+    for profile in tourism.PROFILES.values():
+        short = profile.capped(Settings(max_steps=2))
+        assert (short.num_steps, short.inner_steps, short.limit, short.count) == (2, 2, 2, 40)
+        assert profile.capped(Settings()) == profile
+
+
+# Training
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory, collection):
+    folder = tmp_path_factory.mktemp("run")
+    return folder, tourism.meta_train(TINY, collection, seed=4, folder=folder)
+
+
+def test_training_beats_its_start_on_unseen_photographs(run, collection):
+    field, params, history = run[1]
+    assert len(history.losses) == 60 and history.validation[-1][0] == 60
+    score = tourism_table.runner(TINY, field, collection.test)
+    after, before = (score(p, Setting("sgd", 1.0), 8) for p in (params, field.init(jax.random.key(4))))
+    gain = after[:, -1] - before[:, -1]
+    assert gain.mean() > 0.4, gain
+
+
+def test_a_finished_training_is_found_again(run, collection):
+    folder, (_, params, _) = run
+    (file,) = folder.iterdir()
+    kept = file.read_bytes()
+    _, again, later = tourism.meta_train(TINY, collection, seed=4, folder=folder)
+    jax.tree.map(np.testing.assert_array_equal, again, params)
+    assert later.resumed_from == 60 and file.read_bytes() == kept
+    with pytest.raises(LearnitError, match="inner_rate is 1.0 there, 2.0 here"):
+        tourism.meta_train(replace(TINY, inner_rate=2.0), collection, seed=4, folder=folder)
+    changed = collection._replace(train=collection.train._replace(images=255 - collection.train.images))
+    with pytest.raises(LearnitError, match="train_checksum"):
+        tourism.meta_train(TINY, changed, seed=4, folder=folder)
+
+
+# The table
+
+
+def test_the_table_has_every_start_before_and_after(run, collection):
+    field, params, _ = run[1]
+    made = {"standard": field.init(jax.random.key(0)), "basic-steps": params, "basic": params, "meta-reptile": params}
+    settings = {name: tourism_table.Chosen(Setting("sgd", 0.5), 12, "validation") for name in made}
+    rows, curves = tourism_table.table_rows(
+        tourism_table.runner(TINY, field, some(collection.test, slice(0, 3))), made, settings, trained_on="landmark",
+        data="landmark", seed=0, limit=10,
+    )  # fmt: skip
+    table = [row for row in rows if row["in_table"]]
+    assert [row["init"] for row in table] == list(tourism_table.INITS)
+    assert {row["steps"] for row in table} == {10} and sum(row["steps"] == 0 for row in rows) == 4
+    (paper,) = [row for row in rows if row["tuned_on"] == "the paper's setting"]
+    assert (paper["optimizer"], paper["learning_rate"], paper["init"]) == ("sgd", 10.0, "meta-reptile")
+    assert table[0]["trained_on"] is None and table[3]["trained_on"] == "landmark"
+    np.testing.assert_allclose(curves["basic"], curves["meta-reptile"])
+    for row in table:
+        np.testing.assert_allclose(row["psnr_per_signal"], curves[row["init"]][:, -1], atol=1e-3)
+    text = tourism_table.markdown(rows)
+    assert text.count("\n| ") == 5 and "Reptile, the paper's setting" in text
+    gaps = {what: (gap, bound) for what, gap, bound in tourism_table.gaps(rows)}
+    assert gaps["Reptile over Basic NeRF, equal rays"][0] == (0.0, 0.0, 0.0)
+    expected = np.mean(curves["meta-reptile"][:, -1] - curves["meta-reptile"][:, 0])
+    np.testing.assert_allclose(gaps["Reptile over itself before the fit"][0].mean, expected, atol=1e-3)
+    lines = results_tourism.verdicts(rows)
+    assert any("over Basic NeRF, equal rays | +0.00" in line and line.endswith("| NO |") for line in lines)
+
+
+def test_tuning_takes_the_best_step(monkeypatch):
+    curve = np.array([[0.0, 5.0, 9.0, 8.0], [0.0, 5.0, 7.0, np.nan]])
+    assert tune_tourism.best_step(curve) == (50, 8.0)
+    assert isinstance(Tuned(Setting("sgd", 1.0), 8.0, {}).choice, Setting)
+
+
+def test_settings_are_borrowed_and_say_so():
+    own, other = (tourism_table.tuned_settings("quick", data) for data in ("landmark", "phototourism-trevi"))
+    assert set(own) == set(tourism_table.INITS)
+    assert own["basic"].tuned_on == "validation" and own["basic"][:2] == other["basic"][:2]
+    assert other["basic"].tuned_on == "validation of landmark, profile quick"
+    assert tourism_table.tuned_settings("paper", "landmark")["meta-reptile"] == tourism_table.PAPER
+
+
+# Real collections
+
+
+def test_a_folder_of_objects_is_no_collection(tmp_path):
+    with pytest.raises(LearnitError, match="no collection called .*expected 'landmark'"):
+        tourism.load_signals(TINY, str(tmp_path))
+    about = {"prepared": prepared.VERSION, "kind": "views", "unit": "objects"}
+    (tmp_path / prepared.FILE).write_text(json.dumps(about))
+    with pytest.raises(LearnitError, match="holds objects: expected photographs of one place"):
+        tourism.load_signals(TINY, str(tmp_path))
+
+
+# Appearances
+
+
+def test_the_path_goes_around_the_landmark(collection):
+    path = tourism_explorers.path_for(collection)
+    eyes = np.stack([path(t).pose[:, 3] for t in (0, 0.5, 1)])
+    assert eyes[0, 0] < -1 < 1 < eyes[2, 0] and (np.linalg.norm(eyes, axis=1) < 3.5).all()
+    for t in (0.0, 0.3, 1.0):
+        pose = path(t).pose
+        local = -pose[:, 3] @ pose[:, :3]
+        assert local[2] < 0 and np.abs(local[:2]).max() < 0.3, "the middle of the place is in the middle"
+
+
+def test_the_path_of_another_collection_lies_among_its_cameras(collection):
+    other = collection._replace(name="square")
+    path = tourism_explorers.path_for(other)
+    eyes, cameras = (
+        np.stack([path(t).pose[:, 3] for t in (0, 0.5, 1)]), collection.train.camera_to_world[:, 0, :, 3],
+    )  # fmt: skip
+    assert (eyes > cameras.min(axis=0)).all() and (eyes < cameras.max(axis=0)).all()
+    right = path(0.5).pose[:, 0]
+    assert (eyes[2] - eyes[0]) @ right > 0.5, "to the right"
+    assert path(0.5).pose[1, 1] > 0.9, "upright"
+
+
+def test_a_grid_has_the_corners_in_its_corners(run):
+    field, centre, _ = run[1]
+    corners = [jax.tree.map(lambda leaf, i=i: leaf + 0.05 * i, centre) for i in range(4)]
+    camera = tourism_explorers.landmark_path(0.5)._replace(height=8, width=12)
+    grid = tourism_explorers.grid(TINY, field, corners, camera, side=3, centre=centre)
+
+    def seen(params):
+        return tourism.picture(TINY, field, params, camera, height=8, width=12)
+
+    for place, corner in zip(((0, 0), (0, 2), (2, 0), (2, 2)), corners, strict=True):
+        np.testing.assert_allclose(grid[place[0]][place[1]], seen(corner), atol=1e-6)
+    np.testing.assert_allclose(grid[1][1], seen(centre), atol=1e-6)
+    np.testing.assert_allclose(grid[0][1], seen(weights.lerp(corners[0], corners[1], 0.5)), atol=1e-5)
+    same = tourism_table.agreement(TINY, field, [centre] * 4, camera, height=8, width=12)
+    assert same > 80 > tourism_table.agreement(TINY, field, corners, camera, height=8, width=12)
+
+
+def test_the_explorer_has_a_square_and_a_path(run):
+    field, centre, _ = run[1]
+    corners = [jax.tree.map(lambda leaf, i=i: leaf + 0.05 * i, centre) for i in range(4)]
+    shown = tourism_explorers.between_appearances(TINY, field, {"Reptile": corners}, engine="frames", frames=(2, 3))
+    assert isinstance(shown, explorer.Explorer)
+    assert [control["kind"] for control in shown.scene["controls"]] == ["square", "camera"]
+    assert shown.scene["frames"]["counts"] == [2, 2, 3] and shown.scene["engine"] == "frames"
+
+
+def test_halves_are_what_the_table_says(collection):
+    left, right = halves(collection.test)
+    assert (left.valid[..., 3] == right.valid[..., 2]).all() and (
+        right.valid[..., 3] == collection.test.valid[..., 3]
+    ).all()
