@@ -46,8 +46,7 @@ def test_the_explorers_of_a_notebook(path, chromium, tmp_path):
     with Lab(tmp_path).serving(nbformat.read(path, 4), **variables) as lab:
         context = chromium.new_context(viewport={"width": 1280, "height": 900})
         page = context.new_page()
-        page.route("https://**", lambda route: route.fulfill(body=""))  # badges
-        page.on("console", lambda message: message.type == "error" and problems.append(message.text))
+        page.on("console", lambda message: complains(message) and problems.append(message.text))
         page.on("pageerror", lambda error: problems.append(str(error)))
         lab.open(page)
         there = page.locator(f'.learnit-explorer[aria-label="{title}"]')
