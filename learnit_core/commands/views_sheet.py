@@ -1,8 +1,9 @@
 """Unseen objects from one picture, at a glance: ``python -m learnit_core.commands.views_sheet``, minutes on two cores.
 
 The first test objects of a class, none chosen, from the shipped MV initialisation and from Standard: the given picture,
-a held-out view of Standard's fit, of the initialisation, of its fit, and the truth; the scores of all held-out views with
-paired intervals; and how many objects are recognised by their reconstructions. Writes ``one_view.png`` and ``.json``.
+a held-out view of Standard's fit, of the initialisation, of its fit, and the truth; the scores of all held-out views
+with paired intervals; and how many objects are recognised by their reconstructions. Writes ``one_view.png`` and
+``.json``.
 """
 
 import argparse
