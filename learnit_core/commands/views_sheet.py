@@ -1,0 +1,83 @@
+"""Unseen objects from one picture, at a glance: ``python -m learnit_core.commands.views_sheet``, minutes on two cores.
+
+The first test objects of a class, none chosen, from the shipped MV initialisation and from Standard: the given picture,
+a held-out view of Standard's fit, of the initialisation, of its fit, and the truth; the scores of all held-out views
+with paired intervals; and how many objects are recognised by their reconstructions. Writes ``one_view.png`` and
+``.json``.
+"""
+
+import argparse
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import jax
+import numpy as np
+
+from learnit_core import evaluate, metrics, plots, weights
+from learnit_core.errors import LearnitError
+from learnit_core.experiments import baselines, views, views_explorers, views_table
+from learnit_core.experiments.settings import Settings
+
+SHOWN = 5
+
+
+def run(settings: Settings, target: Path, data: str, count: int) -> dict:
+    """Fit, print, and write picture and report to ``target``."""
+    began = time.perf_counter()
+    profile = replace(views.PROFILES["quick"], counts=(120, 10, count)).capped(settings)
+    field, learned, _ = weights.pretrained(views.SHIPPED[data]["mv"])
+    tuned = views_table.tuned_settings("quick", data)
+    tasks = views.tasks(views.load_signals(profile, data).test, 1)
+    made = {"standard": [baselines.standard(field)], "meta-mv": [learned]}
+    rows, fitted = views_table.table_rows(profile, field, tasks, made, tuned, trained_on=data, data=data, seed=0)
+    print(views_table.markdown(rows), flush=True)
+    table = {(row["init"], row["steps"] > 0): row["psnr_per_signal"] for row in rows}
+    gaps = {
+        "MV over Standard": evaluate.paired_interval(table["meta-mv", True], table["standard", True]),
+        "MV adapted over un-adapted": evaluate.paired_interval(table["meta-mv", True], table["meta-mv", False]),
+    }
+    for what, gap in gaps.items():
+        print(f"{what}: {gap.mean:+.1f} dB, 95 % interval [{gap.low:+.1f}, {gap.high:+.1f}]", flush=True)
+    pictures, captions = [], []
+    num_objects = len(tasks.query.images)
+    for i in range(min(SHOWN, num_objects)):
+        camera = jax.tree.map(lambda leaf, i=i: leaf[i, :1], tasks.query)
+        networks = [views_explorers.corners(fitted["standard"], num_objects)[i], learned,
+                    views_explorers.corners(fitted["meta-mv"], num_objects)[i]]  # fmt: skip
+        seen = [np.asarray(views.pictures(profile, field, params, camera))[0] for params in networks]
+        pictures.append([np.asarray(tasks.support.images[i, 0]) / 255, *seen, np.asarray(camera.images[0]) / 255])
+        keys = (("standard", True), ("meta-mv", False), ("meta-mv", True))
+        captions.append(["", *(f"{table[key][i]:.1f} dB" for key in keys), ""])
+    columns = ["given", "Standard", "un-adapted", "MV Reptile", "truth"]
+    figure = plots.picture_grid(pictures, column_labels=columns, captions=captions, cell=1.5)
+    target.mkdir(parents=True, exist_ok=True)
+    figure.savefig(target / "one_view.png", dpi=100, facecolor="white", bbox_inches="tight")
+    recognised = {
+        name: views_table.retrieval(profile, field, fitted[name], tasks)[0] for name in ("standard", "meta-mv")
+    }
+    print(f"recognised, of {num_objects}: " + ", ".join(f"{plots.LABELS[n]} {k}" for n, k in recognised.items()))
+    report = metrics.write(
+        target / "one_view.json", notebook="views_sheet", profile=profile.name, seed=0, precision="highest",
+        seconds={"total": time.perf_counter() - began}, results=rows, recognised=recognised,
+        gaps={what: [round(x, 2) for x in gap] for what, gap in gaps.items()},
+    )  # fmt: skip
+    print(f"wrote {target / 'one_view.png'} and .json")
+    return report
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="learnit_core.commands.views_sheet", description=__doc__.splitlines()[0])
+    parser.add_argument("--data", default="chairs", choices=list(views.SHIPPED))
+    parser.add_argument("--count", type=int, default=10, help="test objects (default 10)")
+    parser.add_argument("--target", type=Path, help="folder to write to (default: views among the results)")
+    arguments = parser.parse_args()
+    settings = Settings.from_env()
+    try:
+        run(settings, arguments.target or settings.out / "views", arguments.data, arguments.count)
+    except LearnitError as error:
+        parser.exit(1, f"{error}\n")
+
+
+if __name__ == "__main__":
+    main()
