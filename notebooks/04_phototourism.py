@@ -385,9 +385,7 @@ grids = [
 ]
 gallery.show(
     plots.picture_grid(
-        [[*reptile_row, None, *standard_row] for reptile_row, standard_row in zip(*grids, strict=True)],
-        column_labels=["", "", "Reptile", "", "", "", "", "", "Standard", "", ""],
-        cell=0.95,
+        [[tourism_explorers.montage(grid) for grid in grids]], column_labels=["Reptile", "Standard"], cell=4.6
     ),
     "grids",
     alt=f"Two grids of five by five pictures of mixed weights from one camera; the corners are {', '.join(labels)}. From "
