@@ -393,12 +393,13 @@ gallery.show(
 )
 
 # %% [markdown]
-# From the learned start there is *one building* all over the grid, and its light changes. From random weights every corner is
-# a painting of its own on a screen near the camera, and mixtures of them are mush.
+# From the learned start there is *one building* all over the grid, and its light changes. From random weights there is no
+# building in any corner: one photograph does not make a place, so from another camera there is nothing to see but its colours.
 #
 # Is this more than fading one picture into another? From a **fixed** camera hardly: the table shows how far the picture of
-# the mean weights is from the mean of the four pictures (above 30 dB the eye sees no difference). For Reptile it is the same
-# from every place on the path: mixing weights mixes light, *and the place stays where it is when the camera moves*.
+# the mean weights is from the mean of the four pictures (above 30 dB the eye sees hardly any difference). From random weights
+# the two agree as well, but what agrees are smears. So the number alone shows little; the camera does: from Reptile's start
+# mixing weights mixes light, *and the place stays where it is when the camera moves*.
 
 # %%
 lines = ["| start | camera | mean-weights picture vs. mean of the pictures [dB] |", "|---|---|---|"]
@@ -501,8 +502,9 @@ else:
 #
 # <details><summary>Solution</summary>
 #
-# With a budget as small as this one fewer inner and more outer steps are better: the initialisation itself is far from
-# finished, and every outer step moves it once. The paper's 150,000 outer steps are another matter.
+# There are reasons for both. More inner steps come closer to what is done at test time; fewer of them leave more outer steps,
+# and every outer step moves the initialisation once. With 150,000 outer steps, as the paper has, the second hardly matters.
+# We have not measured it for this scene: what do you find?
 # </details>
 #
 # ## Summary
