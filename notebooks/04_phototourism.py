@@ -443,7 +443,7 @@ gallery.animate(
 # %% [markdown]
 # ## 7. Exercises
 #
-# **Exercise 1: what is left to the fit.** *Predict:* of the weights' five (quick: four) layers, which move most when a
+# **Exercise 1: what is left to the fit.** *Predict:* of the network's layers (four in `quick`), which move most when a
 # photograph is fitted: those near the position, or those near the colour? *Run:* the cell. *Explain* with what light changes,
 # and what it does not.
 
@@ -457,8 +457,9 @@ for i, layer in enumerate(centre):
 # %% [markdown]
 # <details><summary>Solution</summary>
 #
-# The last layer moves most: it turns features of a place into its colour. That is why mixing weights mixes light: where only
-# the last, linear layer changes, the picture before the sigmoid is linear in the weights.
+# The last layer, which turns features of a place into its colour, and the first, which stands at the position; the layers
+# between them move least. All move by a few per cent only: so near to the initialisation a network is nearly linear in its
+# weights, and mixing weights mixes light.
 # </details>
 #
 # **Exercise 2: a cross-fade by hand.** *Predict:* what does the mean of two *pictures* look like, if they were taken from
