@@ -253,6 +253,13 @@ def test_a_grid_has_the_corners_in_its_corners(run):
     assert same > 80 > tourism_table.agreement(TINY, field, corners, camera, height=8, width=12)
 
 
+def test_a_montage_has_its_pictures_in_order():
+    rows = [[np.full((2, 3, 3), level / 4) for level in row] for row in ((0, 1), (2, 3))]
+    found = tourism_explorers.montage(rows, gap=1)
+    assert found.shape == (5, 7, 3) and (found[2] == 1).all() and (found[:, 3] == 1).all()
+    np.testing.assert_array_equal(found[[0, 0, 4, 4], [0, 6, 0, 6], 0], [0, 0.25, 0.5, 0.75])
+
+
 def test_the_explorer_has_a_square_and_a_path(run):
     field, centre, _ = run[1]
     corners = [jax.tree.map(lambda leaf, i=i: leaf + 0.05 * i, centre) for i in range(4)]

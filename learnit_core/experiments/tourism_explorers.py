@@ -127,6 +127,12 @@ def grid(
     return rows
 
 
+def montage(rows: Sequence[Sequence[np.ndarray]], *, gap: int = 2) -> Float[np.ndarray, "h w 3"]:
+    """Pictures of one size in rows and columns, as one picture, with white lines between them."""
+    framed = [[np.pad(picture, ((0, gap), (0, gap), (0, 0)), constant_values=1) for picture in row] for row in rows]
+    return np.concatenate([np.concatenate(row, axis=1) for row in framed])[:-gap, :-gap]
+
+
 APPEARANCES = """
 <h2>Phototourism: one landmark, four appearances</h2>
 <p>Four photographs of one landmark, each the light of another hour, fitted by networks of 4 × 64 from weights that were
