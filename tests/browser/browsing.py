@@ -119,7 +119,7 @@ class Widget:
         return box["x"] + x * box["width"], box["y"] + y * box["height"]
 
 
-def quickest(measure, bound, rounds=4):
+def quickest(measure, bound, rounds=8):
     """The least of some medians [ms], measured until one is within the bound: others may use the machine, too."""
     medians = []
     while len(medians) < rounds and (not medians or min(medians) > bound):

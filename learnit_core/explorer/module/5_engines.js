@@ -2,7 +2,7 @@
 // `{ pictures, fine }`, or null once `stale()`; it may draw finer than asked for, and says so.
 
 const PREVIEW_PIXELS = 32 ** 2; // that a preview has at least, all panes together
-const PREVIEW_MS = 80; // what a preview may take before it is made smaller
+const PREVIEW_MS = 50; // what a preview may take before it is made smaller
 const KERNEL_SECONDS = 15; // until a kernel counts as gone
 const KEPT_PICTURES = 24; // that each pane keeps decoded
 
