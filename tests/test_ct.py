@@ -89,7 +89,7 @@ def test_the_paper_profile_is_the_papers():
 def test_a_cap_reaches_every_loop():
     for profile in ct.PROFILES.values():
         short = profile.capped(Settings(max_steps=2))
-        assert (short.num_steps, short.fit_steps, short.limits) == (2, 2, (10, 10, 10, 10))
+        assert (short.num_steps, short.inner_steps, short.fit_steps, short.limits) == (2, 2, 2, (2, 2, 2, 2))
         assert short.counts == (20, 4, 2) and profile.capped(Settings()) == profile
 
 

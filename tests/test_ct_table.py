@@ -179,7 +179,7 @@ def test_tuning_takes_the_best_setting_and_step_of_the_second_round():
 
 def test_a_fit_that_diverges_is_judged_by_what_came_before():
     curve = np.array([[1.0, 5.0, 6.0, np.nan]])
-    assert tune_ct._best(curve) == (20, 6.0)
+    assert tune_ct._best(curve, (curve.shape[1] - 1) * ct.EVERY) == (20, 6.0)
 
 
 def test_baselines_of_slices_are_what_they_are_called(network):
@@ -250,3 +250,12 @@ def test_a_short_run_of_tuning_and_results(tmp_path, monkeypatch):
     # What is done is kept.
     monkeypatch.setattr(ct_table, "table_rows", lambda *a, **k: pytest.fail("made again"))
     assert results_ct.run(settings, tmp_path / "docs", [0, 1])["results"] == content["results"]
+
+
+def test_a_fit_of_any_number_of_steps_is_scored():
+    """The paper's own settings have fits of 25 steps, and a trial has two."""
+    run = ct_table.runner(ct.field_for(TINY), IMAGES.test[:2], 2)
+    params = [baselines.standard(ct.field_for(TINY))]
+    ends = {steps: run(params, Setting("sgd", 1.0), steps)[:, -1] for steps in (2, 20, 25)}
+    assert run(params, Setting("sgd", 1.0), 25).shape == (2, 2) and run(params, Setting("sgd", 1.0), 20).shape == (2, 3)
+    assert (ends[2] < ends[20]).all() and (ends[20] < ends[25]).all()

@@ -41,7 +41,9 @@ def tune_cell(
     """Both rounds for one initialisation and number of views."""
     screening = min(screening, limit)
     screened = tune(
-        lambda setting: run_few(draws, setting, screening), {"best": lambda curve: _best(curve)[1]}, grid=GRID
+        lambda setting: run_few(draws, setting, screening),
+        {"best": lambda curve: _best(curve, screening)[1]},
+        grid=GRID,
     )["best"]
     ranked = sorted(
         (Setting(name, float(rate)) for name, rates in screened.scores.items() for rate in rates),
@@ -49,7 +51,7 @@ def tune_cell(
     )
     final = []
     for setting in ranked[:FINALISTS]:
-        steps, score = _best(run_all(draws, setting, limit))
+        steps, score = _best(run_all(draws, setting, limit), limit)
         final.append({"setting": list(setting), "steps": steps, "score": round(score, 3)})
     best = max(final, key=lambda entry: entry["score"])
     return {
@@ -58,11 +60,11 @@ def tune_cell(
     }  # fmt: skip
 
 
-def _best(curve: np.ndarray) -> tuple[int, float]:
+def _best(curve: np.ndarray, num_steps: int) -> tuple[int, float]:
     """The number of steps with the best mean PSNR, and that PSNR; a fit that diverges on the way counts as none."""
     mean = curve.mean(axis=0)
     index = int(np.where(np.isfinite(mean), mean, -np.inf)[1:].argmax()) + 1
-    return index * ct.EVERY, float(mean[index])
+    return index * num_steps // (len(mean) - 1), float(mean[index])
 
 
 def _score(scores: dict[str, dict[str, float | None]], setting: Setting) -> float:

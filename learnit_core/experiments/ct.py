@@ -32,7 +32,7 @@ VIEWS = (1, 2, 4, 8)
 ALGORITHMS = ("reptile", "maml", "fomaml")
 
 EVERY = 10
-"""Fits are scored every so many steps."""
+"""Fits are scored every so many steps; one of another number of steps, as in a short trial, at its end."""
 
 
 @dataclass(frozen=True)
@@ -70,12 +70,13 @@ class Profile:
         return self.limits[VIEWS.index(views)]
 
     def capped(self, settings: Settings) -> "Profile":
-        """The same with every loop cut to ``settings.max_steps``, and fewer signals; fits make ``EVERY`` steps."""
+        """The same with every loop cut to ``settings.max_steps``, and fewer signals."""
         if settings.max_steps is None:
             return self
-        shorter = {name: max(2, settings.cap(getattr(self, name))) for name in ("num_steps", "fit_steps")}
+        loops = ("num_steps", "inner_steps", "fit_steps")
+        shorter = {name: max(2, settings.cap(getattr(self, name))) for name in loops}
         most = (10 * settings.max_steps, 2 * settings.max_steps, max(2, settings.max_steps))
-        limits = tuple(min(limit, -(-settings.max_steps // EVERY) * EVERY) for limit in self.limits)
+        limits = tuple(settings.cap(limit) for limit in self.limits)
         return replace(self, **shorter, limits=limits, counts=tuple(map(min, self.counts, most)))
 
 

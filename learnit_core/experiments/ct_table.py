@@ -53,7 +53,8 @@ PAPER = {
 Runner = Callable[[Draws, Setting, int], np.ndarray]
 """``run(draws, setting, num_steps)``: PSNR [dB] of each slice before the fit and after every ``ct.EVERY`` steps.
 
-Of several draws the slices get one each in turn, so that a table of many slices averages over them.
+A fit whose steps are no multiple of that is scored at its end only. Of several draws the slices get one each in turn, so
+that a table of many slices averages over them.
 """
 
 
@@ -81,7 +82,7 @@ def _curves(field, draws, turns, rate, tasks, optimizer, num_steps):
         alone = jax.tree.map(lambda leaf: leaf[None], task)
         return evaluate.curves(
             loss, score, params, alone, jax.random.key(0), optimizer=Setting(optimizer, rate).build(),
-            num_steps=num_steps, every=ct.EVERY,
+            num_steps=num_steps, every=num_steps if num_steps % ct.EVERY else ct.EVERY,
         )[0]  # fmt: skip
 
     return jax.lax.map(one, (turns, tasks))
