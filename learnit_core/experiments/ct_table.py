@@ -53,8 +53,8 @@ PAPER = {
 Runner = Callable[[Draws, Setting, int], np.ndarray]
 """``run(draws, setting, num_steps)``: PSNR [dB] of each slice before the fit and after every ``ct.EVERY`` steps.
 
-A fit whose steps are no multiple of that is scored at its end only. Of several draws the slices get one each in turn, so
-that a table of many slices averages over them.
+A fit whose steps are no multiple of that is scored at its end only. Of several draws the slices get one each in turn,
+so that a table of many slices averages over them.
 """
 
 
