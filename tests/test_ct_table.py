@@ -246,7 +246,8 @@ def test_a_short_run_of_tuning_and_results(tmp_path, monkeypatch):
     assert {row["seed"] for row in content["results"]} == {0, 1}
     text = (tmp_path / "docs" / "ct.md").read_text()
     assert "## Seed 1" in text and "seeds 0, 1" in text and "Reptile with 2 views over Standard with 4" in text
-    assert "seeds 0, 1" in results_ct.summary(content)
+    summary = results_ct.summary(content)
+    assert "seeds 0, 1" in summary and "--experiments ct --seeds 0 1'" in summary and "--seeds 0 1'" in text
     # What is done is kept.
     monkeypatch.setattr(ct_table, "table_rows", lambda *a, **k: pytest.fail("made again"))
     assert results_ct.run(settings, tmp_path / "docs", [0, 1])["results"] == content["results"]
@@ -259,3 +260,19 @@ def test_a_fit_of_any_number_of_steps_is_scored():
     ends = {steps: run(params, Setting("sgd", 1.0), steps)[:, -1] for steps in (2, 20, 25)}
     assert run(params, Setting("sgd", 1.0), 25).shape == (2, 2) and run(params, Setting("sgd", 1.0), 20).shape == (2, 3)
     assert (ends[2] < ends[20]).all() and (ends[20] < ends[25]).all()
+
+
+def test_the_summary_marks_the_best_initialisation_of_each_column():
+    def row(init, views, db):
+        about = {"init": init, "psnr_db": db, "in_table": True, "num_signals": 1}
+        return about | {"observations": "none" if views is None else f"views={views}"}
+
+    rows = [row("class-mean", None, 99.0)]  # a control is never in bold
+    for views in ct.VIEWS:
+        best = "mean" if views == 1 else "meta-reptile"
+        rows += [row(name, views, 20.0 if name == best else 10.0) for name in ct_table.INITS]
+    content = {"results": rows, "seeds": [0], "profile": "quick", "device": "cpu", "command": "make results"}
+    lines = {line.split("|")[1].strip(): line for line in results_ct.summary(content).splitlines() if "|" in line}
+    assert lines["Mean"].split("|")[2:6] == [" **20.0** ", " 10.0 ", " 10.0 ", " 10.0 "]
+    assert lines["Reptile"].split("|")[2:6] == [" 10.0 ", " **20.0** ", " **20.0** ", " **20.0** "]
+    assert "**" not in "".join(lines[name] for name in ("Standard", "Matched", "Shuffled", "control: class mean"))
