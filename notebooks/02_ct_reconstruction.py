@@ -276,8 +276,8 @@ display(
 
 # %% [markdown]
 # Reptile needs the same for any number of inner steps: it takes the fitted weights, and moves the initialisation towards
-# them. (MAML's column is kind to it: each inner loss is computed again on the way back, so that only weights are kept.
-# Besides, its time more than doubles.) This is why the paper takes Reptile for everything with a long inner loop.
+# them. (MAML's column is kind to it: each inner loss is computed again on the way back, so that only weights are kept.)
+# This is why the paper takes Reptile for everything with a long inner loop.
 #
 # Now the outer loop. The score on the way is the PSNR of *validation* slices after those twelve steps on 20 projections.
 
