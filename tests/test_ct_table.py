@@ -249,7 +249,7 @@ def test_a_short_run_of_tuning_and_results(tmp_path, monkeypatch):
     summary = results_ct.summary(content)
     assert "seeds 0, 1" in summary and "--experiments ct --seeds 0 1'" in summary and "--seeds 0 1'" in text
     # What is done is kept.
-    monkeypatch.setattr(ct_table, "table_rows", lambda *a, **k: pytest.fail("made again"))
+    monkeypatch.setattr(ct_table, "entry_rows", lambda *a, **k: pytest.fail("made again"))
     assert results_ct.run(settings, tmp_path / "docs", [0, 1])["results"] == content["results"]
 
 
