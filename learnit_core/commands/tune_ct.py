@@ -13,6 +13,7 @@ Scores of both rounds are kept in the file. Each cell (views x initialisation) g
 """
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -73,48 +74,71 @@ def _score(scores: dict[str, dict[str, float | None]], setting: Setting) -> floa
 
 
 def run(settings: Settings, target: Path) -> None:
-    """Tune what is not in the draft yet, then write ``target``."""
-    profile = ct.PROFILES["quick"].capped(settings)
+    """Tune what is not in the draft yet, for each shipped initialisation, then write ``target``."""
     draft = settings.out / "tune" / "ct_tuned.json"
-    field, meta_params, provenance = weights.pretrained(ct.SHIPPED["quick"])
-    belongs_to = {"grid": {name: list(rates) for name, rates in GRID.items()}, "profile": profile.training(),
-                  "limits": list(profile.limits), "initialisation": provenance["name"],
-                  "validation_psnr_db": provenance["validation_psnr_db"]}  # fmt: skip
-    content = json.loads(draft.read_text("utf-8")) if draft.exists() else {"belongs_to": belongs_to, "views": {}}
-    if content["belongs_to"] != json.loads(json.dumps(belongs_to)):
+    profiles = {"quick": ct.PROFILES["quick"].capped(settings), "long": ct.LONG.capped(settings)}
+    belongs_to = json.loads(json.dumps({"grid": _grid(), "profiles": {n: _about(n, p) for n, p in profiles.items()}}))
+    content = json.loads(draft.read_text("utf-8")) if draft.exists() else {"belongs_to": belongs_to, "profiles": {}}
+    if content["belongs_to"] != belongs_to:
         raise LearnitError(f"{draft} was begun for another grid, profile or initialisation: delete it to start afresh")
-    if draft.exists() or settings.max_steps is None:
-        metrics.write_json(draft, content)
+    for name, profile in profiles.items():
+        part = content["profiles"].setdefault(name, {"views": {}})
+        # Whatever has nothing to do with the meta-training is the same for both.
+        same = content["profiles"]["quick"]["views"] if name == "long" else {}
+        part |= _tune_profile(
+            name, profile, part["views"], same, save=lambda: metrics.write_json(draft, content)
+        )  # fmt: skip
+    metrics.write_json(
+        target,
+        {
+            "command": "python -m learnit_core.commands.tune", "seed": 0, "grid": _grid(),
+            "protocol": " ".join(__doc__.split("\n\n")[2].split()),
+            "profiles": {name: {"phantoms": part} for name, part in content["profiles"].items()},
+        },
+    )  # fmt: skip
+    draft.unlink(missing_ok=True)
+    print(f"wrote {target}")
+
+
+def _tune_profile(
+    name: str, profile: ct.Profile, done: dict[str, Any], same: dict[str, Any], *, save: Callable[[], None]
+) -> dict[str, Any]:
+    """Tune the cells of one shipped initialisation that are not ``done``, and say what they were tuned with."""
+    field, meta_params, provenance = weights.pretrained(ct.SHIPPED[name])
     images = ct.load_signals(profile, "phantoms")
     made, reached = baselines.baselines(profile, field, images, meta_params)
     made["meta-reptile"] = [meta_params]
     for views in ct.VIEWS:
         run_few = ct_table.runner(field, images.validation[:SCREENED], views)
         run_all = ct_table.runner(field, images.validation, views)
-        cells = content["views"].setdefault(str(views), {})
-        for name in tqdm(ct_table.INITS, desc=f"tuning ct, {views} views", unit="init"):
-            if name not in cells:
-                cells[name] = tune_cell(
-                    run_few, run_all, made[name], screening=SCREENING_STEPS[views], limit=profile.limit(views)
+        cells = done.setdefault(str(views), {})
+        for init in tqdm(ct_table.INITS, desc=f"tuning ct, {name}, {views} views", unit="init"):
+            if init in ("standard", "mean") and same:
+                cells[init] = same[str(views)][init]
+            if init not in cells:
+                cells[init] = tune_cell(
+                    run_few, run_all, made[init], screening=SCREENING_STEPS[views], limit=profile.limit(views)
                 )
-                metrics.write_json(draft, content)
+                save()
         scores = {
-            name: round(float(ct_table.psnrs(ct_table.back_projected(images.validation, views, name),
-                                             images.validation).mean()), 3)
-            for name in ct_table.FILTERS
+            filter_name: round(float(ct_table.psnrs(
+                ct_table.back_projected(images.validation, views, filter_name), images.validation).mean()), 3)
+            for filter_name in ct_table.FILTERS
         }  # fmt: skip
         cells["fbp"] = {"choice": max(scores, key=scores.__getitem__), "scores": scores}
-    part = {
+    return {
         "num_validation": len(images.validation), "limits": dict(zip(map(str, ct.VIEWS), profile.limits, strict=True)),
-        "device": metrics.device(), "initialisation": belongs_to["initialisation"],
-        "mean_and_matched_reach_db": {name: round(db, 1) for name, db in reached.items()}, "views": content["views"],
+        "device": metrics.device(), "initialisation": provenance["name"],
+        "mean_and_matched_reach_db": {init: round(db, 1) for init, db in reached.items()}, "views": done,
     }  # fmt: skip
-    metrics.write_json(
-        target,
-        {
-            "command": "python -m learnit_core.commands.tune", "seed": 0, "grid": belongs_to["grid"],
-            "protocol": " ".join(__doc__.split("\n\n")[2].split()), "profiles": {"quick": {"phantoms": part}},
-        },
-    )  # fmt: skip
-    draft.unlink(missing_ok=True)
-    print(f"wrote {target}")
+
+
+def _about(name: str, profile: ct.Profile) -> dict[str, Any]:
+    """What the tuning of one shipped initialisation belongs to."""
+    *_, provenance = weights.pretrained(ct.SHIPPED[name])
+    return {"profile": profile.training(), "limits": list(profile.limits), "initialisation": provenance["name"],
+            "validation_psnr_db": provenance["validation_psnr_db"]}  # fmt: skip
+
+
+def _grid() -> dict[str, list[float]]:
+    return {name: list(rates) for name, rates in GRID.items()}

@@ -36,7 +36,7 @@ def between_reconstructions(views: int = 4, labels: Sequence[str] = ("first head
     """Unseen phantoms, each reconstructed from so many projections from Standard and from the shipped start, mixed."""
     field, learned, _ = weights.pretrained(ct.SHIPPED["long"])
     truth = ct.load_signals(ct.PROFILES["quick"], "phantoms").test[: len(labels)]
-    tuned = ct_table.tuned_settings("quick", "phantoms").fits
+    tuned = ct_table.tuned_settings("long", "phantoms").fits
     starts = {"standard": baselines.standard(field, seed=seed), "meta-reptile": learned}
     panes = {}
     for title, init in {"Standard": "standard", "Reptile": "meta-reptile"}.items():

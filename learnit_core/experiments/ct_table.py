@@ -116,7 +116,7 @@ class TunedSettings(NamedTuple):
 
 
 def tuned_settings(profile: str, data: str) -> TunedSettings:
-    """Settings chosen on validation phantoms. Other data and the profile ``standard`` borrow those of ``quick``.
+    """Settings chosen on validation phantoms for a profile or for ``long``; others borrow those of ``quick``.
 
     The profile ``paper`` takes the paper's own. ``tuned_on`` says so.
     """
