@@ -115,7 +115,7 @@ def page(content: dict[str, Any]) -> str:
         f"{profile.size} × {profile.size} instead of 256 × 256 and with a network of {profile.depth} × {profile.width} "
         "instead of 5 × 256. Every number is on phantoms that were not trained on, and every initialisation has the "
         "optimiser, the rate and the number of steps that did best on 16 validation phantoms for that number of views "
-        "(`make tune`, for seed 0 and the shorter meta-training of the notebook; all seeds here use these settings).",
+        "(`make tune`, with seed 0; all seeds here use these settings).",
         "",
         f"Profile `{content['profile']}`, but {profile.num_steps} outer steps instead of "
         f"{ct.PROFILES['quick'].num_steps}; meta-training "
