@@ -276,8 +276,8 @@ display(
 
 # %% [markdown]
 # Reptile needs the same for any number of inner steps: it takes the fitted weights, and moves the initialisation towards
-# them. (MAML's column is kind to it: each inner loss is computed again on the way back, so that only weights are kept.
-# Besides, its time more than doubles.) This is why the paper takes Reptile for everything with a long inner loop.
+# them. (MAML's column is kind to it: each inner loss is computed again on the way back, so that only weights are kept.)
+# This is why the paper takes Reptile for everything with a long inner loop.
 #
 # Now the outer loop. The score on the way is the PSNR of *validation* slices after those twelve steps on 20 projections.
 
@@ -466,7 +466,8 @@ heads
 # phantoms, too.
 
 # %%
-off_field, off_learned, about = weights.pretrained(ct.SHIPPED["long" if not settings.max_steps else "quick"])
+off_training = "quick" if settings.max_steps else "long"
+off_field, off_learned, _ = weights.pretrained(ct.SHIPPED[off_training])
 off_profile = ct.PROFILES["quick"].capped(settings)
 if only_fit:
     off_name, off_class = Path(settings.test_data).name, slices.load_test(settings.test_data, size=off_profile.size)
@@ -475,7 +476,7 @@ else:
     circle = phantoms.scanner_circle(off_profile.size)[..., None]
     off_class = (1 - signals.load("sdf", size=off_profile.size, counts=(1, 1, 3)).test) * circle
 off_class = off_class[: settings.cap(8)]
-off_tuned = ct_table.tuned_settings(off_profile.name, off_name).fits
+off_tuned = ct_table.tuned_settings(off_training, off_name).fits
 off_starts = {"standard": baselines.standard(off_field, seed=SEED), "meta-reptile": off_learned}
 off_rows, off_captions, off_views = [], [], 8
 off_fits = {
@@ -506,7 +507,7 @@ for name, pictures in off_fits.items():
             experiment="ct-off-class", trained_on="phantoms" if name == "meta-reptile" else None, data=off_name,
             split="test", init=name, observations=f"views={off_views}", seed=SEED, psnr_per_signal=scores,
             steps=0 if name == "fbp" else min(off_tuned[name][off_views].steps, off_profile.limit(off_views)),
-            tuned_on="validation of phantoms, profile quick",
+            tuned_on=off_tuned["standard" if name == "fbp" else name][off_views].tuned_on,
         )
     )  # fmt: skip
 

@@ -206,9 +206,10 @@ def test_tuned_settings_are_found_and_borrowed():
     assert ct_table.tuned_settings("paper", "phantoms").fits == ct_table.PAPER
 
 
-def test_the_tuned_file_is_complete():
-    part = TUNED["profiles"]["quick"]["phantoms"]
-    assert part["num_validation"] == 16 and part["initialisation"] == ct.SHIPPED["quick"]
+@pytest.mark.parametrize("shipped", ct.SHIPPED)
+def test_the_tuned_file_is_complete(shipped):
+    part = TUNED["profiles"][shipped]["phantoms"]
+    assert part["num_validation"] == 16 and part["initialisation"] == ct.SHIPPED[shipped]
     assert TUNED["command"] and TUNED["seed"] == 0 and "validation phantoms" in TUNED["protocol"]
     assert list(part["limits"].values()) == list(ct.PROFILES["quick"].limits)
     assert all(db >= 40 for db in part["mean_and_matched_reach_db"].values())
@@ -218,9 +219,10 @@ def test_the_tuned_file_is_complete():
         assert max(cells["fbp"]["scores"], key=cells["fbp"]["scores"].get) == cells["fbp"]["choice"]
 
 
+@pytest.mark.parametrize("shipped", ct.SHIPPED)
 @pytest.mark.parametrize("views", ct.VIEWS)
-def test_each_choice_is_the_best_of_its_finalists_and_these_of_the_grid(views):
-    part = TUNED["profiles"]["quick"]["phantoms"]
+def test_each_choice_is_the_best_of_its_finalists_and_these_of_the_grid(views, shipped):
+    part = TUNED["profiles"][shipped]["phantoms"]
     for name in ct_table.INITS:
         cell = part["views"][str(views)][name]
         where = f"{views} {name}"
@@ -249,7 +251,7 @@ def test_a_short_run_of_tuning_and_results(tmp_path, monkeypatch):
     summary = results_ct.summary(content)
     assert "seeds 0, 1" in summary and "--experiments ct --seeds 0 1'" in summary and "--seeds 0 1'" in text
     # What is done is kept.
-    monkeypatch.setattr(ct_table, "table_rows", lambda *a, **k: pytest.fail("made again"))
+    monkeypatch.setattr(ct_table, "entry_rows", lambda *a, **k: pytest.fail("made again"))
     assert results_ct.run(settings, tmp_path / "docs", [0, 1])["results"] == content["results"]
 
 

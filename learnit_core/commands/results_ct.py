@@ -1,9 +1,10 @@
 """The CT part of ``make results``: the full table, three meta-training seeds, ``docs/results/ct.json`` and ``ct.md``.
 
-Each part (seed x number of views) is kept under ``$LEARNIT_OUT/results`` as soon as it is done. The page is of the
-seeds that are asked for, and says which they are.
+Each part (seed x number of views x initialisation) is kept under ``$LEARNIT_OUT/results`` as soon as it is done.
+The page is of the seeds that are asked for, and says which they are.
 """
 
+import itertools
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, replace
@@ -36,22 +37,24 @@ def run(settings: Settings, target: Path, seeds: Sequence[int]) -> dict[str, Any
     tuned = ct_table.tuned_settings("long", "phantoms")
     images = ct.load_signals(profile, "phantoms")
     rows = ct_table.control_rows(images, data="phantoms", seed=seeds[0])
-    for seed in seeds:
-        made = None
-        for views in ct.VIEWS:
-            file = settings.out / "results" / f"ct-{seed}-views{views}.json"
+    field, made = ct.field_for(profile), {}
+    limits = {views: profile.limit(views) for views in ct.VIEWS}
+    for seed, views in itertools.product(seeds, ct.VIEWS):
+        run_fits = ct_table.runner(field, images.test, views)
+        for entry in ct_table.entries(tuned, views):
+            part = entry.init if entry.in_table else f"{entry.init}-paper"
+            file = settings.out / "results" / f"ct-{seed}-views{views}-{part}.json"
             kept = json.loads(file.read_text("utf-8")) if file.exists() else {}
-            fits = {name: by_views[views] for name, by_views in tuned.fits.items()}
-            belongs_to = json.loads(json.dumps([asdict(profile), fits, tuned.filters[views]]))
+            belongs_to = json.loads(json.dumps([asdict(profile), entry]))
             if kept.get("belongs_to") != belongs_to:
-                made = made or initialisations(profile, images, seed, settings)
-                kept = {"belongs_to": belongs_to}
-                kept["rows"], _ = ct_table.table_rows(
-                    ct.field_for(profile), images.test, made, tuned, {views: profile.limit(views)},
-                    trained_on="phantoms", data="phantoms", seed=seed,
-                )  # fmt: skip
+                if seed not in made:
+                    made[seed] = initialisations(profile, images, seed, settings)
+                found, _ = ct_table.entry_rows(run_fits, made[seed][entry.init], entry, limits, trained_on="phantoms",
+                                               data="phantoms", seed=seed)  # fmt: skip
+                kept = {"belongs_to": belongs_to, "rows": found}
                 metrics.write_json(file, kept)
             rows += kept["rows"]
+        rows.append(ct_table.fbp_row(images.test, views, tuned, data="phantoms", seed=seed))
     content = metrics.write(
         target / "ct.json", notebook="02_ct_reconstruction", profile=profile.name, seed=seeds[0], precision="highest",
         seconds={}, results=rows, command=command(seeds), seeds=list(seeds),
@@ -112,7 +115,7 @@ def page(content: dict[str, Any]) -> str:
         f"{profile.size} × {profile.size} instead of 256 × 256 and with a network of {profile.depth} × {profile.width} "
         "instead of 5 × 256. Every number is on phantoms that were not trained on, and every initialisation has the "
         "optimiser, the rate and the number of steps that did best on 16 validation phantoms for that number of views "
-        "(`make tune`, for seed 0 and the shorter meta-training of the notebook; all seeds here use these settings).",
+        "(`make tune`, with seed 0; all seeds here use these settings).",
         "",
         f"Profile `{content['profile']}`, but {profile.num_steps} outer steps instead of "
         f"{ct.PROFILES['quick'].num_steps}; meta-training "

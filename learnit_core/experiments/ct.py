@@ -34,6 +34,9 @@ ALGORITHMS = ("reptile", "maml", "fomaml")
 EVERY = 10
 """Fits are scored every so many steps; one of another number of steps, as in a short trial, at its end."""
 
+TRIAL_SIZE = 128
+"""Slices of a run cut short are no larger: it shows that everything runs. ``make bench`` has the paper's size."""
+
 
 @dataclass(frozen=True)
 class Profile:
@@ -70,19 +73,20 @@ class Profile:
         return self.limits[VIEWS.index(views)]
 
     def capped(self, settings: Settings) -> "Profile":
-        """The same with every loop cut to ``settings.max_steps``, and fewer signals."""
+        """The same with every loop cut to ``settings.max_steps``, and fewer signals, of at most ``TRIAL_SIZE``."""
         if settings.max_steps is None:
             return self
         loops = ("num_steps", "inner_steps", "fit_steps")
         shorter = {name: max(2, settings.cap(getattr(self, name))) for name in loops}
         most = (10 * settings.max_steps, 2 * settings.max_steps, max(2, settings.max_steps))
         limits = tuple(settings.cap(limit) for limit in self.limits)
-        return replace(self, **shorter, limits=limits, counts=tuple(map(min, self.counts, most)))
+        size = min(self.size, TRIAL_SIZE)
+        return replace(self, **shorter, size=size, limits=limits, counts=tuple(map(min, self.counts, most)))
 
 
 PROFILES = {
     "quick": Profile(
-        "quick", size=64, counts=(2048, 16, 8), width=48, depth=4, num_frequencies=48, sigma=8.0, outer_rate=3e-3,
+        "quick", size=64, counts=(2048, 16, 4), width=48, depth=4, num_frequencies=48, sigma=8.0, outer_rate=3e-3,
         num_steps=2000, limits=(250, 500, 1000, 1000),
     ),
     "standard": Profile(

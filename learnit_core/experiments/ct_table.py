@@ -157,37 +157,68 @@ def table_rows(
     filter chosen for each number of views.
     """
     rows, curves = [], {}
+    about = dict(data=data, seed=seed)
     for views in limits:
         run = make_runner(field, slices, views)
         curves[views] = {}
-        about = dict(experiment="ct", data=data, split="test", observations=f"views={views}", seed=seed)
-        for name in [name for name in INITS if name in made]:
-            columns = [(settings.fits[name][views], True)]
-            if paper_too and name == "meta-reptile" and PAPER[name][views].setting != columns[0][0].setting:
-                columns.append((PAPER[name][views], False))
-            trained = None if name == "standard" else trained_on
-            for chosen, in_table in columns:
-                steps = min(chosen.steps, limits[views])
-                curve = run(made[name], chosen.setting, steps)
-                if in_table:
-                    curves[views][name] = curve
-                    start = metrics.row(**about, trained_on=trained, init=name, steps=0, psnr_per_signal=curve[:, 0])
-                    rows += [start] if steps else []
-                rows.append(
-                    metrics.row(
-                        **about, trained_on=trained, init=name, steps=steps, psnr_per_signal=curve[:, -1],
-                        optimizer=chosen.setting.optimizer, learning_rate=chosen.setting.learning_rate,
-                        tuned_on=chosen.tuned_on, in_table=in_table,
-                    )
-                )  # fmt: skip
-        pictures = back_projected(slices, views, settings.filters[views])
-        rows.append(
-            metrics.row(
-                **about, trained_on=None, init="fbp", steps=0, psnr_per_signal=psnrs(pictures, slices), in_table=True,
-                filter=settings.filters[views], tuned_on=settings.fits["standard"][views].tuned_on,
-            )
-        )  # fmt: skip
+        for entry in entries(settings, views, paper_too=paper_too):
+            if entry.init in made:
+                found, curve = entry_rows(run, made[entry.init], entry, limits, trained_on=trained_on, **about)
+                rows += found
+                if entry.in_table:
+                    curves[views][entry.init] = curve
+        rows.append(fbp_row(slices, views, settings, **about))
     return rows, curves
+
+
+class Entry(NamedTuple):
+    """One fit that the table asks for."""
+
+    init: str
+    views: int
+    chosen: Chosen
+    in_table: bool
+
+
+def entries(settings: TunedSettings, views: int, *, paper_too: bool = True) -> list[Entry]:
+    """All fits from so many views, with the paper's for the learned initialisation if it is another one."""
+    found = [Entry(name, views, settings.fits[name][views], True) for name in INITS]
+    learned, paper = found[-1], PAPER["meta-reptile"][views]
+    if paper_too and paper.setting != learned.chosen.setting:
+        found.append(learned._replace(chosen=paper, in_table=False))
+    return found
+
+
+def entry_rows(
+    run: Runner, draws: Draws, entry: Entry, limits: Mapping[int, int], *, trained_on: str, data: str, seed: int
+) -> tuple[list[dict[str, Any]], np.ndarray]:
+    """Rows of one entry, un-adapted (of those in the table) and fitted, and its curve."""
+    about = dict(
+        experiment="ct", trained_on=None if entry.init == "standard" else trained_on, data=data, split="test",
+        init=entry.init, observations=f"views={entry.views}", seed=seed,
+    )  # fmt: skip
+    setting, steps = entry.chosen.setting, min(entry.chosen.steps, limits[entry.views])
+    curve = run(draws, setting, steps)
+    rows = [metrics.row(**about, steps=0, psnr_per_signal=curve[:, 0])] if entry.in_table and steps else []
+    rows.append(
+        metrics.row(
+            **about, steps=steps, psnr_per_signal=curve[:, -1], optimizer=setting.optimizer,
+            learning_rate=setting.learning_rate, tuned_on=entry.chosen.tuned_on, in_table=entry.in_table,
+        )
+    )  # fmt: skip
+    return rows, curve
+
+
+def fbp_row(
+    slices: Float[np.ndarray, "n size size 1"], views: int, settings: TunedSettings, *, data: str, seed: int
+) -> dict[str, Any]:
+    """Filtered back-projection as a row of the table."""
+    pictures = back_projected(slices, views, settings.filters[views])
+    return metrics.row(
+        experiment="ct", trained_on=None, data=data, split="test", init="fbp", observations=f"views={views}", steps=0,
+        psnr_per_signal=psnrs(pictures, slices), seed=seed, in_table=True, filter=settings.filters[views],
+        tuned_on=settings.fits["standard"][views].tuned_on,
+    )  # fmt: skip
 
 
 def control_rows(images: ImageSplits, *, data: str, seed: int) -> list[dict[str, Any]]:

@@ -89,6 +89,11 @@ def frames(
     (n + 1)(n + 2) / 2 places in the order of :meth:`Control.grid`. A picture that is None, left out or not finite
     counts as missing. Raises LearnitError, which names missing ones, if the pictures do not make a whole grid.
     """
+    return _frames(panes, controls, title, side, position)
+
+
+def _frames(panes, controls, title, side, position, corners=None):
+    """As :func:`frames`; with ``corners``, the networks that the pictures are of, the widget has weights to copy."""
     checks.check_scene(panes, controls, title=title, side=side)
     axes = sum(control.axes for control in controls)
     arrays = checks.check_pictures(panes, axes)
@@ -101,8 +106,9 @@ def frames(
         return flat[pane][_nearest(controls, counts, at)]
 
     described, data = export.frame_bytes(flat, counts)
-    scene = _scene("frames", controls, list(panes), (h, w, c), title, side) | {"frames": described, "weights": False}
-    return Explorer(scene, data, controls=controls, draw=draw, position=position)
+    scene = _scene("frames", controls, list(panes), (h, w, c), title, side)
+    scene |= {"frames": described, "weights": corners is not None}
+    return Explorer(scene, data, controls=controls, draw=draw, corners=corners, position=position)
 
 
 def _networks(field, panes, control, shape, *, title, cameras=(), render=None, engine="auto", weights_type="float16",
@@ -159,9 +165,7 @@ def _as_frames(panes, draw, controls, frame_counts, size, title, side, position)
         name: np.stack([draw(pane, place, size[:2]) for place in positions]).reshape(*counts, *size)
         for pane, name in enumerate(panes)
     }
-    made = frames(pictures, controls=controls, title=title, side=side, position=position)
-    made._corners, made.scene = panes, made.scene | {"weights": True}
-    return made
+    return _frames(pictures, controls, title, side, position, corners=panes)
 
 
 def _scene(engine, controls, titles, shape, title, side):

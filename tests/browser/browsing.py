@@ -129,6 +129,21 @@ def quickest(measure, bound, rounds=8):
     ), f"{min(medians):.0f} ms (bound {bound:.0f} ms; rounds: {', '.join(f'{m:.0f}' for m in medians)})"
 
 
+def dragged(widget, xs, bound):
+    """Drag along ``xs`` until the median time to a picture is within ``bound`` ms: that median, and a report."""
+    fine = []
+
+    def measure():
+        timings = widget.drag_to_paint(xs)
+        widget.painted()
+        assert len(timings) >= 5
+        fine.append(np.mean([is_fine for _, is_fine in timings]))
+        return [ms for ms, _ in timings]
+
+    median, text = quickest(measure, bound)
+    return median, f"{text}; in full quality: {', '.join(f'{100 * part:.0f} %' for part in fine)}"
+
+
 def networks(field, count, seed=0):
     """Random networks of one architecture, with biases and with outputs that fill the range of a picture.
 

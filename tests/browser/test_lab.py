@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from browsing import COUNT, Widget, quickest
+from browsing import COUNT, Widget, dragged
 from lab import Lab, notebook_of, reached, shows
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -230,19 +230,9 @@ def test_one_picture_of_pythons_is_in_flight(lab, page, widget):
 
 def test_from_a_move_to_a_picture_drawn_by_python(lab, page, widget, capsys):
     shown = widget("kernel")
-    fine = []
-
-    def measure():
-        timings = shown.drag_to_paint(0.5 + 0.4 * np.sin(np.linspace(0, 6, 40)))
-        shown.painted()
-        assert len(timings) >= 5
-        fine.append(np.mean([is_fine for _, is_fine in timings]))
-        return [ms for ms, _ in timings]
-
-    median, text = quickest(measure, 120)
+    median, text = dragged(shown, 0.5 + 0.4 * np.sin(np.linspace(0, 6, 40)), 120)
     with capsys.disabled():
-        print(f"\nPython in JupyterLab, 5x256 at 64 x 64, from a move to its picture: {text}", end="; ")
-        print(f"in full quality: {', '.join(f'{100 * part:.0f} %' for part in fine)}", end=" ")
+        print(f"\nPython in JupyterLab, 5x256 at 64 x 64, from a move to its picture: {text}", end=" ")
     assert median <= 120
 
 

@@ -8,7 +8,7 @@ import time
 
 import numpy as np
 import pytest
-from browsing import Widget, networks, quickest
+from browsing import Widget, dragged, networks, quickest
 
 from learnit_core import explorer, models
 
@@ -43,19 +43,9 @@ def test_python_interpolates_and_evaluates(capsys):
 @pytest.mark.parametrize("panes", [1, 2])
 def test_a_small_network_is_painted_while_dragging(visit, tmp_path, capsys, panes):
     widget = opened(visit, tmp_path, SMALL, panes)
-    fine = []
-
-    def measure():
-        timings = widget.drag_to_paint(MOVES)
-        widget.painted()
-        assert len(timings) >= 5
-        fine.append(np.mean([is_fine for _, is_fine in timings]))
-        return [ms for ms, _ in timings]
-
-    median, text = quickest(measure, 100)
+    median, text = dragged(widget, MOVES, 100)
     with capsys.disabled():
-        print(f"\nbrowser, 4x64 at 64 x 64, panes: {panes}, from a move to its picture: {text}", end="; ")
-        print(f"in full quality: {', '.join(f'{100 * part:.0f} %' for part in fine)}", end=" ")
+        print(f"\nbrowser, 4x64 at 64 x 64, panes: {panes}, from a move to its picture: {text}", end=" ")
     assert median <= 100
 
 

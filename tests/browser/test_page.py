@@ -73,25 +73,25 @@ def test_coefficients_are_copied_or_shown(opened):
 # Keyboard only
 
 
+def tab_to(widget, wanted):
+    for _ in range(5):
+        widget.page.keyboard.press("Tab")
+        if wanted.evaluate("(element) => document.activeElement === element"):
+            return
+    pytest.fail(f"Tab does not reach {wanted}")
+
+
 def test_a_line_by_keyboard_alone(opened):
     shown, widget = opened("line")
     keyboard = widget.page.keyboard
-    for _ in range(5):
-        keyboard.press("Tab")
-        if widget.slider.evaluate("(input) => document.activeElement === input"):
-            break
-    else:
-        pytest.fail("Tab does not reach the slider")
+    tab_to(widget, widget.slider)
     assert widget.slider.evaluate("(input) => getComputedStyle(input).outlineStyle") == "solid", "focus is seen"
     for key, position in [("ArrowRight", 0.51), ("ArrowUp", 0.52), ("ArrowLeft", 0.51), ("End", 1), ("Home", 0)]:
         keyboard.press(key)
         widget.painted([position])
         assert shows(widget, shown)
     assert widget.slider.get_attribute("aria-valuetext") == "100 % a dog"
-    for _ in range(3):
-        keyboard.press("Tab")
-        if widget.page.evaluate("() => document.activeElement.textContent") == "Reset":
-            break
+    tab_to(widget, widget.button("Reset"))
     keyboard.press("Enter")
     widget.painted([0.5])
 
@@ -100,12 +100,7 @@ def test_a_line_by_keyboard_alone(opened):
 def test_a_pad_by_keyboard_alone(opened, kind):
     shown, widget = opened(kind)
     keyboard = widget.page.keyboard
-    for _ in range(5):
-        keyboard.press("Tab")
-        if widget.handle.evaluate("(handle) => document.activeElement === handle"):
-            break
-    else:
-        pytest.fail("Tab does not reach the handle")
+    tab_to(widget, widget.handle)
     keyboard.press("Home")
     widget.painted([0, 0])
     assert widget.handle.get_attribute("aria-valuetext") == "100 % a dog"
