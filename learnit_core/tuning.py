@@ -63,6 +63,53 @@ def tune(
     return found
 
 
+class Chosen(NamedTuple):
+    """How one initialisation is fitted: setting, number of gradient steps, and what both were chosen on."""
+
+    setting: Setting
+    steps: int
+    tuned_on: str
+
+
+def best_step(curve: Float[np.ndarray, "signals points"], every: int) -> tuple[int, float]:
+    """The number of steps with the best mean PSNR, and that PSNR [dB]; the curve has a point every ``every`` steps.
+
+    A fit that diverges on the way counts as none from there on.
+    """
+    mean = curve.mean(axis=0)
+    index = int(np.where(np.isfinite(mean), mean, -np.inf)[1:].argmax()) + 1
+    return index * every, float(mean[index])
+
+
+def two_rounds(
+    screen: Callable[[Setting], Float[np.ndarray, "few points"]],
+    finish: Callable[[Setting], Float[np.ndarray, "signals points"]],
+    *,
+    grid: dict[str, tuple[float, ...]],
+    finalists: int,
+    every: int,
+) -> dict[str, Any]:
+    """Setting and number of steps for one initialisation, where all of the grid on all signals would take too long.
+
+    ``screen(setting)`` gives curves of few signals and steps, of whichever the best mean PSNR counts; the
+    ``finalists`` best settings then meet all signals with all steps in ``finish(setting)``, with a point every
+    ``every`` steps. Returns choice, steps, score and the scores of both rounds, ready for JSON.
+    """
+    screened = tune(screen, {"best": lambda curve: best_step(curve, 1)[1]}, grid=grid)["best"]
+    scores = {
+        Setting(name, float(rate)): -np.inf if score is None else score
+        for name, rates in screened.scores.items()
+        for rate, score in rates.items()
+    }
+    final = []
+    for setting in sorted(scores, key=lambda setting: -scores[setting])[:finalists]:
+        steps, score = best_step(finish(setting), every)
+        final.append({"setting": list(setting), "steps": steps, "score": round(score, 3)})
+    best = max(final, key=lambda entry: entry["score"])
+    return {"choice": best["setting"], "steps": best["steps"], "score": best["score"], "final": final,
+            "screening": screened.scores}  # fmt: skip
+
+
 def _beyond(choice: Setting, tried) -> Setting | None:
     """The setting half a decade past ``choice`` if that stands on the edge of what was tried."""
     rates = [s.learning_rate for s in tried if s.optimizer == choice.optimizer]

@@ -91,7 +91,7 @@ def test_a_cap_reaches_every_loop():
         short = profile.capped(Settings(max_steps=2))
         assert (short.num_steps, short.inner_steps, short.fit_steps, short.limits) == (2, 2, 2, (2, 2, 2, 2))
         assert short.counts == (20, 4, 2) and profile.capped(Settings()) == profile
-        assert short.size == min(profile.size, 128)
+        assert short.size == 64
 
 
 # Meta-training

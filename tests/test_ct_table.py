@@ -15,10 +15,11 @@ from learnit_core.commands import results_ct, tune_ct
 from learnit_core.evaluate import Setting
 from learnit_core.experiments import baselines, ct, ct_table
 from learnit_core.experiments.settings import Settings
+from learnit_core.tuning import Chosen
 
 LIMITS = {1: 10, 4: 20}
 CHOSEN = {
-    name: {views: ct_table.Chosen(Setting("adam", 0.001 * (i + 1)), 10 * i, "validation") for views in ct.VIEWS}
+    name: {views: Chosen(Setting("adam", 0.001 * (i + 1)), 10 * i, "validation") for views in ct.VIEWS}
     for i, name in enumerate(ct_table.INITS)
 }
 SETTINGS = ct_table.TunedSettings(CHOSEN, {views: "hann" for views in ct.VIEWS})
@@ -175,11 +176,6 @@ def test_tuning_takes_the_best_setting_and_step_of_the_second_round():
     assert {s for s in screened} >= {Setting(name, rate) for name, rates in tune_ct.GRID.items() for rate in rates}
     assert len([steps for _, steps in calls if steps == 100]) == 2
     assert found["screening"]["num_validation"] == tune_ct.SCREENED and found["screening"]["steps"] == 20
-
-
-def test_a_fit_that_diverges_is_judged_by_what_came_before():
-    curve = np.array([[1.0, 5.0, 6.0, np.nan]])
-    assert tune_ct._best(curve, (curve.shape[1] - 1) * ct.EVERY) == (20, 6.0)
 
 
 def test_baselines_of_slices_are_what_they_are_called(network):

@@ -7,7 +7,7 @@ import pytest
 
 from learnit_core.errors import LearnitError
 from learnit_core.evaluate import Setting
-from learnit_core.tuning import GRID, tune
+from learnit_core.tuning import GRID, best_step, tune
 
 
 def peak_at(optimizer, rate, *, diverges_above=np.inf, calls=None):
@@ -113,3 +113,8 @@ def test_objectives_share_their_runs_and_choose_apart():
     assert len(set(calls)) == len(calls) == 4 + 3
     assert found["early"].scores.keys() == found["late"].scores.keys()
     assert found["early"].scores["sgd"]["10"] == 10 and found["late"].scores["sgd"]["10"] == 7
+
+
+def test_a_fit_that_diverges_is_judged_by_what_came_before():
+    assert best_step(np.array([[1.0, 5.0, 6.0, np.nan]]), 10) == (20, 6.0)
+    assert best_step(np.array([[9.0, 5.0], [9.0, 7.0]]), 25) == (25, 6.0)  # the start is no fit

@@ -17,15 +17,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from tqdm import tqdm
 
 from learnit_core import metrics, weights
 from learnit_core.errors import LearnitError
-from learnit_core.evaluate import Setting
 from learnit_core.experiments import baselines, ct, ct_table
 from learnit_core.experiments.settings import Settings
-from learnit_core.tuning import tune
+from learnit_core.tuning import two_rounds
 
 TARGET = Path(ct.__file__).with_name("ct_tuned.json")
 GRID = {"sgd": (1.0, 3.0, 10.0, 30.0, 100.0), "adam": (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2)}
@@ -41,36 +39,11 @@ def tune_cell(
 ) -> dict[str, Any]:
     """Both rounds for one initialisation and number of views."""
     screening = min(screening, limit)
-    screened = tune(
-        lambda setting: run_few(draws, setting, screening),
-        {"best": lambda curve: _best(curve, screening)[1]},
-        grid=GRID,
-    )["best"]
-    ranked = sorted(
-        (Setting(name, float(rate)) for name, rates in screened.scores.items() for rate in rates),
-        key=lambda setting: -_score(screened.scores, setting),
-    )
-    final = []
-    for setting in ranked[:FINALISTS]:
-        steps, score = _best(run_all(draws, setting, limit), limit)
-        final.append({"setting": list(setting), "steps": steps, "score": round(score, 3)})
-    best = max(final, key=lambda entry: entry["score"])
-    return {
-        "choice": best["setting"], "steps": best["steps"], "score": best["score"], "final": final,
-        "screening": {"num_validation": SCREENED, "steps": screening, "scores": screened.scores},
-    }  # fmt: skip
-
-
-def _best(curve: np.ndarray, num_steps: int) -> tuple[int, float]:
-    """The number of steps with the best mean PSNR, and that PSNR; a fit that diverges on the way counts as none."""
-    mean = curve.mean(axis=0)
-    index = int(np.where(np.isfinite(mean), mean, -np.inf)[1:].argmax()) + 1
-    return index * num_steps // (len(mean) - 1), float(mean[index])
-
-
-def _score(scores: dict[str, dict[str, float | None]], setting: Setting) -> float:
-    score = scores[setting.optimizer][f"{setting.learning_rate:g}"]
-    return -np.inf if score is None else score
+    found = two_rounds(
+        lambda setting: run_few(draws, setting, screening), lambda setting: run_all(draws, setting, limit),
+        grid=GRID, finalists=FINALISTS, every=limit if limit % ct.EVERY else ct.EVERY,
+    )  # fmt: skip
+    return found | {"screening": {"num_validation": SCREENED, "steps": screening, "scores": found["screening"]}}
 
 
 def run(settings: Settings, target: Path) -> None:

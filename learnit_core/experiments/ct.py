@@ -34,7 +34,7 @@ ALGORITHMS = ("reptile", "maml", "fomaml")
 EVERY = 10
 """Fits are scored every so many steps; one of another number of steps, as in a short trial, at its end."""
 
-TRIAL_SIZE = 128
+TRIAL_SIZE = 64
 """Slices of a run cut short are no larger: it shows that everything runs. ``make bench`` has the paper's size."""
 
 

@@ -16,6 +16,7 @@ from learnit_core.evaluate import Setting
 from learnit_core.experiments import ct
 from learnit_core.experiments.baselines import Draws
 from learnit_core.signals import ImageSplits
+from learnit_core.tuning import Chosen
 from learnit_core.types import Field, Task
 
 INITS = ("standard", "mean", "matched", "shuffled", "meta-reptile")
@@ -28,14 +29,6 @@ LABELS = plots.LABELS | {
 
 FILTERS = ("ramp", "shepp-logan", "cosine", "hamming", "hann")
 """Filters of ``skimage.transform.iradon``; the best on validation slices is used, a number of views each."""
-
-
-class Chosen(NamedTuple):
-    """How one initialisation is fitted to so many views."""
-
-    setting: Setting
-    steps: int
-    tuned_on: str
 
 
 PAPER = {
