@@ -157,8 +157,8 @@ def _complete(folder: Path) -> dict[str, Path]:
 
 def _folder(folder: Path, size: int, counts: tuple[int, int, int], seed: int) -> SceneSplits:
     complete = _complete(folder)
-    names = deal(_split_file(folder, list(complete), seed), seed)
-    dealt = {split: [name for name in part if name in complete] for split, part in names.items()}
+    listed = _split_file(folder, list(complete), seed)
+    dealt = deal({split: [name for name in names if name in complete] for split, names in listed.items()}, seed)
     few = {split: part[:count] for (split, part), count in zip(dealt.items(), counts, strict=True)}
     parts = {split: _stack([(name, read_object(complete[name], size)) for name in part]) for split, part in few.items()}
     note = (
