@@ -246,8 +246,11 @@ def test_folds_keep_twins_together(tmp_path):
         designs = {scenes.design(name) for name in turn.test_names}
         assert sum(scenes.design(name) in designs for name in names) == len(turn.test_names)
         assert turn.train.images.shape[1] == 1 and turn.test.images.shape[1] == 2
-    with pytest.raises(LearnitError, match="found 5 designs"):
-        list(scenes.folds(tmp_path, size=8, count=4))
+    for count, fewest in ((4, 6), (2, 6)):
+        with pytest.raises(LearnitError, match=f"found 5 designs.*expected {fewest} or more for {count} folds"):
+            list(scenes.folds(tmp_path, size=8, count=count))
+    with pytest.raises(LearnitError, match="found 1 folds: expected two or more"):
+        list(scenes.folds(tmp_path, size=8, count=1))
 
 
 @pytest.mark.parametrize(
