@@ -8,7 +8,8 @@ from importlib import resources
 import jax
 import numpy as np
 import pytest
-from test_views import TINY, write_folder
+from test_scenes import write_folder
+from test_views import TINY
 
 from learnit_core import weights
 from learnit_core.commands import (
