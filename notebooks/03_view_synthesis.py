@@ -357,7 +357,8 @@ for name in ("standard", "meta-mv"):
 
 # %%
 curve_objects = jax.tree.map(lambda leaf: leaf[:2], scenes.test)
-long, every = (1000, 125) if not settings.max_steps else (views.EVERY, views.EVERY)
+every = settings.cap(125)
+long = settings.cap(1000) // every * every
 by_steps = {
     name: views_table.run(
         profile, field, made[name], views.tasks(curve_objects, num_given, 3), tuned[name][25].setting, long, every=every

@@ -161,10 +161,12 @@ def test_controls_know_the_cameras_and_not_the_object(chairs):
     assert views_baselines.controls(chairs._replace(name="folder-x"), TINY) == {}
 
 
-def test_capped_profiles_are_short(monkeypatch):
-    capped = views.PROFILES["paper"].capped(Settings(max_steps=2))
-    assert capped.num_steps == 2 and capped.limit == views.EVERY and max(capped.counts) <= 8
-    assert views.PROFILES["paper"].capped(Settings()) is views.PROFILES["paper"]
+def test_a_cap_reaches_every_loop():
+    for profile in views.PROFILES.values():
+        short = profile.capped(Settings(max_steps=2))
+        assert (short.num_steps, short.inner_steps, short.fit_steps, short.limit) == (2, 2, 2, 2)
+        assert short.counts == (8, 2, 2) and short.size == 16
+        assert profile.capped(Settings()) is profile and profile.capped(Settings(max_steps=10**9)) == profile
 
 
 def test_tuned_settings_say_where_they_come_from():
