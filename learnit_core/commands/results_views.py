@@ -24,6 +24,8 @@ OVER = {"standard": 3.5, "shuffled": 3.0}
 
 MANY_STEPS, MANY_EVERY = 1000, 125
 
+PAPERS = "the paper's setting"
+
 RECOGNISED = 0.7
 """The share of objects that MV's reconstructions have to be recognised by."""
 
@@ -84,16 +86,16 @@ def part(profile: views.Profile, scenes, tuned, seed: int, settings: Settings) -
     }
     few = jax.tree.map(lambda leaf: leaf[:4], scenes.test)
     every = min(MANY_EVERY, settings.cap(MANY_EVERY))
-    for name in ("standard", "meta-mv"):
-        setting = tuned[name][25].setting
+    many = [(name, tuned[name][25].setting, tuned[name][25].tuned_on) for name in views_table.PAPER_MANY]
+    many += [(name, setting, PAPERS) for name, setting in views_table.PAPER_MANY.items()]
+    for name, setting, tuned_on in many:
         steps = MANY_STEPS if settings.max_steps is None else every
         curve, _ = views_table.run(profile, field, made[name], views.tasks(few, 25), setting, steps, every=every)
         rows += [
             metrics.row(
                 experiment="views", trained_on=None if name == "standard" else scenes.name, data=scenes.name,
                 split="test", init=name, observations="views=25", steps=i * every, psnr_per_signal=curve[:, i],
-                seed=seed, optimizer=setting.optimizer, learning_rate=setting.learning_rate,
-                tuned_on=tuned[name][25].tuned_on,
+                seed=seed, optimizer=setting.optimizer, learning_rate=setting.learning_rate, tuned_on=tuned_on,
             )
             for i in range(curve.shape[1])
         ]  # fmt: skip
@@ -120,7 +122,11 @@ def verdicts(rows: Sequence[dict[str, Any]]) -> list[str]:
         if "meta-sv" in table:
             line("SV over Standard", table["meta-sv"], table["standard"], 3.0)
         line("MV adapted over un-adapted", table["meta-mv"], start["meta-mv"], 1.5)
-        curves = {(row["init"], row["steps"]): row["psnr_per_signal"] for row in many if row["seed"] == seed}
+        curves = {
+            (row["init"], row["steps"]): row["psnr_per_signal"]
+            for row in many
+            if row["seed"] == seed and row["tuned_on"] != PAPERS
+        }
         early, late = sorted({steps for _, steps in curves})[1], max(steps for _, steps in curves)
         what = f"25 views: MV after {early} steps over Standard after {late}"
         line(what, curves["meta-mv", early], curves["standard", late], 0.0)
@@ -167,9 +173,13 @@ def page(content: dict[str, Any]) -> str:
         ]
         out += [f"25 views, {many[0]['num_signals']} objects, PSNR [dB] after so many steps:", ""]
         out += ["| initialisation | " + " | ".join(map(str, steps)) + " |", "|---|" + "---|" * len(steps)]
-        for name in ("standard", "meta-mv"):
-            scores = {row["steps"]: row["psnr_db"] for row in many if row["init"] == name}
-            out.append(f"| {views_table.LABELS[name]} | " + " | ".join(f"{scores[n]:.1f}" for n in steps) + " |")
+        for name in views_table.PAPER_MANY:
+            for papers in (False, True):
+                rows_of = [r for r in many if r["init"] == name and (r["tuned_on"] == PAPERS) == papers]
+                scores = {r["steps"]: r["psnr_db"] for r in rows_of}
+                how = f"{rows_of[0]['optimizer']} {rows_of[0]['learning_rate']:g}"
+                how = f"{views_table.LABELS[name]} ({how}, {PAPERS if papers else 'tuned'})"
+                out.append(f"| {how} | " + " | ".join(f"{scores[n]:.1f}" for n in steps) + " |")
     return "\n".join(out).rstrip() + "\n"
 
 
@@ -178,13 +188,17 @@ def summary(content: dict[str, Any]) -> str:
     rows = [row for row in content["results"] if row["observations"] in ("views=1", "none")]
     lines = ["PSNR [dB] of held-out views of unseen chairs, fitted to a single picture.", "",
              "| initialisation | un-adapted | fitted |", "|---|---|---|"]  # fmt: skip
+    means = {
+        (name, fitted): np.mean(found)
+        for name in views_table.LABELS for fitted in (False, True)
+        if (found := [row["psnr_db"] for row in rows if (row["init"], row["in_table"]) == (name, fitted)])
+    }  # fmt: skip
+    best = max(views_table.INITS, key=lambda name: means.get((name, True), -np.inf))
     for name, label in views_table.LABELS.items():
-        after = [row["psnr_db"] for row in rows if row["init"] == name and row["in_table"]]
-        before = [row["psnr_db"] for row in rows if row["init"] == name and not row["in_table"]]
-        if after:
-            start = f"{np.mean(before):.1f}" if before else "–"
-            score = f"{np.mean(after):.1f}"
-            lines.append(f"| {label} | {start} | {f'**{score}**' if name == 'meta-mv' else score} |")
+        if (name, True) in means:
+            start = f"{means[name, False]:.1f}" if (name, False) in means else "–"
+            score = f"{means[name, True]:.1f}"
+            lines.append(f"| {label} | {start} | {f'**{score}**' if name == best else score} |")
     profile, seeds = views.LONG, content["seeds"]
     num = max(row["num_signals"] for row in rows)
     lines += [
