@@ -87,7 +87,7 @@ def test_a_short_run_of_tuning(untrained, settings, tmp_path):
 
 def test_a_short_run_of_the_contact_sheet(untrained, settings, tmp_path, capsys):
     report = views_sheet.run(settings, tmp_path / "sheet", "lamps", 2)
-    assert (tmp_path / "sheet" / "one_view.png").stat().st_size > 1000
+    assert (tmp_path / "sheet" / "figures" / "one_view.png").stat().st_size > 1000
     assert report["recognised"].keys() == {"standard", "meta-mv"} and "recognised, of 2" in capsys.readouterr().out
 
 
