@@ -11,7 +11,14 @@ import pytest
 from learnit_core import explorer
 from learnit_core.commands import gallery
 from learnit_core.errors import LearnitError
-from learnit_core.experiments import ct, ct_explorers, image_explorers, interpolation
+from learnit_core.experiments import (
+    ct,
+    ct_explorers,
+    image_explorers,
+    interpolation,
+    views_explorers,
+    views_table,
+)
 
 MOST = 3_000_000
 """Bytes that the page of one experiment may have."""
@@ -32,8 +39,12 @@ def quickly(monkeypatch):
     def reconstruct(field, params, truth, views, setting, num_steps, **_):
         return None, untouched(params, len(truth))
 
+    def run(profile, field, draws, tasks, *_, **__):
+        return None, untouched(draws[0], len(tasks.support.images))
+
     monkeypatch.setattr(interpolation, "fit_to", fit_to)
     monkeypatch.setattr(ct, "reconstruct", reconstruct)
+    monkeypatch.setattr(views_table, "run", run)
 
 
 def test_the_page_of_image_regression_weighs_what_is_promised(quickly, tmp_path, capsys):
@@ -53,6 +64,13 @@ def test_the_page_of_computed_tomography(quickly, tmp_path, capsys):
     page, count = gallery.write(tmp_path / "ct.html", [ct_explorers])
     with capsys.disabled():
         print(f"\ncomputed tomography, {count} explorers: {page.stat().st_size / 1e6:.2f} MB", end=" ")
+    assert count == 2 and page.stat().st_size < MOST
+
+
+def test_the_page_of_view_synthesis(quickly, tmp_path, capsys):
+    page, count = gallery.write(tmp_path / "views.html", [views_explorers])
+    with capsys.disabled():
+        print(f"\nview synthesis, {count} explorers: {page.stat().st_size / 1e6:.2f} MB", end=" ")
     assert count == 2 and page.stat().st_size < MOST
 
 

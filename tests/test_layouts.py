@@ -243,7 +243,7 @@ def edit(change):
     ("authors", dict(transforms=edit(lambda a: a["frames"][0].update(file_path="../x"))), "is missing"),
     ("authors", dict(transforms=edit(lambda a: a["frames"][0]["transform_matrix"][0].__setitem__(0, 9.0))), "rigid"),
     ("authors", dict(transforms=b"["), "not JSON"), ("authors", dict(r_003=b"not a picture"), "cannot be decoded"),
-    ("authors", dict(r_003=png(np.zeros((8, 9, 3), np.uint8))), "9 x 8 pixels; expected a square"),
+    ("authors", dict(r_003=png(np.zeros((8, 9, 4), np.uint8))), "9 x 8 pixels; expected a square"),
     ("srn", dict(intrinsics=b"1 2\n"), "not as expected"), ("srn", {"pose/000002": b"1 2 3"}, "16 numbers"),
     ("srn", {"pose/000002": b" ".join([b"nan"] * 16)}, "finite"),
     ("enr", dict(render_params=edit(lambda a: a.pop("00004"))), "no azimuth and elevation for 00004.png"),

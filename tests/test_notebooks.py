@@ -11,10 +11,12 @@ from pathlib import Path
 import nbformat
 import pytest
 
+from learnit_core import weights
 from learnit_core.commands import demo
 from learnit_core.commands import notebooks as pairing
 from learnit_core.commands.execution import execute
 from learnit_core.commands.repository import ROOT, notebooks
+from learnit_core.experiments.views import SHIPPED, VALIDATED
 from learnit_core.metrics import KEY
 
 SOURCES = notebooks()
@@ -72,6 +74,10 @@ def check_views(metrics):
     assert psnr["meta-mv"] > psnr["shuffled"] + 2
     assert psnr["meta-mv"] > start["meta-mv"] + 1
     assert metrics["recognised"]["meta-mv"] > max(2, metrics["recognised"]["standard"])
+    # What is shipped was trained for longer than what the notebook trains, and is ahead on validation objects.
+    shipped = weights.pretrained(SHIPPED["chairs"]["mv"])[2]
+    assert shipped["num_validation"] == VALIDATED
+    assert shipped["validation_psnr_db"] > metrics["validation_psnr_db"]
 
 
 def check_slices(metrics):

@@ -1,7 +1,6 @@
 """The view-synthesis experiment: what is given and what is scored, both trainings, tables, retrieval, explorers."""
 
 import dataclasses
-import json
 
 import jax
 import jax.numpy as jnp
@@ -12,8 +11,7 @@ from learnit_core.errors import LearnitError
 from learnit_core.evaluate import Setting
 from learnit_core.experiments import baselines, views, views_baselines, views_explorers, views_table
 from learnit_core.experiments.settings import Settings
-from learnit_core.signals import objects, scenes
-from learnit_core.signals.scenes import SceneSplits
+from learnit_core.signals import objects
 from learnit_core.types import Views
 
 TINY = dataclasses.replace(
@@ -163,10 +161,12 @@ def test_controls_know_the_cameras_and_not_the_object(chairs):
     assert views_baselines.controls(chairs._replace(name="folder-x"), TINY) == {}
 
 
-def test_capped_profiles_are_short(monkeypatch):
-    capped = views.PROFILES["paper"].capped(Settings(max_steps=2))
-    assert capped.num_steps == 2 and capped.limit == views.EVERY and max(capped.counts) <= 8
-    assert views.PROFILES["paper"].capped(Settings()) is views.PROFILES["paper"]
+def test_a_cap_reaches_every_loop():
+    for profile in views.PROFILES.values():
+        short = profile.capped(Settings(max_steps=2))
+        assert (short.num_steps, short.inner_steps, short.fit_steps, short.limit) == (2, 2, 2, 2)
+        assert short.counts == (8, 2, 2) and short.size == 16
+        assert profile.capped(Settings()) is profile and profile.capped(Settings(max_steps=10**9)) == profile
 
 
 def test_tuned_settings_say_where_they_come_from():
@@ -184,108 +184,6 @@ def test_an_animation_is_a_gif(tmp_path):
     views_explorers.animation(list(pictures), tmp_path / "a.gif", scale=2)
     with Image.open(tmp_path / "a.gif") as image:
         assert image.n_frames == 5 and image.size == (16, 8)
-
-
-def write_folder(folder, names, num_views=6, size=12, splits=None):
-    """Objects in the authors' layout, from the built-in ones."""
-    from PIL import Image
-
-    made = objects.splits("lamps", size=size, counts=(len(names), 0, 0), num_views=2 * num_views)[0]
-    for i, name in enumerate(names):
-        (folder / name).mkdir(parents=True)
-        frames = []
-        for k in range(num_views):
-            rgb = made.images[i, k]
-            alpha = np.where(rgb.min(axis=-1) < 255, 255, 0).astype(np.uint8)
-            Image.fromarray(np.dstack([rgb, alpha])).save(folder / name / f"r_{k:03d}.png")
-            pose = np.vstack([made.camera_to_world[i, k], [0, 0, 0, 1]])
-            frames.append({"file_path": f"./r_{k:03d}", "transform_matrix": pose.tolist()})
-        about = {"camera_angle_x": objects.ANGLE, "frames": frames}
-        (folder / name / "transforms.json").write_text(json.dumps(about))
-    if splits:
-        (folder / "lamp_splits.json").write_text(json.dumps(splits))
-    return made
-
-
-def test_a_folder_in_the_authors_layout(tmp_path):
-    names = [f"lamp{i}" for i in range(7)]
-    made = write_folder(tmp_path, names, splits={"train": names[:5], "val": names[5:], "test": []})
-    (tmp_path / "empty").mkdir()
-    (tmp_path / "lamp2" / "r_003.png").unlink()
-    with pytest.warns(UserWarning, match=r"empty \(0 pictures\), lamp2 \(5 pictures\)"):
-        found = scenes.load(tmp_path, size=12, counts=(9, 9, 9))
-    assert found.test_names == names[5:]  # val, as test is empty
-    np.testing.assert_array_equal(found.test.images[0], made.images[5, :6])
-    np.testing.assert_allclose(found.test.camera_to_world[1], made.camera_to_world[6, :6], atol=1e-6)
-    np.testing.assert_allclose(found.test.intrinsics, made.intrinsics[5:, :6], rtol=1e-5)
-    assert found.train.images.shape[:2] == (2, 3) and found.validation.images.shape[:2] == (2, 6)
-    pictures = [p.tobytes() for part in found[1:4] for views_ in part.images for p in views_]
-    assert len(set(pictures)) == len(pictures)
-    field, params, _ = views.meta_train(TINY, found)
-    assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(params))
-    assert isinstance(found, SceneSplits)
-
-
-def test_folds_keep_twins_together(tmp_path):
-    names = [
-        "sedanSports_v1",
-        "sedan-sports_v2",
-        "sedan_v1",
-        "truck-red_v3",
-        "truck-green_v3",
-        "taxi_v1",
-        "taxi_v2",
-        "van_v1",
-    ]
-    write_folder(tmp_path, names, num_views=2, size=8)
-    turns = list(scenes.folds(tmp_path, size=8, count=3))
-    assert sorted(name for turn in turns for name in turn.test_names) == sorted(names)
-    for turn in turns:
-        pictures = [{p.tobytes() for p in part.images[:, 0]} for part in (turn.train, turn.validation, turn.test)]
-        assert sum(map(len, pictures)) == len(set.union(*pictures)) == len(names)
-        designs = {scenes.design(name) for name in turn.test_names}
-        assert sum(scenes.design(name) in designs for name in names) == len(turn.test_names)
-        assert turn.train.images.shape[1] == 1 and turn.test.images.shape[1] == 2
-    with pytest.raises(LearnitError, match="found 5 designs"):
-        list(scenes.folds(tmp_path, size=8, count=4))
-
-
-@pytest.mark.parametrize(
-    "spoil, message",
-    [
-        (lambda about: about.pop("camera_angle_x"), "lamp1.*camera_angle_x"),
-        (lambda about: about["frames"][1]["transform_matrix"][0].__setitem__(0, 9.0), "lamp1.*r_001.*not a rigid"),
-        (lambda about: about["frames"][2].pop("file_path"), "lamp1.*file_path"),
-    ],
-)
-def test_a_spoilt_transforms_file_is_named(tmp_path, spoil, message):
-    write_folder(tmp_path, [f"lamp{i}" for i in range(5)], num_views=2)
-    file = tmp_path / "lamp1" / "transforms.json"
-    about = json.loads(file.read_text())
-    spoil(about)
-    file.write_text(json.dumps(about))
-    with pytest.raises(LearnitError, match=message):
-        scenes.load(tmp_path, size=12, counts=(9, 9, 9))
-
-
-@pytest.mark.parametrize("problem, message", [("alpha", "r_001.png has the mode RGB; expected RGBA"),
-                                              ("size", "r_001.png has a side of 8 pixels; expected 12")])  # fmt: skip
-def test_a_spoilt_picture_is_named(tmp_path, problem, message):
-    from PIL import Image
-
-    write_folder(tmp_path, [f"lamp{i}" for i in range(5)], num_views=2)
-    file = tmp_path / "lamp1" / "r_001.png"
-    image = Image.open(file)
-    (image.convert("RGB") if problem == "alpha" else image.resize((8, 8))).save(file)
-    with pytest.raises(LearnitError, match=message):
-        scenes.load(tmp_path, size=12, counts=(9, 9, 9))
-
-
-def test_no_such_data(tmp_path):
-    with pytest.raises(LearnitError, match="none of the built-in classes"):
-        scenes.load("tables", size=12, counts=(1, 1, 1))
-    with pytest.raises(LearnitError, match="holds no objects"):
-        scenes.load(tmp_path, size=12, counts=(1, 1, 1))
 
 
 def test_standard_is_the_same_for_every_experiment(chairs):

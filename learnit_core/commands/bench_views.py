@@ -49,9 +49,10 @@ def run(settings: Settings, *, rounds: int, size: int) -> dict[str, Any]:
 
     def step_plain():
         fitted = params
+        adapt_key, query_key = jax.random.split(key)  # the rays that `meta.reptile` draws
         for i in range(profile.inner_steps):
-            fitted = inner(fitted, scene, jax.random.fold_in(key, i))
-        value(fitted, scene, key)
+            fitted = inner(fitted, scene, jax.random.fold_in(adapt_key, i))
+        value(fitted, scene, query_key)
         return jax.tree.map(jnp.subtract, params, fitted)
 
     camera, pose = objects.intrinsics(VIEW), objects.look_at(0.5, 0.3)

@@ -1,4 +1,4 @@
-"""README's pictures from the figures of the last ``make demo``: ``make pictures``."""
+"""README's pictures from figures that were made before: ``make pictures``."""
 
 import argparse
 from pathlib import Path
@@ -11,9 +11,10 @@ from learnit_core.experiments.settings import Settings
 PICTURES = {
     "two_steps": ("01_image_regression", "large"),
     "interpolation": ("01_image_regression", "interpolation_large"),
+    "one_view": ("views_sheet", "one_view"),
     "appearances": ("04_phototourism", "grids"),
 }
-"""Name in docs/images, and the notebook and figure that it is made from."""
+"""Name in docs/images, and the notebook (or command) and figure that it is made from."""
 
 
 def main() -> None:
@@ -24,10 +25,13 @@ def main() -> None:
     arguments = parser.parse_args()
     arguments.target.mkdir(parents=True, exist_ok=True)
     for name in arguments.names:
-        notebook, figure = PICTURES[name]
-        source = Settings.from_env().out / notebook / "figures" / f"{figure}.png"
+        maker, figure = PICTURES[name]
+        source = Settings.from_env().out / maker / "figures" / f"{figure}.png"
         if not source.is_file():
-            parser.exit(1, f"no figure at {source}: run `make demo NOTEBOOK={notebook}` first\n")
+            command = (
+                f"make demo NOTEBOOK={maker}" if maker[0].isdigit() else f"python -m learnit_core.commands.{maker}"
+            )
+            parser.exit(1, f"no figure at {source}: run `{command}` first\n")
         # A palette keeps grey pictures as they are and each file well below 200 kB.
         file = arguments.target / f"{name}.png"
         Image.open(source).convert("RGB").quantize(256).save(file, optimize=True)

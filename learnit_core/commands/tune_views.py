@@ -13,6 +13,7 @@ initialisation) goes into a draft under ``$LEARNIT_OUT/tune`` as soon as it is d
 """
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -52,10 +53,11 @@ def tune_cell(profile: views.Profile, field, draws: Draws, scenes, num_given: in
         views.tasks(jax.tree.map(lambda leaf, n=n: leaf[:n], scenes.validation), num_given, num_held_out=2)
         for n in (SCREENED, FINAL)
     )
-    screening, every = min(SCREENING_STEPS, limit), views.EVERY * (2 if limit % (2 * views.EVERY) == 0 else 1)
+    screening = min(SCREENING_STEPS, limit)
+    often, every = (math.gcd(steps, 2 * views.EVERY) for steps in (screening, limit))
 
     def screen(setting):
-        return views_table.run(profile, field, draws, few, setting, screening, every=min(2 * views.EVERY, screening))[0]
+        return views_table.run(profile, field, draws, few, setting, screening, every=often)[0]
 
     screened = tune(screen, {"best": lambda curve: _best(curve, 1)[1]}, grid=GRID)["best"]
     ranked = sorted(
@@ -103,8 +105,7 @@ def run(settings: Settings, target: Path, data: str = "chairs") -> None:
         cells = content["views"].setdefault(str(num_given), {})
         for name in names:
             if name not in cells:
-                limit = min(LIMITS[num_given].get(name, profile.limit), settings.cap(10**6))
-                limit = -(-limit // views.EVERY) * views.EVERY
+                limit = settings.cap(LIMITS[num_given].get(name, profile.limit))
                 cells[name] = tune_cell(profile, field, made[name], scenes, num_given, limit)
                 print(f"{num_given} views, {name}: {cells[name]['choice']}, {cells[name]['steps']} steps, "
                       f"{cells[name]['score']} dB", flush=True)  # fmt: skip

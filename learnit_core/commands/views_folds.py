@@ -7,6 +7,7 @@ objects taken from the training ones. Every fold is kept under ``$LEARNIT_OUT/re
 
 import argparse
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -28,7 +29,7 @@ TRIED = {
 def run(settings: Settings, folder: str, count: int) -> dict:
     """All folds; prints the gap with its interval, and writes a report."""
     profile = views.PROFILES["quick"].capped(settings)
-    every = 2 * views.EVERY if profile.limit % (2 * views.EVERY) == 0 else profile.limit
+    every = math.gcd(profile.limit, 2 * views.EVERY)
     rows = []
     for turn, fold in enumerate(scenes.folds(folder, size=profile.size, count=count)):
         file = settings.out / "results" / f"{fold.name}-of-{count}.json"

@@ -2,8 +2,8 @@
 
 The first test objects of a class, none chosen, from the shipped MV initialisation and from Standard: the given picture,
 a held-out view of Standard's fit, of the initialisation, of its fit, and the truth; the scores of all held-out views
-with paired intervals; and how many objects are recognised by their reconstructions. Writes ``one_view.png`` and
-``.json``.
+with paired intervals; and how many objects are recognised by their reconstructions. Writes ``metrics.json`` and
+``figures/one_view.png``, from which ``make pictures`` makes README's.
 """
 
 import argparse
@@ -51,18 +51,18 @@ def run(settings: Settings, target: Path, data: str, count: int) -> dict:
         captions.append(["", *(f"{table[key][i]:.1f} dB" for key in keys), ""])
     columns = ["given", "Standard", "un-adapted", "MV Reptile", "truth"]
     figure = plots.picture_grid(pictures, column_labels=columns, captions=captions, cell=1.5)
-    target.mkdir(parents=True, exist_ok=True)
-    figure.savefig(target / "one_view.png", dpi=100, facecolor="white", bbox_inches="tight")
+    (target / "figures").mkdir(parents=True, exist_ok=True)
+    figure.savefig(target / "figures" / "one_view.png", dpi=100, facecolor="white", bbox_inches="tight")
     recognised = {
         name: views_table.retrieval(profile, field, fitted[name], tasks)[0] for name in ("standard", "meta-mv")
     }
     print(f"recognised, of {num_objects}: " + ", ".join(f"{plots.LABELS[n]} {k}" for n, k in recognised.items()))
     report = metrics.write(
-        target / "one_view.json", notebook="views_sheet", profile=profile.name, seed=0, precision="highest",
+        target / "metrics.json", notebook="views_sheet", profile=profile.name, seed=0, precision="highest",
         seconds={"total": time.perf_counter() - began}, results=rows, recognised=recognised,
         gaps={what: [round(x, 2) for x in gap] for what, gap in gaps.items()},
     )  # fmt: skip
-    print(f"wrote {target / 'one_view.png'} and .json")
+    print(f"wrote {target / 'metrics.json'} and {target / 'figures' / 'one_view.png'}")
     return report
 
 
@@ -70,11 +70,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="learnit_core.commands.views_sheet", description=__doc__.splitlines()[0])
     parser.add_argument("--data", default="chairs", choices=list(views.SHIPPED))
     parser.add_argument("--count", type=int, default=10, help="test objects (default 10)")
-    parser.add_argument("--target", type=Path, help="folder to write to (default: views among the results)")
+    parser.add_argument("--target", type=Path, help="folder to write to (default: views_sheet among the results)")
     arguments = parser.parse_args()
     settings = Settings.from_env()
     try:
-        run(settings, arguments.target or settings.out / "views", arguments.data, arguments.count)
+        run(settings, arguments.target or settings.out / "views_sheet", arguments.data, arguments.count)
     except LearnitError as error:
         parser.exit(1, f"{error}\n")
 

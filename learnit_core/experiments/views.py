@@ -73,13 +73,14 @@ class Profile:
         return {n: v for n, v in asdict(self).items() if n not in ("fit_steps", "limit", "counts", "test_rays")}
 
     def capped(self, settings: Settings) -> "Profile":
-        """The same with every loop cut to ``settings.max_steps``, and fewer objects; fits make ``EVERY`` steps."""
+        """The same with every loop cut to ``settings.max_steps``, fewer objects and smaller pictures."""
         if settings.max_steps is None:
             return self
-        shorter = {name: max(2, settings.cap(getattr(self, name))) for name in ("num_steps", "fit_steps")}
-        most = (4 * settings.max_steps, settings.max_steps, max(2, settings.max_steps))
-        limit = min(self.limit, -(-settings.max_steps // EVERY) * EVERY)
-        return replace(self, **shorter, limit=limit, counts=tuple(map(min, self.counts, most)))
+        few = max(2, settings.max_steps)
+        loops = ("num_steps", "inner_steps", "fit_steps", "limit")
+        shorter = {name: min(getattr(self, name), few) for name in loops}
+        counts = tuple(map(min, self.counts, (4 * few, few, few)))
+        return replace(self, **shorter, counts=counts, size=min(self.size, max(16, few)))
 
 
 PROFILES = {

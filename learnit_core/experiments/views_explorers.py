@@ -23,9 +23,8 @@ def around(
     profile: views.Profile, field: Field, params: Params, *, count: int = 36, size: int | None = None
 ) -> Float[np.ndarray, "{count} size size 3"]:
     """Pictures of a network's object from all around."""
-    return np.asarray(
-        _seen(profile, field, params, _circle(np.linspace(0, 360, count, endpoint=False), size or profile.size))
-    )
+    cameras = _circle(np.linspace(0, 360, count, endpoint=False), size or profile.size)
+    return np.asarray(views.pictures(profile, field, params, cameras))
 
 
 def _circle(degrees: Sequence[float] | np.ndarray, size: int) -> Views:

@@ -46,6 +46,9 @@ PAPER = {
 }
 """The paper's settings for chairs from one view (supplement, Table 3)."""
 
+PAPER_MANY = {"standard": Setting("adam", 1e-4), "meta-mv": Setting("sgd", 0.1)}
+"""The paper's settings for chairs from 25 views."""
+
 
 def tuned_settings(profile: str, data: str) -> dict[str, dict[int, Chosen]]:
     """Settings by initialisation and number of given views, chosen on validation objects.

@@ -64,7 +64,8 @@ def authors(contents: Contents, *, size: int, bounds: tuple[float, float] = AUTH
         angle = float(about["camera_angle_x"])
         frames = [(str(frame["file_path"]), frame["transform_matrix"]) for frame in about["frames"]]
     except (KeyError, TypeError, ValueError) as error:
-        raise LearnitError(f"transforms.json lacks or spoils {error}; expected camera_angle_x and frames.") from None
+        expected = "expected camera_angle_x and frames, each with file_path and transform_matrix"
+        raise LearnitError(f"transforms.json lacks or spoils {error}; {expected}.") from None
     if not 0 < angle < np.pi:
         raise LearnitError(f"camera_angle_x is {angle}; expected an angle between 0 and pi.")
     files = [str(PurePosixPath(path)) for path, _ in frames]
@@ -141,7 +142,7 @@ def _views(
     bounds: tuple[float, float],
 ) -> Views:
     if not pictures:
-        raise LearnitError("there are no pictures.")
+        raise LearnitError("found no pictures; expected one or more.")
     if not 0 <= bounds[0] < bounds[1]:
         raise LearnitError(f"near is {bounds[0]:g} and far {bounds[1]:g}; expected 0 <= near < far.")
     images, cameras, first = [], [], None
@@ -195,11 +196,18 @@ def _rigid(matrix: object, name: str) -> np.ndarray:
     except (TypeError, ValueError):
         pose = np.empty(0)
     if pose.shape not in ((3, 4), (4, 4)) or not np.isfinite(pose).all():
-        raise LearnitError(f"the pose of {name} is no finite 4 x 4 matrix.")
+        raise LearnitError(f"the pose of {name} is no finite matrix; found {_shown(matrix)}, expected 4 x 4 numbers.")
     rotation = pose[:3, :3]
-    if not np.allclose(rotation.T @ rotation, np.eye(3), atol=1e-3) or np.linalg.det(rotation) < 0:
-        raise LearnitError(f"the pose of {name} is not a rigid motion.")
+    off, volume = np.abs(rotation.T @ rotation - np.eye(3)).max(), np.linalg.det(rotation)
+    if off > 1e-3 or volume < 0:
+        found = f"columns that are off by {off:.2g} from orthonormal, and the determinant {volume:.2g}"
+        raise LearnitError(f"the pose of {name} is not a rigid motion; found {found}, expected a rotation.")
     return pose[:3]
+
+
+def _shown(value: object) -> str:
+    text = " ".join(str(value).split())
+    return text if len(text) < 60 else f"{text[:57]}..."
 
 
 def _on_sphere(azimuth: float, elevation: float, radius: float) -> np.ndarray:

@@ -96,17 +96,18 @@ def folds(folder: str | Path, *, size: int, count: int, seed: int = 0) -> Iterat
     """All complete objects of a folder in ``count`` turns: each is in ``test`` once, and no twin of it is elsewhere.
 
     Twins are objects of one :func:`design`. Objects to choose settings by are taken from those to train on, with their
-    twins, too. Raises LearnitError if there are fewer than ``count`` + 2 designs.
+    twins, too. Raises LearnitError if there are fewer than two folds, or too few designs.
     """
     folder = Path(folder).expanduser()
     found = _complete(folder)
     groups: dict[str, list[str]] = {}
     for name in found:
         groups.setdefault(design(name), []).append(name)
-    if count < 2 or len(groups) < count + 2:
-        raise LearnitError(
-            f"found {len(groups)} designs in {folder}: expected {max(count, 2) + 2} or more for {count} folds"
-        )
+    if count < 2:
+        raise LearnitError(f"found {count} folds: expected two or more")
+    fewest = count + 2 if count > 2 else 6  # each turn leaves one to train on and two to choose by
+    if len(groups) < fewest:
+        raise LearnitError(f"found {len(groups)} designs in {folder}: expected {fewest} or more for {count} folds")
     views = {name: read_object(path, size) for name, path in found.items()}
     order = [sorted(groups)[i] for i in np.random.default_rng(seed).permutation(len(groups))]
     for turn in range(count):
@@ -157,8 +158,8 @@ def _complete(folder: Path) -> dict[str, Path]:
 
 def _folder(folder: Path, size: int, counts: tuple[int, int, int], seed: int) -> SceneSplits:
     complete = _complete(folder)
-    names = deal(_split_file(folder, list(complete), seed), seed)
-    dealt = {split: [name for name in part if name in complete] for split, part in names.items()}
+    listed = _split_file(folder, list(complete), seed)
+    dealt = deal({split: [name for name in names if name in complete] for split, names in listed.items()}, seed)
     few = {split: part[:count] for (split, part), count in zip(dealt.items(), counts, strict=True)}
     parts = {split: _stack([(name, read_object(complete[name], size)) for name in part]) for split, part in few.items()}
     note = (

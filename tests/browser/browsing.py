@@ -50,7 +50,8 @@ class Widget:
     def __init__(self, page, index=0):
         self.page, self.index = page, index
         self.root = page.locator(".learnit-explorer").nth(index)
-        self.slider, self.area, self.handle = (self.root.locator(name) for name in (".range", ".area", ".handle"))
+        # Of several sliders the first: the others move the camera.
+        self.slider, self.area, self.handle = (self.root.locator(name).first for name in (".range", ".area", ".handle"))
 
     def painted(self, position=None, *, seconds=30):
         """Wait until a picture in full quality is there (of ``position``), with nothing asked for since."""
