@@ -11,7 +11,7 @@ import pytest
 from learnit_core import explorer
 from learnit_core.commands import gallery
 from learnit_core.errors import LearnitError
-from learnit_core.experiments import ct, ct_explorers, image_explorers, interpolation
+from learnit_core.experiments import ct, ct_explorers, image_explorers, interpolation, tourism_explorers
 
 MOST = 3_000_000
 """Bytes that the page of one experiment may have."""
@@ -54,6 +54,13 @@ def test_the_page_of_computed_tomography(quickly, tmp_path, capsys):
     with capsys.disabled():
         print(f"\ncomputed tomography, {count} explorers: {page.stat().st_size / 1e6:.2f} MB", end=" ")
     assert count == 2 and page.stat().st_size < MOST
+
+
+def test_the_page_of_phototourism(tmp_path, capsys):
+    page, count = gallery.write(tmp_path / "tourism.html", [tourism_explorers])
+    with capsys.disabled():
+        print(f"\nphototourism, {count} explorers: {page.stat().st_size / 1e6:.2f} MB", end=" ")
+    assert count == 1 and page.stat().st_size < MOST
 
 
 def tiny(*names):
