@@ -16,6 +16,7 @@ from learnit_core.experiments import (
     ct_explorers,
     image_explorers,
     interpolation,
+    tourism_explorers,
     views_explorers,
     views_table,
 )
@@ -72,6 +73,13 @@ def test_the_page_of_view_synthesis(quickly, tmp_path, capsys):
     with capsys.disabled():
         print(f"\nview synthesis, {count} explorers: {page.stat().st_size / 1e6:.2f} MB", end=" ")
     assert count == 2 and page.stat().st_size < MOST
+
+
+def test_the_page_of_phototourism(tmp_path, capsys):
+    page, count = gallery.write(tmp_path / "tourism.html", [tourism_explorers])
+    with capsys.disabled():
+        print(f"\nphototourism, {count} explorers: {page.stat().st_size / 1e6:.2f} MB", end=" ")
+    assert count == 1 and page.stat().st_size < MOST
 
 
 def tiny(*names):

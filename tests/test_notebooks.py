@@ -98,6 +98,8 @@ def check_photographs(metrics):
     assert after["meta-reptile"] > before["meta-reptile"] + 1.5
     assert after["meta-reptile"] > after["basic-steps"] + 0.5
     assert after["meta-reptile"] > after["standard"] + 3
+    chosen_by = metrics["validation_db"]
+    assert chosen_by["meta-reptile"] > chosen_by["meta-reptile, trained here"] > chosen_by["standard"] + 1
 
 
 def check_images(metrics):

@@ -21,7 +21,6 @@ from learnit_core.experiments import (
     image_table,
     tourism,
     tourism_explorers,
-    tourism_table,
     views,
 )
 from learnit_core.signals import objects
@@ -170,9 +169,8 @@ def landmark():
 @pytest.mark.parametrize("name", tourism.SHIPPED.values())
 def test_photographs_are_fitted_as_well_as_the_file_says(name, landmark):
     field, params, provenance = weights.pretrained(name)
-    setting, num_steps = tourism.VALIDATED
-    scores = tourism_table.runner(tourism.PROFILES["quick"], field, landmark.validation)(params, setting, num_steps)
-    assert abs(scores[:, -1].mean() - provenance["validation_psnr_db"]) < 0.3
+    score = tourism.validate(tourism.LONG, field, params, tourism.tasks(landmark.validation))
+    assert abs(float(score) - provenance["validation_psnr_db"]) < 0.3
 
 
 def test_appearances_show_their_photographs(landmark):

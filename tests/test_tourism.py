@@ -14,6 +14,7 @@ from learnit_core.errors import LearnitError
 from learnit_core.evaluate import Setting
 from learnit_core.experiments import tourism, tourism_explorers, tourism_table
 from learnit_core.experiments.settings import Settings
+from learnit_core.fit import fit
 from learnit_core.signals import prepared
 from learnit_core.signals.tourism import halves, some
 from learnit_core.tuning import Tuned
@@ -72,6 +73,24 @@ def test_a_fit_is_judged_by_every_pixel_of_the_right_half(collection, field, sta
         np.testing.assert_allclose(score(start, one), by_hand, rtol=1e-4)
         perfect = one._replace(colours=tourism.render(TINY, field, start, one.u, one.v, *one[4:]))
         assert score(start, perfect) > 90
+
+
+def test_fits_of_all_lengths_are_one_program(collection, field, start):
+    """Fewer steps than the limit are the first steps, and nothing after them."""
+    left, _ = halves(some(collection.test, [1]))
+    one = jax.tree.map(lambda leaf: jnp.asarray(leaf)[0], left)
+    for setting in (Setting("sgd", 1.0), Setting("adam", 1e-2)):
+        found = tourism.fit_photographs(TINY, field, start, left, setting, 7)
+        alone = fit(
+            tourism.loss_for(TINY, field), start, one, jax.random.key(0), optimizer=setting.build(), num_steps=7
+        ).params
+        jax.tree.map(lambda a, b: np.testing.assert_allclose(a[0], b, atol=1e-5), found, alone)
+    curve = tourism_table.runner(replace(TINY, limit=50), field, some(collection.test, [1]))
+    long, short = (curve(start, Setting("sgd", 1.0), steps) for steps in (50, 25))
+    np.testing.assert_array_equal(long[:, :2], short)
+    for wrong in (30, 75, 0):
+        with pytest.raises(LearnitError, match=f"found {wrong} steps: expected a multiple of 25, 50 at most"):
+            curve(start, Setting("sgd", 1.0), wrong)
 
 
 def test_a_training_task_is_one_whole_photograph(collection):
@@ -136,7 +155,7 @@ def test_training_beats_its_start_on_unseen_photographs(run, collection):
     field, params, history = run[1]
     assert len(history.losses) == 60 and history.validation[-1][0] == 60
     score = tourism_table.runner(TINY, field, collection.test)
-    after, before = (score(p, Setting("sgd", 1.0), 8) for p in (params, field.init(jax.random.key(4))))
+    after, before = (score(p, Setting("sgd", 1.0), 20) for p in (params, field.init(jax.random.key(4))))
     gain = after[:, -1] - before[:, -1]
     assert gain.mean() > 0.4, gain
 
@@ -161,14 +180,14 @@ def test_a_finished_training_is_found_again(run, collection):
 def test_the_table_has_every_start_before_and_after(run, collection):
     field, params, _ = run[1]
     made = {"standard": field.init(jax.random.key(0)), "basic-steps": params, "basic": params, "meta-reptile": params}
-    settings = {name: tourism_table.Chosen(Setting("sgd", 0.5), 12, "validation") for name in made}
+    settings = {name: tourism_table.Chosen(Setting("sgd", 0.5), 25, "validation") for name in made}
     rows, curves = tourism_table.table_rows(
         tourism_table.runner(TINY, field, some(collection.test, slice(0, 3))), made, settings, trained_on="landmark",
-        data="landmark", seed=0, limit=10,
+        data="landmark", seed=0, limit=20,
     )  # fmt: skip
     table = [row for row in rows if row["in_table"]]
     assert [row["init"] for row in table] == list(tourism_table.INITS)
-    assert {row["steps"] for row in table} == {10} and sum(row["steps"] == 0 for row in rows) == 4
+    assert {row["steps"] for row in table} == {20} and sum(row["steps"] == 0 for row in rows) == 4
     (paper,) = [row for row in rows if row["tuned_on"] == "the paper's setting"]
     assert (paper["optimizer"], paper["learning_rate"], paper["init"]) == ("sgd", 10.0, "meta-reptile")
     assert table[0]["trained_on"] is None and table[3]["trained_on"] == "landmark"

@@ -29,7 +29,7 @@ def best_step(curve: np.ndarray) -> tuple[int, float]:
 
 def run(settings: Settings, target: Path) -> None:
     """Tune what is not in the draft yet, then write ``target``."""
-    profile = tourism.PROFILES["quick"].capped(settings)
+    profile = tourism.LONG.capped(settings)
     draft = settings.out / "tune" / "tourism_tuned.json"
     collection = tourism.load_signals(profile, "landmark")
     content = json.loads(draft.read_text("utf-8")) if draft.exists() else {}

@@ -50,7 +50,7 @@ def _recipes() -> dict[str, Shipped]:
     recipes |= {ct.SHIPPED[name]: Shipped("phantoms", "reptile", profile) for name, profile in slices.items()}
     recipes |= {
         tourism.SHIPPED["meta-reptile" if algorithm == "reptile" else algorithm]: Shipped(
-            "landmark", algorithm, tourism.PROFILES["quick"]
+            "landmark", algorithm, tourism.LONG
         )
         for algorithm in tourism.ALGORITHMS
     }
@@ -104,7 +104,7 @@ def make_appearance(name: str, settings: Settings, target: Path) -> Path:
     """Fit one photograph of the landmark, from Reptile's initialisation in ``target``."""
     source = tourism.SHIPPED["meta-reptile"]
     field, params, about = weights.load(target / f"{source}.safetensors")
-    profile, label = tourism.PROFILES["quick"], APPEARANCES[name]
+    profile, label = tourism.LONG, APPEARANCES[name]
     setting, num_steps = tourism.APPEARANCE_FIT
     index, steps = tourism.APPEARANCES[label], settings.cap(num_steps)
     views = tourism.load_signals(profile, "landmark").test

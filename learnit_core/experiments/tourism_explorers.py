@@ -1,5 +1,6 @@
 """Explorers of phototourism: a square between four appearances, seen from a camera that moves on a path."""
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 
 import jax
@@ -11,7 +12,7 @@ from learnit_core.evaluate import Setting
 from learnit_core.experiments import tourism
 from learnit_core.experiments.tourism import Camera, Profile
 from learnit_core.signals import photographer
-from learnit_core.signals.tourism import Collection
+from learnit_core.signals.tourism import Collection, some
 from learnit_core.types import Field, Params, Views
 
 SHAPE = (48, 72)
@@ -21,22 +22,22 @@ FRAMES = (5, 7)
 
 PATH = explorer.camera("Place on the path", low=0.0, high=1.0, step=0.01)
 
-
 Path = Callable[[float], Camera]
 """``path(t)``: the camera at a place from 0 to 1 on its way."""
 
 
 def path_for(collection: Collection, *, height: int = SHAPE[0], width: int = SHAPE[1]) -> Path:
     """A way before the place of a collection: for the landmark an arc, else along its cameras from side to side."""
-    return landmark_path if collection.name == "landmark" else _between_cameras(collection.train, height, width)
+    if collection.name != "landmark":
+        return _between_cameras(collection.train, height, width)
+    return functools.partial(landmark_path, height=height, width=width)
 
 
-def landmark_path(t: float) -> Camera:
+def landmark_path(t: float, *, height: int = SHAPE[0], width: int = SHAPE[1]) -> Camera:
     """A camera on an arc around the landmark, from the left (t = 0) to the right (t = 1).
 
     Collections are scaled so that cameras are about 3 from the origin; the landmark's façade looks along +z.
     """
-    height, width = SHAPE
     angle = np.radians(-30 + 60 * t)
     eye = np.array([0.1 + 3.1 * np.sin(angle), 0.2, 3.1 * np.cos(angle)])
     focal = 0.84 * width
@@ -86,8 +87,9 @@ def between_appearances(
     side: int = 300,
 ) -> explorer.Explorer:
     """Four networks in the corners of a square, and a slider that moves the camera. Begins in the middle of both."""
+    shape = path(0.5).height, path(0.5).width
     return explorer.networks(
-        field, panes, labels=labels, shape=SHAPE, title="One landmark, four appearances", cameras=[PATH],
+        field, panes, labels=labels, shape=shape, title="One landmark, four appearances", cameras=[PATH],
         render=renderer(profile, field, path), engine=engine, frame_counts=frames, side=side, position=[0.5, 0.5, 0.5],
     )  # fmt: skip
 
@@ -102,8 +104,11 @@ def corners(
     profile: Profile, field: Field, start: Params, four: Views, setting: Setting, num_steps: int
 ) -> list[Params]:
     """Four networks, each fitted to one of ``four`` photographs from ``start``."""
-    fitted = tourism.fit_photographs(profile, field, start, four, setting, num_steps)
-    return [jax.tree.map(lambda leaf, i=i: leaf[i], fitted) for i in range(len(four.images))]
+    fitted = [
+        tourism.fit_photographs(profile, field, start, some(four, [i]), setting, num_steps)
+        for i in range(len(four.images))
+    ]
+    return [jax.tree.map(lambda leaf: leaf[0], params) for params in fitted]
 
 
 def grid(

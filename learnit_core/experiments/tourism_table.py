@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from learnit_core import evaluate, metrics, plots, weights
+from learnit_core.errors import LearnitError
 from learnit_core.evaluate import Setting
 from learnit_core.experiments import tourism
 from learnit_core.experiments.tourism import Profile
@@ -46,13 +47,19 @@ Runner = Callable[[Params, Setting, int], np.ndarray]
 
 
 def runner(profile: Profile, field: Field, views: Views) -> Runner:
-    """How ``views`` are fitted and scored; compiled once for each optimiser and number of steps."""
-    unseen = tourism.tasks(views)
+    """How ``views`` are fitted and scored; compiled once for each optimiser.
+
+    Raises ``LearnitError`` for a number of steps at which nothing is scored.
+    """
+    unseen, every = tourism.tasks(views), min(EVERY, profile.limit)
+    most = profile.limit // every * every
 
     def run(params, setting, num_steps):
-        every = min(EVERY, num_steps)
-        scores = _curves(profile, field, params, setting.learning_rate, unseen, setting.optimizer, num_steps, every)
-        return np.asarray(scores)
+        if num_steps % every or not 0 < num_steps <= most:
+            raise LearnitError(f"found {num_steps} steps: expected a multiple of {every}, {most} at most")
+        # A fit of fewer steps is the beginning of a long one; a program of its own would take longer to compile.
+        scores = _curves(profile, field, params, setting.learning_rate, unseen, setting.optimizer, most, every)
+        return np.asarray(scores)[:, : num_steps // every + 1]
 
     return run
 

@@ -6,7 +6,6 @@
 Every photograph has its own random key. Sizes are those of the longer side; formats are those of cameras.
 """
 
-import functools
 import inspect
 import os
 import sys
@@ -16,7 +15,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
 
@@ -39,6 +37,7 @@ NOTE = (
 
 _CLASS = 6  # first number of the random key: keeps the draws of the built-in classes apart
 _SAMPLES = 2  # rays along each side of a pixel
+_CHUNK = 2048  # rays that are traced at a time
 
 
 class Shot(NamedTuple):
@@ -118,37 +117,41 @@ def shot(index: int, *, size: int, seed: int = 0) -> Shot:
     )  # fmt: skip
 
 
-def develop(shots: Sequence[Shot], *, side: int) -> UInt8[np.ndarray, "shots {side} {side} 3"]:
-    """The pictures of ``shots``, of which each fills the upper left part that its shape says; the rest is black."""
-    columns = [
-        (s.shape, s.intrinsics, s.camera_to_world, s.light, s.people, s.exposure, s.balance) for s in shots
-    ]  # fmt: skip
-    stacked = jax.tree.map(lambda *leaves: np.stack(leaves).astype(np.float32), *columns)
-    return np.array(_develop(stacked, side))
-
-
-@functools.partial(jax.jit, static_argnames="side")
-def _develop(shots, side):
-    def one(shot):
-        shape, intrinsics, pose, light, people, exposure, balance = shot
-        ticks = (jnp.arange(side * _SAMPLES) + 0.5) / _SAMPLES
-        colour = landmark.trace(*_rays(intrinsics, pose, *jnp.meshgrid(ticks, ticks)), light, people)
-        colour = colour.reshape(side, _SAMPLES, side, _SAMPLES, 3).mean(axis=(1, 3))
-        rows, columns = jnp.indices((side, side))
-        inside = ((rows < shape[0]) & (columns < shape[1]))[..., None]
-        # The camera measures the light, its owner corrects that a little, and bright places saturate softly.
-        mean = jnp.sum(jnp.where(inside, colour, 0)) / (3 * jnp.sum(inside))
-        values = 1 - jnp.exp(-(0.5 * exposure / mean) * balance * colour)
-        return jnp.round(255 * jnp.where(inside, values, 0) ** (1 / 2.2)).astype(jnp.uint8)
-
-    return jax.lax.map(one, shots)
+def develop(taken: Shot) -> UInt8[np.ndarray, "h w 3"]:
+    """The picture that a shot becomes."""
+    h, w = taken.shape
+    u, v = np.meshgrid(*((np.arange(n * _SAMPLES) + 0.5) / _SAMPLES for n in (w, h)))
+    rays = _rays(taken.intrinsics, taken.camera_to_world, u.ravel(), v.ravel())
+    (colour,) = _in_chunks(_trace, *rays, taken.light, taken.people)
+    colour = colour.reshape(h, _SAMPLES, w, _SAMPLES, 3).mean(axis=(1, 3))
+    # The camera measures the light, its owner corrects that a little, and bright places saturate softly.
+    values = 1 - np.exp(-(0.5 * taken.exposure / colour.mean()) * taken.balance * colour)
+    return np.round(255 * values ** (1 / 2.2)).astype(np.uint8)
 
 
 def _rays(intrinsics, pose, u, v):
     fx, fy, cx, cy = intrinsics
-    local = jnp.stack([(u - cx) / fx, (cy - v) / fy, -jnp.ones_like(u)], axis=-1)
-    directions = local @ pose[:, :3].T
-    return jnp.broadcast_to(pose[:, 3], directions.shape), directions
+    directions = np.stack([(u - cx) / fx, (cy - v) / fy, -np.ones_like(u)], axis=-1) @ pose[:, :3].T
+    return np.broadcast_to(pose[:, 3], directions.shape), directions
+
+
+def _in_chunks(program, origins, directions, *rest):
+    """What ``program(origins, directions, *rest)`` gives for rays [n, 3], for always as many rays at a time.
+
+    To compile the landmark takes longer than to draw some photographs of it: so it is done once, for all their sizes.
+    """
+    n = len(origins)
+    rays = (np.resize(part.astype(np.float32), (-(-n // _CHUNK), _CHUNK, 3)) for part in (origins, directions))
+    found = [program(*chunk, *rest) for chunk in zip(*rays, strict=True)]
+    return [np.concatenate(parts)[:n] for parts in zip(*found, strict=True)]
+
+
+@jax.jit
+def _trace(origins, directions, light, people):
+    return (landmark.trace(origins, directions, light, people),)
+
+
+_march = jax.jit(landmark.march)
 
 
 def photographs(
@@ -156,13 +159,13 @@ def photographs(
 ) -> tuple[list[Photograph], Float[np.ndarray, "points 3"]]:
     """``count`` photographs, the longer side ``size`` pixels, and points on the landmark's surface."""
     shots = [shot(index, size=size, seed=seed) for index in range(count)]
-    pictures = develop(shots, side=size)
     points = surface(shots, seed=seed)
     found = []
-    for index, (taken, picture) in enumerate(zip(shots, pictures, strict=True)):
+    for index, taken in enumerate(shots):
         seen = np.flatnonzero(sees(taken, points))
-        name, (h, w) = f"photo_{index:04}.png", taken.shape
-        found.append(Photograph(name, picture[:h, :w], taken.intrinsics, taken.camera_to_world, seen))
+        found.append(
+            Photograph(f"photo_{index:04}.png", develop(taken), taken.intrinsics, taken.camera_to_world, seen)
+        )  # fmt: skip
     return found, points
 
 
@@ -174,9 +177,9 @@ def surface(shots: Sequence[Shot], *, seed: int = 0) -> Float[np.ndarray, "point
         _rays(shots[i].intrinsics, shots[i].camera_to_world, *(place * np.array(shots[i].shape[::-1])))
         for i, place in zip(which, rng.random((len(which), 2)), strict=True)
     ]
-    origins, directions = (np.stack(part).astype(np.float32) for part in zip(*rays, strict=True))
+    origins, directions = (np.stack(part) for part in zip(*rays, strict=True))
     directions /= np.linalg.norm(directions, axis=-1, keepdims=True)
-    t, hit = map(np.asarray, _march(origins, directions))
+    t, hit = _in_chunks(_march, origins, directions)
     points = origins + t[:, None] * directions
     return points[hit & (np.abs(points) < 3).all(axis=1)][:NUM_POINTS].astype(np.float64)
 
@@ -189,13 +192,9 @@ def sees(taken: Shot, points: Float[np.ndarray, "points 3"]) -> Bool[np.ndarray,
     with np.errstate(divide="ignore", invalid="ignore"):
         u, v = cx - fx * local[:, 0] / local[:, 2], cy + fy * local[:, 1] / local[:, 2]
     distance = np.linalg.norm(points - pose[:, 3], axis=1)
-    directions = ((points - pose[:, 3]) / distance[:, None]).astype(np.float32)
-    origins = np.broadcast_to(pose[:, 3], directions.shape).astype(np.float32)
-    t, _ = _march(origins, directions)
-    return (local[:, 2] < 0) & (u > 0) & (u < w) & (v > 0) & (v < h) & (np.asarray(t) > distance - 0.03)
-
-
-_march = jax.jit(landmark.march)
+    directions = (points - pose[:, 3]) / distance[:, None]
+    t, _ = _in_chunks(_march, np.broadcast_to(pose[:, 3], directions.shape), directions)
+    return (local[:, 2] < 0) & (u > 0) & (u < w) & (v > 0) & (v < h) & (t > distance - 0.03)
 
 
 def collection(*, size: int, count: int = COUNT, seed: int = 0) -> Collection:
