@@ -221,7 +221,8 @@ gallery.show(
         cell=1.3,
     ),
     "standard_one_view",
-    alt="Standard fitted to a single picture: that picture is right, all held-out views are formless fog.",
+    alt="Standard fitted to a single picture: that picture is right but for details, the held-out views are dark smears with "
+    "shreds of fog around them.",
 )
 print(f"Standard, one view: {chosen.setting.optimizer} {chosen.setting.learning_rate:g}, {steps} steps; "
       f"chosen on {chosen.tuned_on}")  # fmt: skip
