@@ -31,7 +31,7 @@
 #
 # | profile | machine | time | memory | what it trains | pictures |
 # |---|---|---|---|---|---|
-# | `quick` | 2 CPU cores | about 6 minutes | 1 GB | 4 × 64, 8 frequencies, 800 outer steps of 16 × 64 rays | 40 × 40 |
+# | `quick` | 2 CPU cores | about 6 minutes | 1 GB | 4 × 64, 8 frequencies, 600 outer steps of 16 × 64 rays | 40 × 40 |
 # | `standard` | a T4-class GPU | not measured | not measured | 5 × 128, 12 frequencies, 15,000 outer steps of 32 × 128 rays | 64 × 64 |
 # | `paper` | a large GPU | not measured | not measured | 6 × 256, 20 frequencies, 100,000 outer steps of 32 × 128 rays | 128 × 128 |
 
@@ -238,7 +238,7 @@ print(f"Standard, one view: {chosen.setting.optimizer} {chosen.setting.learning_
 #   dimensions comes from the class as a whole.
 #
 # MV is trained now. SV, where it is there for the class, is shipped; it was trained for 2000 outer steps, while `quick` has
-# 800 here, so their rows below are not on equal terms (`make results` compares them after as many steps). The score on the
+# 600 here, so their rows below are not on equal terms (`make results` compares them after as many steps). The score on the
 # way is that of held-out views of *validation* objects after a short fit to one picture.
 
 # %%
