@@ -80,7 +80,7 @@ class Profile:
         loops = ("num_steps", "inner_steps", "fit_steps", "limit")
         shorter = {name: min(getattr(self, name), few) for name in loops}
         counts = tuple(map(min, self.counts, (4 * few, few, few)))
-        return replace(self, **shorter, counts=counts, size=min(self.size, max(16, few)))
+        return replace(self, **shorter, counts=counts, size=min(self.size, max(12, few)))
 
 
 PROFILES = {
