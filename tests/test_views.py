@@ -165,7 +165,7 @@ def test_a_cap_reaches_every_loop():
     for profile in views.PROFILES.values():
         short = profile.capped(Settings(max_steps=2))
         assert (short.num_steps, short.inner_steps, short.fit_steps, short.limit) == (2, 2, 2, 2)
-        assert short.counts == (8, 2, 2) and short.size == 16
+        assert short.counts == (8, 2, 2) and short.size == 12
         assert profile.capped(Settings()) is profile and profile.capped(Settings(max_steps=10**9)) == profile
 
 

@@ -55,7 +55,7 @@ def _recipes() -> dict[str, Shipped]:
         for algorithm in tourism.ALGORITHMS
     }
     return recipes | {
-        name: Shipped(data, algorithm, views.LONG if data == "chairs" else views.PROFILES["quick"])
+        name: Shipped(data, algorithm, replace(views.LONG, num_steps=views.SHIPPED_STEPS[data]))
         for data, names in views.SHIPPED.items()
         for algorithm, name in names.items()
     }
