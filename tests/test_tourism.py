@@ -22,7 +22,8 @@ from learnit_core.tuning import Tuned
 
 TINY = tourism.Profile(
     "tiny", size=16, width=16, depth=3, num_frequencies=3, max_log2=2.0, density="softplus", num_samples=8,
-    outer_rate=5e-3, num_steps=300, inner_rate=1.0, inner_steps=4, basic_rates=(5e-3, 4e-3), rays=32, count=30, limit=20,
+    outer_rate=5e-3, num_steps=300, inner_rate=1.0, inner_steps=4, basic_rates=(5e-3, 4e-3), rays=32, count=30,
+    limit=20,
 )  # fmt: skip
 
 
