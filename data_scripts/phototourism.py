@@ -46,7 +46,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = commandline.parser(__doc__, EPILOG, size=256)
     parser.add_argument("place", help="trevi, sacre-coeur, brandenburg, or with --from a name of your choice")
     commandline.downloads(parser)
-    parser.add_argument("--list", type=Path, metavar="FILE", help="use only the photographs that this file names")
+    parser.add_argument(
+        "--list", type=commandline.to_path, metavar="FILE", help="use only the photographs that this file names"
+    )
     parser.add_argument("--reconstruct", action="store_true", help="--from is photographs only: find their cameras")
     parser.add_argument("--leave-out", action="store_true", help="leave out what cannot be used, instead of stopping")
     options = parser.parse_args(arguments)
@@ -58,14 +60,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         raise LearnitError("--reconstruct makes cameras for photographs of your own: expected --from with their folder")
     if options.path is not None and not options.dry_run:
         photographs.pycolmap()
-        options.path = options.path.expanduser()
     own = DataSet(key, f"Photographs from {options.place}", "whatever holds for these photographs", False)
     data = known.get(key, own)
-    count = min(data.pictures, options.limit or data.pictures)
     decide = {name: getattr(options, name) for name in ("reconstruct", "leave_out")}
     decide |= {"list": str(options.list.resolve()) if options.list else None}
-    decide |= {"path": str(options.path.resolve()) if options.path else None} if key not in known else {}
-    commandline.prepare(options, data, decide, partial(make, options), room=count * 3 * options.size**2)
+    commandline.prepare(options, data, partial(make, options), options=decide)
 
 
 def make(options, obtained: Obtained, folder: Path) -> dict[str, Any]:

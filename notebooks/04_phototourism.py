@@ -311,7 +311,7 @@ gallery.show(
 # `make results` does; see `docs/results/tourism.md`.)
 
 # %%
-few = some(test, slice(0, settings.cap(10)))
+few = some(test, slice(0, settings.cap(8)))
 results, curves = tourism_table.table_rows(
     tourism_table.runner(profile, field, few), made, tuned, trained_on=collection.name, data=collection.name, seed=SEED,
     limit=profile.limit, paper_too=profile.name != "quick",
@@ -413,10 +413,9 @@ display(Markdown("\n".join(lines)))
 # Now drag the square and the camera. (The pictures were computed beforehand; the nearest one is shown.)
 
 # %%
-count = 5 if not settings.max_steps else 2
 square = tourism_explorers.between_appearances(
     profile, field, {"Standard": standard_corners, "Reptile": reptile_corners}, path=way, labels=labels,
-    engine="frames", frames=(count, count), side=250,
+    engine="frames", frames=(4, 5) if not settings.max_steps else (2, 2), side=250,
 )  # fmt: skip
 square
 

@@ -70,7 +70,7 @@ def renderer(profile: Profile, field: Field, path: Path) -> Callable[..., np.nda
     """``render(params, t, height, width)`` for the explorers: what is seen from a place on the path."""
 
     def render(params, t, *, height, width):
-        return tourism.picture(profile, field, params, path(t), height=height, width=width)
+        return tourism.picture(profile, field, params, path(float(t)), height=height, width=width)
 
     return render
 

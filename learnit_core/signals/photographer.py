@@ -53,9 +53,13 @@ class Shot(NamedTuple):
 
 
 def pose_at(
-    eye: Float[np.ndarray, "3"], target: Float[np.ndarray, "3"], *, roll: float = 0.0, up: Sequence[float] = (0, 1, 0)
+    eye: Float[np.ndarray, "3"],
+    target: Float[np.ndarray, "3"],
+    *,
+    roll: float = 0.0,
+    up: Float[np.ndarray, "3"] | tuple[int, ...] = (0, 1, 0),
 ) -> Float[np.ndarray, "3 4"]:
-    """Camera-to-world of a camera at ``eye`` that looks at ``target``, rolled [radians]; ``up`` is up in the world."""
+    """Camera-to-world of a camera at ``eye`` that looks at ``target``, rolled [radians]; ``up`` is up there."""
     eye, target = np.asarray(eye, float), np.asarray(target, float)
     back = (eye - target) / np.linalg.norm(eye - target)
     right = np.cross(up, back)
