@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from learnit_core import explorer, weights
-from learnit_core.commands import results_tourism, tune_tourism
+from learnit_core.commands import results_tourism
 from learnit_core.errors import LearnitError
 from learnit_core.evaluate import Setting
 from learnit_core.experiments import tourism, tourism_explorers, tourism_table
@@ -18,7 +18,7 @@ from learnit_core.experiments.settings import Settings
 from learnit_core.fit import fit
 from learnit_core.signals import prepared
 from learnit_core.signals.tourism import halves, some
-from learnit_core.tuning import Tuned
+from learnit_core.tuning import Chosen
 
 TINY = tourism.Profile(
     "tiny", size=16, width=16, depth=3, num_frequencies=3, max_log2=2.0, density="softplus", num_samples=8,
@@ -181,7 +181,7 @@ def test_a_finished_training_is_found_again(run, collection):
 def test_the_table_has_every_start_before_and_after(run, collection):
     field, params, _ = run[1]
     made = {"standard": field.init(jax.random.key(0)), "basic-steps": params, "basic": params, "meta-reptile": params}
-    settings = {name: tourism_table.Chosen(Setting("sgd", 0.5), 25, "validation") for name in made}
+    settings = {name: Chosen(Setting("sgd", 0.5), 25, "validation") for name in made}
     rows, curves = tourism_table.table_rows(
         tourism_table.runner(TINY, field, some(collection.test, slice(0, 3))), made, settings, trained_on="landmark",
         data="landmark", seed=0, limit=20,
@@ -203,12 +203,6 @@ def test_the_table_has_every_start_before_and_after(run, collection):
     np.testing.assert_allclose(gaps["Reptile over itself before the fit"][0].mean, expected, atol=1e-3)
     lines = results_tourism.verdicts(rows)
     assert any("over Basic NeRF, equal rays | +0.00" in line and line.endswith("| NO |") for line in lines)
-
-
-def test_tuning_takes_the_best_step(monkeypatch):
-    curve = np.array([[0.0, 5.0, 9.0, 8.0], [0.0, 5.0, 7.0, np.nan]])
-    assert tune_tourism.best_step(curve) == (50, 8.0)
-    assert isinstance(Tuned(Setting("sgd", 1.0), 8.0, {}).choice, Setting)
 
 
 def test_settings_are_borrowed_and_say_so():

@@ -12,6 +12,7 @@ from learnit_core.evaluate import Setting
 from learnit_core.experiments import baselines, views, views_baselines, views_explorers, views_table
 from learnit_core.experiments.settings import Settings
 from learnit_core.signals import objects
+from learnit_core.tuning import Chosen
 from learnit_core.types import Views
 
 TINY = dataclasses.replace(
@@ -123,7 +124,7 @@ def test_the_table_and_its_baselines(chairs, learned):
     made, reached = views_baselines.make(TINY, field, chairs, params)
     assert np.isfinite(reached) and set(made) == {"standard", "matched", "shuffled"} and len(made["shuffled"]) == 3
     made["meta-mv"] = [params]
-    chosen = {name: {1: views_table.Chosen(Setting("sgd", 0.1), 1000, "somewhere")} for name in made}
+    chosen = {name: {1: Chosen(Setting("sgd", 0.1), 1000, "somewhere")} for name in made}
     rows, fitted = views_table.table_rows(
         TINY, field, views.tasks(chairs.test, 1), made, chosen, trained_on="chairs", data="chairs", seed=0
     )

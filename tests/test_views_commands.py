@@ -24,11 +24,10 @@ from learnit_core.errors import LearnitError
 from learnit_core.evaluate import Setting
 from learnit_core.experiments import views, views_table
 from learnit_core.experiments.settings import Settings
+from learnit_core.tuning import Chosen
 
 TUNED = json.loads((resources.files("learnit_core.experiments") / "views_tuned.json").read_text("utf-8"))
-CHOSEN = {
-    name: {n: views_table.Chosen(Setting("sgd", 0.1), 25, "somewhere") for n in (1, 25)} for name in views_table.INITS
-}
+CHOSEN = {name: {n: Chosen(Setting("sgd", 0.1), 25, "somewhere") for n in (1, 25)} for name in views_table.INITS}
 
 
 @pytest.fixture

@@ -9,22 +9,13 @@ right halves are chosen. The outer rates of training are not searched. Each init
 import json
 from pathlib import Path
 
-import numpy as np
-
 from learnit_core import metrics, weights
 from learnit_core.experiments import baselines, tourism, tourism_table
 from learnit_core.experiments.settings import Settings
-from learnit_core.tuning import tune
+from learnit_core.tuning import best_step, tune
 
 TARGET = Path(tourism.__file__).with_name("tourism_tuned.json")
 GRID = {"sgd": (1.0, 3.0, 10.0), "adam": (1e-3, 3e-3)}
-
-
-def best_step(curve: np.ndarray) -> tuple[int, float]:
-    """The number of steps with the best mean PSNR, and that PSNR; a fit that diverges on the way counts as none."""
-    mean = curve.mean(axis=0)
-    index = int(np.where(np.isfinite(mean), mean, -np.inf)[1:].argmax()) + 1
-    return index * tourism_table.EVERY, float(mean[index])
 
 
 def run(settings: Settings, target: Path) -> None:
@@ -45,8 +36,8 @@ def run(settings: Settings, target: Path) -> None:
             curves[setting] = fits(params, setting, profile.limit)
             return curves[setting]
 
-        tuned = tune(curve_of, {"best": lambda curve: best_step(curve)[1]}, grid=GRID)["best"]
-        steps, score = best_step(curves[tuned.choice])
+        tuned = tune(curve_of, {"best": lambda curve: best_step(curve, 1)[1]}, grid=GRID)["best"]
+        steps, score = best_step(curves[tuned.choice], tourism_table.EVERY)
         content[name] = {
             "choice": list(tuned.choice), "steps": steps, "score": round(score, 3), "scores": tuned.scores,
             "belongs_to": belongs_to,

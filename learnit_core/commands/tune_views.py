@@ -18,15 +18,13 @@ from pathlib import Path
 from typing import Any
 
 import jax
-import numpy as np
 
 from learnit_core import metrics, weights
 from learnit_core.errors import LearnitError
-from learnit_core.evaluate import Setting
 from learnit_core.experiments import views, views_baselines, views_table
 from learnit_core.experiments.baselines import Draws
 from learnit_core.experiments.settings import Settings
-from learnit_core.tuning import tune
+from learnit_core.tuning import two_rounds
 
 TARGET = Path(views.__file__).with_name("views_tuned.json")
 GRID = {"sgd": (0.1, 0.3, 1.0), "adam": (3e-4, 1e-3, 3e-3)}
@@ -59,33 +57,11 @@ def tune_cell(profile: views.Profile, field, draws: Draws, scenes, num_given: in
     def screen(setting):
         return views_table.run(profile, field, draws, few, setting, screening, every=often)[0]
 
-    screened = tune(screen, {"best": lambda curve: _best(curve, 1)[1]}, grid=GRID)["best"]
-    ranked = sorted(
-        (Setting(name, float(rate)) for name, rates in screened.scores.items() for rate in rates),
-        key=lambda setting: -_score(screened.scores, setting),
-    )
-    final = []
-    for setting in ranked[:FINALISTS]:
-        curve, _ = views_table.run(profile, field, draws, more, setting, limit, every=every)
-        steps, score = _best(curve, every)
-        final.append({"setting": list(setting), "steps": steps, "score": round(score, 3)})
-    best = max(final, key=lambda entry: entry["score"])
-    return {
-        "choice": best["setting"], "steps": best["steps"], "score": best["score"], "final": final,
-        "screening": {"num_validation": SCREENED, "steps": screening, "scores": screened.scores},
-    }  # fmt: skip
+    def finish(setting):
+        return views_table.run(profile, field, draws, more, setting, limit, every=every)[0]
 
-
-def _best(curve: np.ndarray, every: int) -> tuple[int, float]:
-    """The number of steps with the best mean PSNR, and that PSNR; a fit that diverges on the way counts as none."""
-    mean = curve.mean(axis=0)
-    index = int(np.where(np.isfinite(mean), mean, -np.inf)[1:].argmax()) + 1
-    return index * every, float(mean[index])
-
-
-def _score(scores: dict[str, dict[str, float | None]], setting: Setting) -> float:
-    score = scores[setting.optimizer][f"{setting.learning_rate:g}"]
-    return -np.inf if score is None else score
+    found = two_rounds(screen, finish, grid=GRID, finalists=FINALISTS, every=every)
+    return found | {"screening": {"num_validation": SCREENED, "steps": screening, "scores": found["screening"]}}
 
 
 def run(settings: Settings, target: Path, data: str = "chairs") -> None:

@@ -4,7 +4,7 @@ import functools
 import json
 from collections.abc import Callable, Mapping, Sequence
 from importlib import resources
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -15,6 +15,7 @@ from learnit_core.errors import LearnitError
 from learnit_core.evaluate import Setting
 from learnit_core.experiments import tourism
 from learnit_core.experiments.tourism import Profile
+from learnit_core.tuning import Chosen
 from learnit_core.types import Field, Params, Task, Views
 
 INITS = ("standard", "basic-steps", "basic", "meta-reptile")
@@ -29,14 +30,6 @@ BOUNDS = {"basic": 0.0, "basic-steps": 2.0, "standard": None}
 """Gaps between Reptile and the other starts that this project promises [dB]."""
 OVER_ITSELF = 2.5
 """… and between Reptile after the fit and before it."""
-
-
-class Chosen(NamedTuple):
-    """How one initialisation is fitted."""
-
-    setting: Setting
-    steps: int
-    tuned_on: str
 
 
 PAPER = Chosen(Setting("sgd", 10.0), 150, "the paper's setting")

@@ -4,7 +4,7 @@ import functools
 import json
 from collections.abc import Mapping, Sequence
 from importlib import resources
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -15,6 +15,7 @@ from learnit_core import evaluate, metrics, plots
 from learnit_core.evaluate import Setting
 from learnit_core.experiments import views
 from learnit_core.experiments.baselines import Draws
+from learnit_core.tuning import Chosen
 from learnit_core.types import Field, Params, Task
 
 INITS = ("standard", "matched", "shuffled", "joint", "meta-sv", "meta-mv")
@@ -26,14 +27,6 @@ NAMES = {"mv": "meta-mv", "sv": "meta-sv", "joint": "joint"}
 LABELS = plots.LABELS | {
     "class-mean": "control: class mean", "nearest-training": "control: nearest training object",
 }  # fmt: skip
-
-
-class Chosen(NamedTuple):
-    """How one initialisation is fitted to so many views."""
-
-    setting: Setting
-    steps: int
-    tuned_on: str
 
 
 PAPER = {
