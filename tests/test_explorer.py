@@ -574,3 +574,12 @@ def test_the_button_takes_one_picture():
     button, output = explorer.upload(lambda file: None).children
     assert button.accept == "image/*" and button.multiple is False
     assert isinstance(output, ipywidgets.Output)
+
+
+def test_halfway_between_two_pictures_the_later_one_is_shown():
+    """As in the page, so that Python and the browser agree there, too."""
+    pictures = np.arange(8, dtype=np.uint8).reshape(2, 2, 2, 1, 1, 1)
+    shown = explorer.frames(
+        {"pane": pictures}, controls=[explorer.square("a", "b", "c", "d"), explorer.camera()], position=[0.5, 0.5, 0.5]
+    )
+    assert shown.pictures([0.5, 0.5, 0.5])[0].item() == 7 and shown.pictures([0.49, 0.5, 0.49])[0].item() == 4

@@ -214,19 +214,8 @@ def _evaluate(field, corners, coefficients, height, width):
 
 def _nearest(controls, counts, position):
     """Index of the picture nearest to a position, in the flattened grid."""
-    remaining = iter(counts)
-    index = 0
+    remaining, along = list(counts), []
     for control, numbers in zip(controls, places.split(controls, position), strict=True):
-        shape = [next(remaining) for _ in range(control.axes)]
-        size = checks.triangle_side(shape[0]) if control.kind == "triangle" else shape[0]
-        grid = np.asarray(control.grid(size)[0] if len(set(shape)) == 1 else _oblong(shape))
-        distance = np.abs(grid - np.asarray(numbers))
-        if control.wraps:
-            distance = np.minimum(distance, control.high - control.low - distance)
-        index = index * int(np.prod(shape)) + int(np.argmin((distance**2).sum(axis=-1)))
-    return index
-
-
-def _oblong(shape):
-    """Places of a square's grid with different counts down (v) and across (u)."""
-    return [[u, v] for v, u in itertools.product(np.linspace(0, 1, shape[0]), np.linspace(0, 1, shape[1]))]
+        along += control.nearest(remaining, numbers)
+        remaining = remaining[control.axes :]
+    return int(np.ravel_multi_index(along, counts))

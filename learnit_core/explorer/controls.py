@@ -100,6 +100,32 @@ class Control:
         span = self.high - self.low
         return [[self.low + span * i / (count if self.wraps else max(count - 1, 1))] for i in range(count)], [count]
 
+    def nearest(self, counts: Sequence[int], numbers: Sequence[float]) -> list[int]:
+        """Index, along each axis of a grid of ``counts`` places, of the place that is nearest; halves go up.
+
+        As `gridIndices` in the explorer's module, so that Python shows the picture that the page shows.
+        """
+        if self.kind == "steps":
+            return [_rounded(numbers[0])]
+        if self.kind == "line":
+            return [_rounded(numbers[0] * (counts[0] - 1))]
+        if self.kind == "square":
+            u, v = numbers
+            return [_rounded(v * (counts[0] - 1)), _rounded(u * (counts[1] - 1))]
+        if self.kind == "camera":
+            turn = (numbers[0] - self.low) / (self.high - self.low)
+            return [_rounded(turn * counts[0]) % counts[0] if self.wraps else _rounded(turn * (counts[0] - 1))]
+        n = _rounded((math.sqrt(8 * counts[0] + 1) - 3) / 2)  # (n + 1)(n + 2) / 2 pictures in one row
+        a, b = numbers
+        i, j = _rounded(a * n), _rounded(b * n)
+        if i + j > n:
+            i, j = (i - 1, j) if i - a * n > j - b * n else (i, j - 1)
+        return [i * (n + 1) - i * (i - 1) // 2 + j]
+
+
+def _rounded(x: float) -> int:
+    return math.floor(x + 0.5)  # as JavaScript rounds
+
 
 def line(first: str, second: str, *, name: str = "Weights") -> Control:
     """A slider from one network to another."""

@@ -66,8 +66,9 @@ def test_the_explorers_of_a_notebook(path, chromium, tmp_path):
             Widget(page, i).painted(seconds=60)
 
         shown = Widget(page, index)
-        before = shown.picture()
-        shown.drag(np.linspace(0.5, 0.9, 10), pause=20)
+        shown.drag(np.linspace(0.5, 0.1, 5), pause=20)  # from there on, so that even two pictures differ
+        before = shown.painted().picture()
+        shown.drag(np.linspace(0.1, 0.9, 10), pause=20)
         end = float(shown.slider.input_value())
         position = shown.painted().position  # of all controls: a camera may stand beside the slider
         assert end in position and 0.8 < end < 1 and (shown.picture() != before).any()
