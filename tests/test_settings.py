@@ -88,7 +88,7 @@ def test_maximal_steps_cap_every_loop_of_a_profile():
     assert profile.capped(Settings()) == profile
     capped = profile.capped(Settings(max_steps=3))
     assert (capped.num_steps, capped.fit_steps, capped.limit) == (3, 3, 3)
-    assert all(few <= 30 for few in capped.counts)
+    assert all(few <= 30 for few in capped.counts) and capped.size == 64
     # Fewer than two steps would leave the table's column of two steps without its number.
     assert profile.capped(Settings(max_steps=1)).limit == 2
     assert profile.capped(Settings(max_steps=10**9)) == profile

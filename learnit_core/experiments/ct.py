@@ -35,7 +35,7 @@ EVERY = 10
 """Fits are scored every so many steps; one of another number of steps, as in a short trial, at its end."""
 
 TRIAL_SIZE = 64
-"""Slices of a run cut short are no larger: it shows that everything runs. ``make bench`` has the paper's size."""
+"""Slices of a run of few steps are no larger: it shows that everything runs. ``make bench`` has the paper's size."""
 
 
 @dataclass(frozen=True)
@@ -73,14 +73,14 @@ class Profile:
         return self.limits[VIEWS.index(views)]
 
     def capped(self, settings: Settings) -> "Profile":
-        """The same with every loop cut to ``settings.max_steps``, and fewer signals, of at most ``TRIAL_SIZE``."""
+        """The same with every loop cut to ``settings.max_steps``, and fewer and smaller signals."""
         if settings.max_steps is None:
             return self
         loops = ("num_steps", "inner_steps", "fit_steps")
         shorter = {name: max(2, settings.cap(getattr(self, name))) for name in loops}
         most = (10 * settings.max_steps, 2 * settings.max_steps, max(2, settings.max_steps))
         limits = tuple(settings.cap(limit) for limit in self.limits)
-        size = min(self.size, TRIAL_SIZE)
+        size = min(self.size, max(TRIAL_SIZE, settings.max_steps))
         return replace(self, **shorter, size=size, limits=limits, counts=tuple(map(min, self.counts, most)))
 
 

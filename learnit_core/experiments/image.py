@@ -60,13 +60,14 @@ class Profile:
         return {name: value for name, value in asdict(self).items() if name not in ("fit_steps", "limit", "counts")}
 
     def capped(self, settings: Settings) -> "Profile":
-        """The same with every loop cut to ``settings.max_steps``, tasks a step and signals drawn included."""
+        """The same with every loop cut to ``settings.max_steps``; tasks a step, signals drawn and their size, too."""
         if settings.max_steps is None:
             return self
         loops = ("num_steps", "fit_steps", "limit", "maml_batch", "reptile_batch")
         shorter = {name: max(2, settings.cap(getattr(self, name))) for name in loops}
         most = (10 * settings.max_steps, 2 * settings.max_steps, max(2, settings.max_steps))
-        return replace(self, **shorter, counts=tuple(map(min, self.counts, most)))
+        size = min(self.size, max(64, settings.max_steps))  # a trial of few steps shows that everything runs
+        return replace(self, **shorter, size=size, counts=tuple(map(min, self.counts, most)))
 
 
 PROFILES = {
