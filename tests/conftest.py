@@ -24,9 +24,12 @@ os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "-1"
 
 @pytest.fixture(scope="session", autouse=True)
 def _own_cache(tmp_path_factory):
-    """Rendered signals are kept for one run of the tests."""
+    """Rendered signals, and programs that take a while to compile, are kept for one run of the tests."""
     os.environ["LEARNIT_CACHE"] = str(tmp_path_factory.mktemp("cache"))
     os.environ["LEARNIT_OUT"] = str(tmp_path_factory.mktemp("out"))
+    # Notebooks run in processes of their own: what one has compiled, the next need not.
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = str(tmp_path_factory.mktemp("compiled"))
+    os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.3"
 
 
 @pytest.fixture(scope="session")
