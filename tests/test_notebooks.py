@@ -21,7 +21,7 @@ from learnit_core.metrics import KEY
 
 SOURCES = notebooks()
 EXPERIMENTS = [path for path in SOURCES if path.stem[:3] in ("01_", "02_", "03_", "04_")]
-CHECKPOINTS = {"01_image_regression": 2, "02_ct_reconstruction": 1, "03_view_synthesis": 1, "04_phototourism": 1}
+CHECKPOINTS = {"01_image_regression": 2, "02_ct_reconstruction": 1, "03_view_synthesis": 1, "04_phototourism": 3}
 ROW = {
     "experiment": str,
     "trained_on": (str, type(None)),
