@@ -86,7 +86,7 @@ class Profile:
 
 PROFILES = {
     "quick": Profile(
-        "quick", size=64, counts=(2048, 16, 4), width=48, depth=4, num_frequencies=48, sigma=8.0, outer_rate=3e-3,
+        "quick", size=64, counts=(2048, 16, 8), width=48, depth=4, num_frequencies=48, sigma=8.0, outer_rate=3e-3,
         num_steps=2000, limits=(250, 500, 1000, 1000),
     ),
     "standard": Profile(
