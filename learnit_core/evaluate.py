@@ -1,7 +1,9 @@
 """Scores: PSNR, how a fit proceeds, steps to match, and intervals for paired differences."""
 
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -59,6 +61,19 @@ def curves(
         return jnp.concatenate([probe(params)[None], fitted.probes])
 
     return jax.lax.map(one, tasks)
+
+
+def side_by_side(function: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
+    """``function`` of each item, in their order, with as many at a time as there are processors.
+
+    For fits that have nothing to do with one another: one of a small network keeps a single processor busy. On an
+    accelerator, which one fit can fill, they go one after the other. What has not begun is dropped after an error.
+    """
+    pool = ThreadPoolExecutor(os.cpu_count() if jax.default_backend() == "cpu" else 1)
+    try:
+        yield from pool.map(function, items)
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def steps_to_match(

@@ -4,14 +4,14 @@ Each part (seed x number of views x initialisation) is kept under ``$LEARNIT_OUT
 The page is of the seeds that are asked for, and says which they are.
 """
 
-import itertools
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+from tqdm import tqdm
 
 from learnit_core import evaluate, metrics
 from learnit_core.experiments import baselines, ct, ct_table
@@ -27,7 +27,7 @@ def command(seeds: Sequence[int]) -> str:
 
 
 def results_profile(settings: Settings) -> ct.Profile:
-    """`quick` with the longer training, tested on 32 phantoms."""
+    """The larger network with its longer training, tested on 32 phantoms."""
     return replace(ct.LONG, counts=(2048, 16, 32)).capped(settings)
 
 
@@ -37,30 +37,53 @@ def run(settings: Settings, target: Path, seeds: Sequence[int]) -> dict[str, Any
     tuned = ct_table.tuned_settings("long", "phantoms")
     images = ct.load_signals(profile, "phantoms")
     rows = ct_table.control_rows(images, data="phantoms", seed=seeds[0])
-    field, made = ct.field_for(profile), {}
+    field = ct.field_for(profile)
+    runs = {views: ct_table.runner(field, images.test, views) for views in ct.VIEWS}
     limits = {views: profile.limit(views) for views in ct.VIEWS}
-    for seed, views in itertools.product(seeds, ct.VIEWS):
-        run_fits = ct_table.runner(field, images.test, views)
-        for entry in ct_table.entries(tuned, views):
-            part = entry.init if entry.in_table else f"{entry.init}-paper"
-            file = settings.out / "results" / f"ct-{seed}-views{views}-{part}.json"
-            kept = json.loads(file.read_text("utf-8")) if file.exists() else {}
-            belongs_to = json.loads(json.dumps([asdict(profile), entry]))
-            if kept.get("belongs_to") != belongs_to:
-                if seed not in made:
-                    made[seed] = initialisations(profile, images, seed, settings)
-                found, _ = ct_table.entry_rows(run_fits, made[seed][entry.init], entry, limits, trained_on="phantoms",
-                                               data="phantoms", seed=seed)  # fmt: skip
-                kept = {"belongs_to": belongs_to, "rows": found}
-                metrics.write_json(file, kept)
-            rows += kept["rows"]
-        rows.append(ct_table.fbp_row(images.test, views, tuned, data="phantoms", seed=seed))
+    asked = [entry for views in ct.VIEWS for entry in ct_table.entries(tuned, views)]
+    for seed in seeds:
+        parts = {entry: Part.of(entry, profile, seed, settings) for entry in asked}
+        if missing := [entry for entry, part in parts.items() if part.rows is None]:
+            made = initialisations(profile, images, seed, settings)
+
+            def fitted(entry, made=made, seed=seed):
+                return ct_table.entry_rows(runs[entry.views], made[entry.init], entry, limits, trained_on="phantoms",
+                                           data="phantoms", seed=seed)[0]  # fmt: skip
+
+            bar = tqdm(missing, desc=f"results of ct, seed {seed}", unit="fit")
+            for entry, found in zip(bar, evaluate.side_by_side(fitted, missing), strict=True):
+                parts[entry] = parts[entry].keep(found)
+        for views in ct.VIEWS:
+            rows += [row for entry, part in parts.items() if entry.views == views for row in part.rows]
+            rows.append(ct_table.fbp_row(images.test, views, tuned, data="phantoms", seed=seed))
     content = metrics.write(
         target / "ct.json", notebook="02_ct_reconstruction", profile=profile.name, seed=seeds[0], precision="highest",
         seconds={}, results=rows, command=command(seeds), seeds=list(seeds),
     )  # fmt: skip
     (target / "ct.md").write_text(page(content), encoding="utf-8")
     return content
+
+
+class Part(NamedTuple):
+    """The rows of one fit of the table, if its file holds them, and what they belong to."""
+
+    file: Path
+    belongs_to: list[Any]
+    rows: list[dict[str, Any]] | None
+
+    @classmethod
+    def of(cls, entry: ct_table.Entry, profile: ct.Profile, seed: int, settings: Settings) -> "Part":
+        """The part of one fit as it is on disk."""
+        name = entry.init if entry.in_table else f"{entry.init}-paper"
+        file = settings.out / "results" / f"ct-{seed}-views{entry.views}-{name}.json"
+        kept = json.loads(file.read_text("utf-8")) if file.exists() else {}
+        belongs_to = json.loads(json.dumps([asdict(profile), entry]))
+        return cls(file, belongs_to, kept["rows"] if kept.get("belongs_to") == belongs_to else None)
+
+    def keep(self, rows: list[dict[str, Any]]) -> "Part":
+        """Write ``rows``, so that an interrupted run goes on behind them."""
+        metrics.write_json(self.file, {"belongs_to": self.belongs_to, "rows": rows})
+        return self._replace(rows=rows)
 
 
 def initialisations(profile: ct.Profile, images, seed: int, settings: Settings) -> dict[str, baselines.Draws]:
@@ -107,7 +130,7 @@ def page(content: dict[str, Any]) -> str:
     """The results as a Markdown page."""
     rows = content["results"]
     seeds = content["seeds"]
-    profile = ct.LONG
+    profile, quick = ct.LONG, ct.PROFILES["quick"]
     out = [
         "# Results: computed tomography",
         "",
@@ -117,9 +140,9 @@ def page(content: dict[str, Any]) -> str:
         "optimiser, the rate and the number of steps that did best on 16 validation phantoms for that number of views "
         "(`make tune`, with seed 0; all seeds here use these settings).",
         "",
-        f"Profile `{content['profile']}`, but {profile.num_steps} outer steps instead of "
-        f"{ct.PROFILES['quick'].num_steps}; meta-training "
-        f"{'seeds' if len(seeds) > 1 else 'seed'} {', '.join(map(str, seeds))}, {content['device']}, "
+        f"Profile `{content['profile']}`, but with a network of {profile.depth} × {profile.width} and "
+        f"{profile.num_steps} outer steps instead of {quick.depth} × {quick.width} and {quick.num_steps}; "
+        f"meta-training {'seeds' if len(seeds) > 1 else 'seed'} {', '.join(map(str, seeds))}, {content['device']}, "
         + ", ".join(f"{name} {v}" for name, v in content["versions"].items())
         + ".",
         "",

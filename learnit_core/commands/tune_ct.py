@@ -12,6 +12,7 @@ Scores of both rounds are kept in the file. Each cell (views x initialisation) g
 ``$LEARNIT_OUT/tune`` as soon as it is done.
 """
 
+import functools
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -19,7 +20,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from learnit_core import metrics, weights
+from learnit_core import evaluate, metrics, weights
 from learnit_core.errors import LearnitError
 from learnit_core.experiments import baselines, ct, ct_table
 from learnit_core.experiments.settings import Settings
@@ -56,11 +57,7 @@ def run(settings: Settings, target: Path) -> None:
         raise LearnitError(f"{draft} was begun for another grid, profile or initialisation: delete it to start afresh")
     for name, profile in profiles.items():
         part = content["profiles"].setdefault(name, {"views": {}})
-        # Whatever has nothing to do with the meta-training is the same for both.
-        same = content["profiles"]["quick"]["views"] if name == "long" else {}
-        part |= _tune_profile(
-            name, profile, part["views"], same, save=lambda: metrics.write_json(draft, content)
-        )  # fmt: skip
+        part |= _tune_profile(name, profile, part["views"], save=lambda: metrics.write_json(draft, content))
     metrics.write_json(
         target,
         {
@@ -73,9 +70,7 @@ def run(settings: Settings, target: Path) -> None:
     print(f"wrote {target}")
 
 
-def _tune_profile(
-    name: str, profile: ct.Profile, done: dict[str, Any], same: dict[str, Any], *, save: Callable[[], None]
-) -> dict[str, Any]:
+def _tune_profile(name: str, profile: ct.Profile, done: dict[str, Any], *, save: Callable[[], None]) -> dict[str, Any]:
     """Tune the cells of one shipped initialisation that are not ``done``, and say what they were tuned with."""
     field, meta_params, provenance = weights.pretrained(ct.SHIPPED[name])
     images = ct.load_signals(profile, "phantoms")
@@ -85,14 +80,14 @@ def _tune_profile(
         run_few = ct_table.runner(field, images.validation[:SCREENED], views)
         run_all = ct_table.runner(field, images.validation, views)
         cells = done.setdefault(str(views), {})
-        for init in tqdm(ct_table.INITS, desc=f"tuning ct, {name}, {views} views", unit="init"):
-            if init in ("standard", "mean") and same:
-                cells[init] = same[str(views)][init]
-            if init not in cells:
-                cells[init] = tune_cell(
-                    run_few, run_all, made[init], screening=SCREENING_STEPS[views], limit=profile.limit(views)
-                )
-                save()
+        left = [init for init in ct_table.INITS if init not in cells]
+        tune_one = functools.partial(
+            tune_cell, run_few, run_all, screening=SCREENING_STEPS[views], limit=profile.limit(views)
+        )
+        tuned = evaluate.side_by_side(tune_one, [made[init] for init in left])
+        for init, cell in zip(tqdm(left, desc=f"tuning ct, {name}, {views} views", unit="init"), tuned, strict=True):
+            cells[init] = cell
+            save()
         scores = {
             filter_name: round(float(ct_table.psnrs(
                 ct_table.back_projected(images.validation, views, filter_name), images.validation).mean()), 3)

@@ -149,19 +149,19 @@ def table_rows(
     learned initialisation stands as a further row outside the table if ``paper_too``; filtered back-projection has the
     filter chosen for each number of views.
     """
-    rows, curves = [], {}
     about = dict(data=data, seed=seed)
-    for views in limits:
-        run = make_runner(field, slices, views)
-        curves[views] = {}
-        for entry in entries(settings, views, paper_too=paper_too):
-            if entry.init in made:
-                found, curve = entry_rows(run, made[entry.init], entry, limits, trained_on=trained_on, **about)
-                rows += found
-                if entry.in_table:
-                    curves[views][entry.init] = curve
-        rows.append(fbp_row(slices, views, settings, **about))
-    return rows, curves
+    runs = {views: make_runner(field, slices, views) for views in limits}
+    asked = [entry for views in limits for entry in entries(settings, views, paper_too=paper_too) if entry.init in made]
+
+    def one(entry):
+        return entry_rows(runs[entry.views], made[entry.init], entry, limits, trained_on=trained_on, **about)
+
+    rows, curves = [], {views: {} for views in limits}
+    for entry, (found, curve) in zip(asked, evaluate.side_by_side(one, asked), strict=True):
+        rows += found
+        if entry.in_table:
+            curves[entry.views][entry.init] = curve
+    return rows + [fbp_row(slices, views, settings, **about) for views in limits], curves
 
 
 class Entry(NamedTuple):
