@@ -33,7 +33,7 @@ data: $(READY)  ## prepare a real data set: make data [SET=celeba ARGS=--help]; 
 	@$(VENV)/bin/python 'data_scripts/$(SET).py' $(ARGS)
 
 test: check  ## everything that must hold: the checks, all tests, the notebooks
-	@$(RUN) pytest --quiet $(ARGS)
+	@$(RUN) pytest --quiet --numprocesses=auto --maxprocesses=4 --dist=worksteal $(ARGS)
 
 check: $(READY)  ## lint, layout, and whether all that is generated is up to date
 	@$(RUN) ruff check --quiet

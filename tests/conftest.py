@@ -1,5 +1,6 @@
 """What holds for all tests: nobody's settings leak in, and nothing is written outside temporary folders."""
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -8,28 +9,44 @@ from pathlib import Path
 
 import pytest
 
-# At import, before learnit_core or matplotlib are.
-for name in [name for name in os.environ if name.startswith("LEARNIT_")]:
-    if name not in ("LEARNIT_CHROMIUM", "LEARNIT_REQUIRE_BROWSER"):  # for the tests, not for what is tested
-        del os.environ[name]
 os.environ["MPLBACKEND"] = "agg"
 
-# Compiling takes most of the tests' time, and many tests compile the same: what one has compiled, the next reads,
-# and so do the processes that they start. Removed when this process ends.
-_compiled = tempfile.TemporaryDirectory(prefix="learnit-compiled-")
-os.environ["JAX_COMPILATION_CACHE_DIR"] = _compiled.name
-os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
-os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "-1"
+# `make test` has several processes, of which the first starts the others: what holds for all of them it says once, at
+# import, before learnit_core or matplotlib are.
+if "PYTEST_XDIST_WORKER" not in os.environ:
+    for name in [name for name in os.environ if name.startswith("LEARNIT_")]:
+        if name not in ("LEARNIT_CHROMIUM", "LEARNIT_REQUIRE_BROWSER"):  # for the tests, not for what is tested
+            del os.environ[name]
+    # Rendered signals, and what was compiled, which takes most of the time: what one test has made, the next reads, and
+    # so do the processes that they start. Removed when this process ends.
+    _shared = tempfile.TemporaryDirectory(prefix="learnit-tests-", ignore_cleanup_errors=True)
+    os.environ["LEARNIT_CACHE"] = f"{_shared.name}/cache"
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = f"{_shared.name}/compiled"
+    os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
+    os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "-1"
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _own_cache(tmp_path_factory):
-    """Rendered signals, and programs that take a while to compile, are kept for one run of the tests."""
-    os.environ["LEARNIT_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+def _own_folder(tmp_path_factory):
     os.environ["LEARNIT_OUT"] = str(tmp_path_factory.mktemp("out"))
-    # Notebooks run in processes of their own: what one has compiled, the next need not.
-    os.environ["JAX_COMPILATION_CACHE_DIR"] = str(tmp_path_factory.mktemp("compiled"))
-    os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.3"
+
+
+@pytest.fixture(autouse=True)
+def _alone(request):
+    """A test marked `alone` waits until the other processes' tests have ended, and they wait for it."""
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        yield
+        return
+    import fcntl
+
+    alone = request.node.get_closest_marker("alone") is not None
+    room, door = (Path(os.environ["LEARNIT_CACHE"]).with_name(name) for name in ("room", "door"))
+    with room.open("w") as inside, contextlib.ExitStack() as waiting:
+        # Through the door one at a time: else those who share the room could keep it from the one who wants it whole.
+        fcntl.flock(waiting.enter_context(door.open("w")), fcntl.LOCK_EX)
+        fcntl.flock(inside, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
+        waiting.close()
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,8 @@
 """Scores in closed form: PSNR, curves, steps to match, paired intervals."""
 
+import threading
+import time
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -159,3 +162,26 @@ def test_scores_that_are_no_pairs_are_refused():
 
 def test_lists_are_scores_too():
     assert evaluate.paired_interval([3.0, 5.0], [1.0, 1.0]).mean == 3
+
+
+def test_side_by_side_keeps_the_order_and_drops_the_rest_after_an_error():
+    begun = []
+
+    def slow_first(i):
+        begun.append(i)
+        time.sleep(0.02)
+        if i == 2:
+            raise ValueError("two")
+        return 10 * i
+
+    assert list(evaluate.side_by_side(slow_first, range(2))) == [0, 10]
+    begun.clear()
+    with pytest.raises(ValueError, match="two"):
+        list(evaluate.side_by_side(slow_first, [0, 2, *[3] * 1000]))
+    assert len(begun) < 500
+
+
+def test_side_by_side_has_several_at_a_time(monkeypatch):
+    monkeypatch.setattr(evaluate.os, "cpu_count", lambda: 2)
+    both = threading.Barrier(2, timeout=30)
+    assert sorted(evaluate.side_by_side(lambda _: both.wait(), range(2))) == [0, 1]

@@ -26,7 +26,8 @@ from learnit_core.experiments.settings import Settings
 SEEDS = (0, 1, 2)
 COMMAND = "make results"
 TARGET = Path(learnit_core.__file__).parents[1] / "docs" / "results"
-EXPERIMENTS = ["image", "ct", "views", "tourism"]
+OTHERS = {"ct": results_ct, "views": results_views, "tourism": results_tourism}
+EXPERIMENTS = ["image", *OTHERS]
 BOUNDS = {
     # MAML over Standard, and over the best other initialisation that is not meta-learned [dB]
     "text": (12.0, 6.0),
@@ -195,18 +196,9 @@ def main() -> None:
         settings.keep(arguments.target, TARGET)
         if "image" in arguments.experiments:
             run(settings, arguments.target)
-        if "ct" in arguments.experiments:
-            content = results_ct.run(settings, arguments.target, arguments.seeds)
-            report(arguments.target, results_ct.verdicts(content["results"]), results_ct.summary(content), "ct")
-        if "views" in arguments.experiments:
-            content = results_views.run(settings, arguments.target, arguments.seeds)
-            report(
-                arguments.target, results_views.verdicts(content["results"]), results_views.summary(content), "views"
-            )
-        if "tourism" in arguments.experiments:
-            content = results_tourism.run(settings, arguments.target, arguments.seeds)
-            verdicts = results_tourism.verdicts(content["results"])
-            report(arguments.target, verdicts, results_tourism.summary(content), "tourism")
+        for name in (name for name in OTHERS if name in arguments.experiments):
+            content = OTHERS[name].run(settings, arguments.target, arguments.seeds)
+            report(arguments.target, OTHERS[name].verdicts(content["results"]), OTHERS[name].summary(content), name)
     except LearnitError as error:
         parser.exit(1, f"{error}\n")
 

@@ -14,16 +14,12 @@ import numpy as np
 from tqdm import tqdm
 
 from learnit_core import evaluate, metrics
+from learnit_core.commands import reporting
 from learnit_core.experiments import baselines, ct, ct_table
 from learnit_core.experiments.settings import Settings
 
 OVER_STANDARD = {2: 2.5, 4: 4.0, 8: 5.0}
 """Gaps between the learned and the standard initialisation that this project promises, by number of views [dB]."""
-
-
-def command(seeds: Sequence[int]) -> str:
-    """What makes the CT part for these seeds, and nothing else."""
-    return f"make results ARGS='--experiments ct --seeds {' '.join(map(str, seeds))}'"
 
 
 def results_profile(settings: Settings) -> ct.Profile:
@@ -58,7 +54,7 @@ def run(settings: Settings, target: Path, seeds: Sequence[int]) -> dict[str, Any
             rows.append(ct_table.fbp_row(images.test, views, tuned, data="phantoms", seed=seed))
     content = metrics.write(
         target / "ct.json", notebook="02_ct_reconstruction", profile=profile.name, seed=seeds[0], precision="highest",
-        seconds={}, results=rows, command=command(seeds), seeds=list(seeds),
+        seconds={}, results=rows, command=reporting.command("ct", seeds), seeds=list(seeds),
     )  # fmt: skip
     (target / "ct.md").write_text(page(content), encoding="utf-8")
     return content
@@ -107,10 +103,8 @@ def verdicts(rows: Sequence[dict[str, Any]]) -> list[str]:
     for seed in sorted({seed for seed, _, _ in scores}):
 
         def line(what, a, b, bound, seed=seed):
-            mean, low, high = evaluate.paired_interval(scores[seed, *a], scores[seed, *b])
-            held = "–" if bound is None else "yes" if low > bound else "mean only" if mean > bound else "NO"
-            bound = "–" if bound is None else f"{bound:g}"
-            lines.append(f"| {seed} | {what} | {mean:+.1f} | [{low:+.1f}, {high:+.1f}] | {bound} | {held} |")
+            difference = evaluate.paired_interval(scores[seed, *a], scores[seed, *b])
+            lines.append(reporting.gap(seed, what, difference, bound))
 
         for views in ct.VIEWS:
             label = ct_table.views_label(views)
@@ -129,7 +123,6 @@ def verdicts(rows: Sequence[dict[str, Any]]) -> list[str]:
 def page(content: dict[str, Any]) -> str:
     """The results as a Markdown page."""
     rows = content["results"]
-    seeds = content["seeds"]
     profile, quick = ct.LONG, ct.PROFILES["quick"]
     out = [
         "# Results: computed tomography",
@@ -142,19 +135,16 @@ def page(content: dict[str, Any]) -> str:
         "",
         f"Profile `{content['profile']}`, but with a network of {profile.depth} × {profile.width} and "
         f"{profile.num_steps} outer steps instead of {quick.depth} × {quick.width} and {quick.num_steps}; "
-        f"meta-training {'seeds' if len(seeds) > 1 else 'seed'} {', '.join(map(str, seeds))}, {content['device']}, "
-        + ", ".join(f"{name} {v}" for name, v in content["versions"].items())
-        + ".",
+        f"{reporting.seeds(content)}, {reporting.machine(content)}.",
         "",
         "## Gaps",
         "",
         "Paired over phantoms, with 95 % bootstrap intervals; a gap holds if its whole interval lies above the bound.",
         "",
-        "| seed | difference | mean [dB] | interval | bound | holds |",
-        "|---|---|---|---|---|---|",
+        *reporting.GAPS,
         *verdicts(rows),
     ]
-    for seed in seeds:
+    for seed in content["seeds"]:
         part = [row for row in rows if row["seed"] == seed]
         out += ["", f"## Seed {seed}", "", ct_table.markdown(part)]
     return "\n".join(out).rstrip() + "\n"
@@ -179,13 +169,13 @@ def summary(content: dict[str, Any]) -> str:
         cells = [f"{means[name, views]:.1f}" for views in ct.VIEWS]
         cells = [f"**{cell}**" if best[v] == name else cell for cell, v in zip(cells, ct.VIEWS, strict=True)]
         lines.append(f"| {ct_table.LABELS[name]} | " + " | ".join(cells) + " |")
-    profile, seeds = ct.LONG, content["seeds"]
+    profile = ct.LONG
     num = max(row["num_signals"] for row in table)
     lines += [
         "",
         f"`{content['command']}`, profile `{content['profile']}` ({profile.size} × {profile.size}, {profile.depth} × "
-        f"{profile.width}, {profile.num_steps} outer steps), {num} phantoms, meta-training "
-        f"{'seeds' if len(seeds) > 1 else 'seed'} {', '.join(map(str, seeds))}, on {content['device']}. Settings, "
+        f"{profile.width}, {profile.num_steps} outer steps), {num} phantoms, "
+        f"{reporting.seeds(content)}, on {content['device']}. Settings, "
         "deviations and paired intervals: [docs/results/ct.md](docs/results/ct.md).",
     ]
     return "\n".join(lines)

@@ -12,13 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from learnit_core import evaluate, metrics
+from learnit_core.commands import reporting
 from learnit_core.experiments import baselines, tourism, tourism_table
 from learnit_core.experiments.settings import Settings
-
-
-def command(seeds: Sequence[int]) -> str:
-    """What makes the phototourism part for these seeds, and nothing else."""
-    return f"make results ARGS='--experiments tourism --seeds {' '.join(map(str, seeds))}'"
 
 
 def run(settings: Settings, target: Path, seeds: Sequence[int]) -> dict[str, Any]:
@@ -48,7 +44,7 @@ def run(settings: Settings, target: Path, seeds: Sequence[int]) -> dict[str, Any
         rows += kept["rows"]
     content = metrics.write(
         target / "tourism.json", notebook="04_phototourism", profile=profile.name, seed=seeds[0], precision="highest",
-        seconds={}, results=rows, command=command(seeds), seeds=list(seeds),
+        seconds={}, results=rows, command=reporting.command("tourism", seeds), seeds=list(seeds),
     )  # fmt: skip
     (target / "tourism.md").write_text(page(content), encoding="utf-8")
     return content
@@ -59,15 +55,10 @@ def verdicts(rows: Sequence[dict[str, Any]]) -> list[str]:
     lines = []
     for seed in sorted({row["seed"] for row in rows}):
         part = [row for row in rows if row["seed"] == seed]
-        for what, gap, bound in tourism_table.gaps(part):
-            held = "–" if bound is None else "yes" if gap.low > bound else "mean only" if gap.mean > bound else "NO"
-            bound = "–" if bound is None else f"{bound:g}"
-            interval = f"[{gap.low:+.1f}, {gap.high:+.1f}]"
-            lines.append(f"| {seed} | {what} | {gap.mean:+.2f} | {interval} | {bound} | {held} |")
         after = {row["init"]: row["psnr_per_signal"] for row in part if row["in_table"]}
         over = evaluate.paired_interval(after["basic"], after["standard"])
-        interval = f"[{over.low:+.1f}, {over.high:+.1f}]"
-        lines.append(f"| {seed} | Basic NeRF, equal rays, over Standard | {over.mean:+.2f} | {interval} | – | – |")
+        for gap in (*tourism_table.gaps(part), ("Basic NeRF, equal rays, over Standard", over, None)):
+            lines.append(reporting.gap(seed, *gap, digits=2))
     return lines
 
 
@@ -90,17 +81,14 @@ def page(content: dict[str, Any]) -> str:
         f"{profile.outer_rate:g}, which was searched for none of them. Standard is a random draw.",
         "",
         f"Profile `{content['profile']}`, but {profile.num_steps} outer steps instead of "
-        f"{tourism.PROFILES['quick'].num_steps}; meta-training {'seeds' if len(seeds) > 1 else 'seed'} "
-        f"{', '.join(map(str, seeds))}, {content['device']}, "
-        + ", ".join(f"{name} {v}" for name, v in content["versions"].items())
-        + ".",
+        f"{tourism.PROFILES['quick'].num_steps}; {reporting.seeds(content)}, "
+        f"{reporting.machine(content)}.",
         "",
         "## Gaps",
         "",
         "Paired over photographs, with 95 % bootstrap intervals; a gap holds if its interval lies above the bound.",
         "",
-        "| seed | difference | mean [dB] | interval | bound | holds |",
-        "|---|---|---|---|---|---|",
+        *reporting.GAPS,
         *verdicts(rows),
     ]
     for seed in seeds:

@@ -16,6 +16,7 @@ import jax
 import numpy as np
 
 from learnit_core import evaluate, metrics, weights
+from learnit_core.commands import reporting
 from learnit_core.experiments import views, views_baselines, views_table
 from learnit_core.experiments.settings import Settings
 
@@ -28,11 +29,6 @@ PAPERS = "the paper's setting"
 
 RECOGNISED = 0.7
 """The share of objects that MV's reconstructions have to be recognised by."""
-
-
-def command(seeds: Sequence[int]) -> str:
-    """What makes the part of view synthesis for these seeds, and nothing else."""
-    return f"make results ARGS='--experiments views --seeds {' '.join(map(str, seeds))}'"
 
 
 def results_profile(settings: Settings) -> views.Profile:
@@ -60,7 +56,7 @@ def run(settings: Settings, target: Path, seeds: Sequence[int], data: str = "cha
     )
     content = metrics.write(
         target / "views.json", notebook="03_view_synthesis", profile=profile.name, seed=seeds[0], precision="highest",
-        seconds={}, results=rows, command=command(seeds), seeds=list(seeds), recognised=recognised,
+        seconds={}, results=rows, command=reporting.command("views", seeds), seeds=list(seeds), recognised=recognised,
     )  # fmt: skip
     (target / "views.md").write_text(page(content), encoding="utf-8")
     return content
@@ -111,10 +107,7 @@ def verdicts(rows: Sequence[dict[str, Any]]) -> list[str]:
         start = {row["init"]: row["psnr_per_signal"] for row in one if row["seed"] == seed and row["steps"] == 0}
 
         def line(what, a, b, bound, seed=seed):
-            mean, low, high = evaluate.paired_interval(a, b)
-            held = "–" if bound is None else "yes" if low > bound else "mean only" if mean > bound else "NO"
-            bound = "–" if bound is None else f"{bound:g}"
-            lines.append(f"| {seed} | {what} | {mean:+.1f} | [{low:+.1f}, {high:+.1f}] | {bound} | {held} |")
+            lines.append(reporting.gap(seed, what, evaluate.paired_interval(a, b), bound))
 
         for name in ("standard", "shuffled", "matched", "joint", "meta-sv"):
             if name in table:
@@ -144,18 +137,14 @@ def page(content: dict[str, Any]) -> str:
         "ShapeNet at 128 × 128 with 6 × 256. One view of each unseen object is fitted; PSNR is on five held-out views, "
         "averaged over views, then over objects. Where optimisers, rates and steps come from stands below each table.",
         "",
-        f"{profile.num_steps} outer steps; meta-training {'seeds' if len(seeds) > 1 else 'seed'} "
-        f"{', '.join(map(str, seeds))}, {content['device']}, "
-        + ", ".join(f"{name} {v}" for name, v in content["versions"].items())
-        + ".",
+        f"{profile.num_steps} outer steps; {reporting.seeds(content)}, {reporting.machine(content)}.",
         "",
         "## Gaps",
         "",
         "Paired over objects, with 95 % bootstrap intervals; a gap holds if its whole interval lies above the bound. "
         "Where the interval holds zero, this size cannot tell the two apart.",
         "",
-        "| seed | difference | mean [dB] | interval | bound | holds |",
-        "|---|---|---|---|---|---|",
+        *reporting.GAPS,
         *verdicts(rows),
     ]
     for seed in seeds:
@@ -199,13 +188,13 @@ def summary(content: dict[str, Any]) -> str:
             start = f"{means[name, False]:.1f}" if (name, False) in means else "–"
             score = f"{means[name, True]:.1f}"
             lines.append(f"| {label} | {start} | {f'**{score}**' if name == best else score} |")
-    profile, seeds = views.LONG, content["seeds"]
+    profile = views.LONG
     num = max(row["num_signals"] for row in rows)
     lines += [
         "",
         f"`{content['command']}`, {profile.size} × {profile.size}, {profile.depth} × {profile.width}, "
-        f"{profile.num_steps} outer steps, {num} objects × {views.HELD_OUT} held-out views, meta-training "
-        f"{'seeds' if len(seeds) > 1 else 'seed'} {', '.join(map(str, seeds))}, on {content['device']}. Settings, "
+        f"{profile.num_steps} outer steps, {num} objects × {views.HELD_OUT} held-out views, "
+        f"{reporting.seeds(content)}, on {content['device']}. Settings, "
         "paired intervals, retrieval, 25 views: [docs/results/views.md](docs/results/views.md).",
     ]
     return "\n".join(lines)

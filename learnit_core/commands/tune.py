@@ -24,7 +24,8 @@ from learnit_core.experiments.settings import Settings
 from learnit_core.tuning import GRID, tune
 
 COMMAND = "python -m learnit_core.commands.tune"
-EXPERIMENTS = ["image", "ct", "views", "tourism"]
+OTHERS = {"ct": tune_ct, "views": tune_views, "tourism": tune_tourism}
+EXPERIMENTS = ["image", *OTHERS]
 TARGET = Path(image.__file__).with_name("image_tuned.json")
 
 
@@ -87,12 +88,8 @@ def main() -> None:
         settings.keep(arguments.target, TARGET.parent)
         if "image" in arguments.experiments:
             run(settings, arguments.target / TARGET.name, arguments.profiles)
-        if "ct" in arguments.experiments:
-            tune_ct.run(settings, arguments.target / tune_ct.TARGET.name)
-        if "views" in arguments.experiments:
-            tune_views.run(settings, arguments.target / tune_views.TARGET.name)
-        if "tourism" in arguments.experiments:
-            tune_tourism.run(settings, arguments.target / tune_tourism.TARGET.name)
+        for name in (name for name in OTHERS if name in arguments.experiments):
+            OTHERS[name].run(settings, arguments.target / OTHERS[name].TARGET.name)
     except LearnitError as error:
         parser.exit(1, f"{error}\n")
 
