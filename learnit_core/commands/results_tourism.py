@@ -77,8 +77,9 @@ def page(content: dict[str, Any]) -> str:
         f"Reptile makes {profile.num_steps} outer steps of {profile.inner_steps} inner ones, each on {profile.rays} "
         f"rays of one photograph: {rays:,} rays. Basic NeRF is the same with one inner step: with as many rays in all "
         f"it makes {profile.num_steps * profile.inner_steps:,} outer steps; with as many outer steps it sees "
-        f"{profile.num_steps * profile.rays:,} rays. All see the same photographs, and are trained with Adam "
-        f"{profile.outer_rate:g}, which was searched for none of them. Standard is a random draw.",
+        f"{profile.num_steps * profile.rays:,} rays. All see the same photographs, and are trained with "
+        f"Adam: {profile.outer_rate:g}, {profile.basic_rates[0]:g} and {profile.basic_rates[1]:g}, searched on "
+        "validation photographs for each. Standard is a random draw.",
         "",
         f"Profile `{content['profile']}`, but {profile.num_steps} outer steps instead of "
         f"{tourism.PROFILES['quick'].num_steps}; {reporting.seeds(content)}, "
