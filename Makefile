@@ -49,7 +49,7 @@ tune: $(READY)  ## choose optimisers, rates and steps on validation signals (res
 results: $(READY)  ## the full tables, three meta-training seeds (resumable)
 	@$(RUN) learnit_core.commands.results $(ARGS)
 
-weights: $(READY)  ## train the initialisations that are shipped (resumable, most of an hour)
+weights: $(READY)  ## train the initialisations that are shipped (resumable, hours)
 	@$(RUN) learnit_core.commands.weights $(ARGS)
 
 pictures: $(READY)  ## the pictures in README.md, from the figures of the last demo

@@ -323,12 +323,17 @@ made["meta-reptile"] = [learned]
 print("Mean and Matched agree with their targets to", {name: f"{db:.0f} dB" for name, db in reached.items()})
 
 shown_slices = images.test[:3]
-fits = {}
-for name in ct_table.INITS:
+
+
+def fitted_best(name):
+    """Pictures and weights from one initialisation, fitted as was best for it."""
     chosen = tuned.fits[name][few]
-    fits[name] = ct.reconstruct(
+    return ct.reconstruct(
         field, made[name][0], shown_slices, few, chosen.setting, min(chosen.steps, profile.limit(few))
     )
+
+
+fits = dict(zip(ct_table.INITS, evaluate.side_by_side(fitted_best, ct_table.INITS), strict=True))
 rows = [
     [picture(made[name][0]) for name in ct_table.INITS],
     [fits[name][0][0] for name in ct_table.INITS],
@@ -479,13 +484,16 @@ off_class = off_class[: settings.cap(8)]
 off_tuned = ct_table.tuned_settings(off_training, off_name).fits
 off_starts = {"standard": baselines.standard(off_field, seed=SEED), "meta-reptile": off_learned}
 off_rows, off_captions, off_views = [], [], 8
-off_fits = {
-    name: ct.reconstruct(
-        off_field, start, off_class, off_views, off_tuned[name][off_views].setting,
-        min(off_tuned[name][off_views].steps, off_profile.limit(off_views)),
-    )[0]
-    for name, start in off_starts.items()
-}  # fmt: skip
+
+
+def off_pictures(name):
+    """What one initialisation makes of the slices that are not of its class."""
+    chosen = off_tuned[name][off_views]
+    num_steps = min(chosen.steps, off_profile.limit(off_views))
+    return ct.reconstruct(off_field, off_starts[name], off_class, off_views, chosen.setting, num_steps)[0]
+
+
+off_fits = dict(zip(off_starts, evaluate.side_by_side(off_pictures, off_starts), strict=True))
 off_fits["fbp"] = ct_table.back_projected(off_class, off_views, tuned.filters[off_views])
 for i, off_truth in enumerate(off_class[:4]):
     off_rows.append([*(pictures[i] for pictures in off_fits.values()), off_truth])

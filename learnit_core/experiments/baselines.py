@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from learnit_core import inits, losses, models, signals
+from learnit_core import evaluate, inits, losses, models, signals
 from learnit_core.signals import ImageSplits
 from learnit_core.types import Field, Params, Pixels
 
@@ -47,13 +47,19 @@ def baselines(
         "mean": Pixels(coords, jnp.reshape(signals.mean_signal(images.train), (-1, shape[2]))),
         "matched": Pixels(coords, field.apply(meta_params, coords)),
     }
-    made, reached = {"standard": [standard(field, seed=seed)]}, {}
-    for i, (name, target) in enumerate(targets.items()):
+
+    def fitted(i_and_target):
+        i, target = i_and_target
         for num_steps in (profile.fit_steps, 2 * profile.fit_steps, 4 * profile.fit_steps):
             params, db = _fitted_init(field, target, jax.random.fold_in(fit_key, i), num_steps)
             if db >= FIT_DB or profile.fit_steps < 100:  # a run cut short is only a trial
                 break
-        made[name], reached[name] = [params], float(db)
+        return [params], float(db)
+
+    made, reached = {"standard": [standard(field, seed=seed)]}, {}
+    found = evaluate.side_by_side(fitted, enumerate(targets.values()))
+    for name, (draws, db) in zip(targets, found, strict=True):
+        made[name], reached[name] = draws, db
     made["shuffled"] = [inits.shuffled(meta_params, key) for key in jax.random.split(shuffle_key, SHUFFLES)]
     return made, reached
 
