@@ -1,4 +1,4 @@
-"""Scores: PSNR, how a fit proceeds, steps to match, and intervals for paired differences."""
+"""Scores: PSNR, how fits proceed, several at a time, steps to match, and intervals for paired differences."""
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -64,12 +64,12 @@ def curves(
 
 
 def side_by_side(function: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
-    """``function`` of each item, in their order, with as many at a time as there are processors.
+    """``function`` of each item, in their order, with as many at a time as there are processors, four at most.
 
     For fits that have nothing to do with one another: one of a small network keeps a single processor busy. On an
     accelerator, which one fit can fill, they go one after the other. What has not begun is dropped after an error.
     """
-    pool = ThreadPoolExecutor(os.cpu_count() if jax.default_backend() == "cpu" else 1)
+    pool = ThreadPoolExecutor(min(4, os.cpu_count() or 1) if jax.default_backend() == "cpu" else 1)
     try:
         yield from pool.map(function, items)
     finally:

@@ -22,6 +22,7 @@ if "PYTEST_XDIST_WORKER" not in os.environ:
     _shared = tempfile.TemporaryDirectory(prefix="learnit-tests-", ignore_cleanup_errors=True)
     os.environ["LEARNIT_CACHE"] = f"{_shared.name}/cache"
     os.environ["JAX_COMPILATION_CACHE_DIR"] = f"{_shared.name}/compiled"
+    os.environ["JAX_COMPILATION_CACHE_MAX_SIZE"] = str(4 << 30)  # with a limit JAX locks it: several processes write
     os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
     os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "-1"
 
@@ -31,22 +32,24 @@ def _own_folder(tmp_path_factory):
     os.environ["LEARNIT_OUT"] = str(tmp_path_factory.mktemp("out"))
 
 
-@pytest.fixture(autouse=True)
-def _alone(request):
-    """A test marked `alone` waits until the other processes' tests have ended, and they wait for it."""
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item):
+    """A test marked `alone` waits until the other processes' tests have ended, and they wait for it.
+
+    What the tests set up and take down counts as part of them.
+    """
     if "PYTEST_XDIST_WORKER" not in os.environ:
-        yield
-        return
+        return (yield)
     import fcntl
 
-    alone = request.node.get_closest_marker("alone") is not None
+    alone = item.get_closest_marker("alone") is not None
     room, door = (Path(os.environ["LEARNIT_CACHE"]).with_name(name) for name in ("room", "door"))
     with room.open("w") as inside, contextlib.ExitStack() as waiting:
         # Through the door one at a time: else those who share the room could keep it from the one who wants it whole.
         fcntl.flock(waiting.enter_context(door.open("w")), fcntl.LOCK_EX)
         fcntl.flock(inside, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
         waiting.close()
-        yield
+        return (yield)
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""What the results of all experiments say alike: command, seeds and machine, and gaps with their bounds."""
+"""What the results of CT, views and tourism say alike: command, seeds and machine, and gaps with their bounds."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -15,11 +15,14 @@ def command(experiment: str, seeds: Sequence[int]) -> str:
 
 
 def gap(seed: int, what: str, difference: Interval, bound: float | None, *, digits: int = 1) -> str:
-    """One line of the table of gaps: a paired difference [dB], held against its bound if there is one."""
+    """One line of the table of gaps: a paired difference [dB] with ``digits``, held against its bound if there is one.
+
+    It holds ("yes") if the whole interval lies above the bound, "mean only" if its mean does.
+    """
     mean, low, high = difference
     held = "–" if bound is None else "yes" if low > bound else "mean only" if mean > bound else "NO"
     said = "–" if bound is None else f"{bound:g}"
-    return f"| {seed} | {what} | {mean:+.{digits}f} | [{low:+.1f}, {high:+.1f}] | {said} | {held} |"
+    return f"| {seed} | {what} | {mean:+.{digits}f} | [{low:+.{digits}f}, {high:+.{digits}f}] | {said} | {held} |"
 
 
 def seeds(content: Mapping[str, Any]) -> str:

@@ -188,8 +188,8 @@ def into_readme(text: str, block: str, *, name: str = "results") -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="learnit_core.commands.results", description=__doc__.splitlines()[0])
     parser.add_argument("--target", type=Path, default=TARGET, help="folder to write to (default: docs/results)")
-    parser.add_argument("--experiments", nargs="*", default=EXPERIMENTS, choices=EXPERIMENTS)
-    parser.add_argument("--seeds", nargs="*", type=int, default=list(SEEDS), help="of all but image (default: 0 1 2)")
+    parser.add_argument("--experiments", nargs="+", default=EXPERIMENTS, choices=EXPERIMENTS)
+    parser.add_argument("--seeds", nargs="+", type=int, default=list(SEEDS), help="of all but image (default: 0 1 2)")
     arguments = parser.parse_args()
     settings = Settings.from_env()
     try:
@@ -204,9 +204,9 @@ def main() -> None:
 
 
 def report(target: Path, verdicts: list[str], summary: str, experiment: str) -> None:
-    """Print the verdicts, and bring README.md's table up to date if there is a README beside ``target``."""
-    readme = target.parents[1] / "README.md"
-    if readme.exists():
+    """Print the verdicts; with results that the project keeps, bring README.md's table up to date."""
+    readme = TARGET.parents[1] / "README.md"
+    if target.resolve() == TARGET and readme.exists():
         name = "results" if experiment == "image" else f"{experiment} results"
         readme.write_text(into_readme(readme.read_text("utf-8"), summary, name=name), encoding="utf-8")
     print("\n".join(verdicts))

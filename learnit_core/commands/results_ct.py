@@ -42,13 +42,13 @@ def run(settings: Settings, target: Path, seeds: Sequence[int]) -> dict[str, Any
         if missing := [entry for entry, part in parts.items() if part.rows is None]:
             made = initialisations(profile, images, seed, settings)
 
-            def fitted(entry, made=made, seed=seed):
-                return ct_table.entry_rows(runs[entry.views], made[entry.init], entry, limits, trained_on="phantoms",
-                                           data="phantoms", seed=seed)[0]  # fmt: skip
+            def fitted(entry, made=made, parts=parts, seed=seed):
+                found, _ = ct_table.entry_rows(runs[entry.views], made[entry.init], entry, limits,
+                                               trained_on="phantoms", data="phantoms", seed=seed)  # fmt: skip
+                return parts[entry].keep(found)
 
             bar = tqdm(missing, desc=f"results of ct, seed {seed}", unit="fit")
-            for entry, found in zip(bar, evaluate.side_by_side(fitted, missing), strict=True):
-                parts[entry] = parts[entry].keep(found)
+            parts |= zip(bar, evaluate.side_by_side(fitted, missing), strict=True)
         for views in ct.VIEWS:
             rows += [row for entry, part in parts.items() if entry.views == views for row in part.rows]
             rows.append(ct_table.fbp_row(images.test, views, tuned, data="phantoms", seed=seed))
@@ -145,7 +145,7 @@ def page(content: dict[str, Any]) -> str:
         *verdicts(rows),
     ]
     for seed in content["seeds"]:
-        part = [row for row in rows if row["seed"] == seed]
+        part = [row for row in rows if row["seed"] == seed or row["observations"] == "none"]
         out += ["", f"## Seed {seed}", "", ct_table.markdown(part)]
     return "\n".join(out).rstrip() + "\n"
 

@@ -148,7 +148,8 @@ def page(content: dict[str, Any]) -> str:
         *verdicts(rows),
     ]
     for seed in seeds:
-        mine = [row for row in rows if row["seed"] == seed and row["observations"] in ("views=1", "none")]
+        mine = [row for row in rows if (row["seed"], row["observations"]) == (seed, "views=1")]
+        mine += [row for row in rows if row["observations"] == "none"]
         many = [row for row in rows if row["seed"] == seed and row["observations"] == "views=25"]
         steps = sorted({row["steps"] for row in many})
         count = next(row["num_signals"] for row in mine)

@@ -9,7 +9,7 @@ import argparse
 import functools
 import json
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from tqdm import tqdm
 
 from learnit_core import evaluate, metrics, weights
 from learnit_core.commands import tune_ct, tune_tourism, tune_views
+from learnit_core.commands.drafts import Draft, fingerprint
 from learnit_core.errors import LearnitError
 from learnit_core.experiments import image, image_table
 from learnit_core.experiments.settings import Settings
@@ -79,8 +80,8 @@ def profile_to_tune(name: str, data: str, settings: Settings) -> image.Profile:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="learnit_core.commands.tune", description=__doc__.splitlines()[0])
-    parser.add_argument("--profiles", nargs="*", default=list(image.SHIPPED), choices=list(image.SHIPPED))
-    parser.add_argument("--experiments", nargs="*", default=EXPERIMENTS, choices=EXPERIMENTS)
+    parser.add_argument("--profiles", nargs="+", default=list(image.SHIPPED), choices=list(image.SHIPPED))
+    parser.add_argument("--experiments", nargs="+", default=EXPERIMENTS, choices=EXPERIMENTS)
     parser.add_argument("--target", type=Path, default=TARGET.parent, help="folder to write to (default: the package)")
     arguments = parser.parse_args()
     settings = Settings.from_env()
@@ -96,29 +97,24 @@ def main() -> None:
 
 def run(settings: Settings, target: Path, profiles: Sequence[str]) -> None:
     """Tune the image experiment's ``profiles``, then write ``target``."""
-    draft = settings.out / "tune" / "image_tuned.json"
-    if draft.exists():
-        content = json.loads(draft.read_text("utf-8"))
-    else:
-        # What is not asked for stays as it is.
-        content = json.loads(target.read_text("utf-8")) if target.exists() else {}
-        kept = {name: part for name, part in content.get("profiles", {}).items() if name not in profiles}
-        content = {"command": COMMAND, "seed": 0, "grid": _grid(), "profiles": kept}
-    if content["grid"] != _grid():
-        raise LearnitError(f"{draft} was begun with another grid of rates: delete it to start afresh")
+    grid = {name: list(rates) for name, rates in GRID.items()}
+    prints = {
+        file: fingerprint(file)
+        for name in profiles
+        for files in image.SHIPPED[name].values()
+        for file in files.values()
+    }
+    about = {name: [asdict(profile_to_tune(name, data, settings)) for data in image.SHIPPED[name]] for name in profiles}
+    draft = Draft(settings, target, {"grid": grid, "profiles": about, "initialisations": prints})
     for name in profiles:
-        classes = content["profiles"].setdefault(name, {})
+        classes = draft.done.setdefault(name, {})
         for data in image.SHIPPED[name]:
             if data not in classes:
                 classes[data] = tune_class(profile_to_tune(name, data, settings), data)
-                metrics.write_json(draft, content)
-    metrics.write_json(target, content)
-    draft.unlink()
-    print(f"wrote {target}")
-
-
-def _grid() -> dict[str, list[float]]:
-    return {name: list(rates) for name, rates in GRID.items()}
+                draft.save()
+    # What is not asked for stays as it is.
+    kept = json.loads(target.read_text("utf-8"))["profiles"] if target.exists() else {}
+    draft.finish({"command": COMMAND, "seed": 0, "grid": grid, "profiles": kept | draft.done})
 
 
 if __name__ == "__main__":

@@ -13,7 +13,6 @@ Scores of both rounds are kept in the file. Each cell (views x initialisation) g
 """
 
 import functools
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,7 @@ from typing import Any
 from tqdm import tqdm
 
 from learnit_core import evaluate, metrics, weights
-from learnit_core.errors import LearnitError
+from learnit_core.commands.drafts import Draft, fingerprint
 from learnit_core.experiments import baselines, ct, ct_table
 from learnit_core.experiments.settings import Settings
 from learnit_core.tuning import two_rounds
@@ -49,30 +48,26 @@ def tune_cell(
 
 def run(settings: Settings, target: Path) -> None:
     """Tune what is not in the draft yet, for each shipped initialisation, then write ``target``."""
-    draft = settings.out / "tune" / "ct_tuned.json"
     profiles = {"quick": ct.PROFILES["quick"].capped(settings), "long": ct.LONG.capped(settings)}
-    belongs_to = json.loads(json.dumps({"grid": _grid(), "profiles": {n: _about(n, p) for n, p in profiles.items()}}))
-    content = json.loads(draft.read_text("utf-8")) if draft.exists() else {"belongs_to": belongs_to, "profiles": {}}
-    if content["belongs_to"] != belongs_to:
-        raise LearnitError(f"{draft} was begun for another grid, profile or initialisation: delete it to start afresh")
+    grid = {name: list(rates) for name, rates in GRID.items()}
+    prints = {name: fingerprint(ct.SHIPPED[name]) for name in profiles}
+    limits = {name: profile.limits for name, profile in profiles.items()}
+    draft = Draft(settings, target, {"grid": grid, "limits": limits, "initialisations": prints})
     for name, profile in profiles.items():
-        part = content["profiles"].setdefault(name, {"views": {}})
-        part |= _tune_profile(name, profile, part["views"], save=lambda: metrics.write_json(draft, content))
-    metrics.write_json(
-        target,
+        part = draft.done.setdefault(name, {"views": {}})
+        part |= _tune_profile(name, profile, part["views"], save=draft.save) | {"initialisation": prints[name]}
+    draft.finish(
         {
-            "command": "python -m learnit_core.commands.tune", "seed": 0, "grid": _grid(),
+            "command": "python -m learnit_core.commands.tune", "seed": 0, "grid": grid,
             "protocol": " ".join(__doc__.split("\n\n")[2].split()),
-            "profiles": {name: {"phantoms": part} for name, part in content["profiles"].items()},
+            "profiles": {name: {"phantoms": part} for name, part in draft.done.items()},
         },
     )  # fmt: skip
-    draft.unlink(missing_ok=True)
-    print(f"wrote {target}")
 
 
 def _tune_profile(name: str, profile: ct.Profile, done: dict[str, Any], *, save: Callable[[], None]) -> dict[str, Any]:
     """Tune the cells of one shipped initialisation that are not ``done``, and say what they were tuned with."""
-    field, meta_params, provenance = weights.pretrained(ct.SHIPPED[name])
+    field, meta_params, _ = weights.pretrained(ct.SHIPPED[name])
     images = ct.load_signals(profile, "phantoms")
     made, reached = baselines.baselines(profile, field, images, meta_params)
     made["meta-reptile"] = [meta_params]
@@ -96,17 +91,6 @@ def _tune_profile(name: str, profile: ct.Profile, done: dict[str, Any], *, save:
         cells["fbp"] = {"choice": max(scores, key=scores.__getitem__), "scores": scores}
     return {
         "num_validation": len(images.validation), "limits": dict(zip(map(str, ct.VIEWS), profile.limits, strict=True)),
-        "device": metrics.device(), "initialisation": provenance["name"],
+        "device": metrics.device(),
         "mean_and_matched_reach_db": {init: round(db, 1) for init, db in reached.items()}, "views": done,
     }  # fmt: skip
-
-
-def _about(name: str, profile: ct.Profile) -> dict[str, Any]:
-    """What the tuning of one shipped initialisation belongs to."""
-    *_, provenance = weights.pretrained(ct.SHIPPED[name])
-    return {"profile": profile.training(), "limits": list(profile.limits), "initialisation": provenance["name"],
-            "validation_psnr_db": provenance["validation_psnr_db"]}  # fmt: skip
-
-
-def _grid() -> dict[str, list[float]]:
-    return {name: list(rates) for name, rates in GRID.items()}

@@ -12,7 +12,6 @@ With 25 given views only Standard and MV are tuned. Scores of both rounds are ke
 initialisation) goes into a draft under ``$LEARNIT_OUT/tune`` as soon as it is done.
 """
 
-import json
 import math
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,7 @@ from typing import Any
 import jax
 
 from learnit_core import metrics, weights
-from learnit_core.errors import LearnitError
+from learnit_core.commands.drafts import Draft, fingerprint
 from learnit_core.experiments import views, views_baselines, views_table
 from learnit_core.experiments.baselines import Draws
 from learnit_core.experiments.settings import Settings
@@ -67,37 +66,27 @@ def tune_cell(profile: views.Profile, field, draws: Draws, scenes, num_given: in
 def run(settings: Settings, target: Path, data: str = "chairs") -> None:
     """Tune what is not in the draft yet, then write ``target``."""
     profile = views.PROFILES["quick"].capped(settings)
-    draft = settings.out / "tune" / "views_tuned.json"
     scenes = views.load_signals(profile, data)
     field, made, reached = initialisations(profile, scenes)
-    belongs_to = {
-        "grid": {name: list(rates) for name, rates in GRID.items()}, "profile": profile.training(),
-        "limit": profile.limit, "initialisations": list(views.SHIPPED[data].values()),
-    }  # fmt: skip
-    content = json.loads(draft.read_text("utf-8")) if draft.exists() else {"belongs_to": belongs_to, "views": {}}
-    if content["belongs_to"] != json.loads(json.dumps(belongs_to)):
-        raise LearnitError(f"{draft} was begun for another grid, profile or initialisation: delete it to start afresh")
+    grid = {name: list(rates) for name, rates in GRID.items()}
+    prints = {views_table.NAMES[algorithm]: fingerprint(name) for algorithm, name in views.SHIPPED[data].items()}
+    draft = Draft(settings, target, {"grid": grid, "limit": profile.limit, "initialisations": prints})
     for num_given, names in CELLS.items():
-        cells = content["views"].setdefault(str(num_given), {})
+        cells = draft.done.setdefault(str(num_given), {})
         for name in names:
             if name not in cells:
                 limit = settings.cap(LIMITS[num_given].get(name, profile.limit))
                 cells[name] = tune_cell(profile, field, made[name], scenes, num_given, limit)
                 print(f"{num_given} views, {name}: {cells[name]['choice']}, {cells[name]['steps']} steps, "
                       f"{cells[name]['score']} dB", flush=True)  # fmt: skip
-                if settings.max_steps is None:
-                    metrics.write_json(draft, content)
+                draft.save()
     part = {
         "num_validation": FINAL, "limit": profile.limit, "limits_25_views": LIMITS[25], "device": metrics.device(),
-        "initialisations": belongs_to["initialisations"], "matched_reaches_db": round(reached, 1),
-        "views": content["views"],
+        "initialisations": prints, "matched_reaches_db": round(reached, 1), "views": draft.done,
     }  # fmt: skip
-    metrics.write_json(
-        target,
+    draft.finish(
         {
-            "command": "python -m learnit_core.commands.tune", "seed": 0, "grid": belongs_to["grid"],
+            "command": "python -m learnit_core.commands.tune", "seed": 0, "grid": grid,
             "protocol": " ".join(" ".join(__doc__.split("\n\n")[1:]).split()), "profiles": {"quick": {data: part}},
         },
     )  # fmt: skip
-    draft.unlink(missing_ok=True)
-    print(f"wrote {target}")

@@ -104,7 +104,7 @@ LONG = replace(PROFILES["quick"], width=64, num_frequencies=64, outer_rate=2e-3,
 """A larger network on slices as in `quick`, trained twice as long: shipped beside it, judged by ``make results``."""
 
 SHIPPED = {"quick": "ct-phantoms-quick-reptile", "long": "ct-phantoms-64-reptile"}
-"""Names for :func:`learnit_core.weights.pretrained`: what the notebook trains live, and the same trained for longer."""
+"""Names for :func:`learnit_core.weights.pretrained`: what the notebook trains live, and :data:`LONG`."""
 
 
 def load_signals(profile: Profile, data: str, *, seed: int = 0) -> ImageSplits:

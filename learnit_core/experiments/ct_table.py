@@ -177,7 +177,7 @@ def entries(settings: TunedSettings, views: int, *, paper_too: bool = True) -> l
     """All fits from so many views, with the paper's for the learned initialisation if it is another one."""
     found = [Entry(name, views, settings.fits[name][views], True) for name in INITS]
     learned, paper = found[-1], PAPER["meta-reptile"][views]
-    if paper_too and paper.setting != learned.chosen.setting:
+    if paper_too and paper[:2] != learned.chosen[:2]:
         found.append(learned._replace(chosen=paper, in_table=False))
     return found
 

@@ -45,7 +45,7 @@ class Settings:
 
     def keep(self, target: Path, default: Path) -> None:
         """Refuse to replace what the project keeps (``default``) by numbers of a run that was cut short."""
-        if self.max_steps is not None and target == default:
+        if self.max_steps is not None and target.resolve() == default.resolve():
             raise LearnitError(
                 f"LEARNIT_MAX_STEPS is set, and {default.name} would be replaced by numbers of a run cut short: "
                 "expected another place, named with --target"

@@ -99,7 +99,7 @@ def table_rows(
     about = dict(experiment="phototourism", data=data, split="test", observations="left half", seed=seed)
     for name in [name for name in INITS if name in made]:
         columns = [(settings[name], True)]
-        if paper_too and name == "meta-reptile" and settings[name].setting != PAPER.setting:
+        if paper_too and name == "meta-reptile" and settings[name][:2] != PAPER[:2]:
             columns.append((PAPER, False))
         trained = None if name == "standard" else trained_on
         for chosen, in_table in columns:

@@ -41,6 +41,7 @@ RECORD = """
 """
 
 
+@pytest.mark.alone
 def test_playing_is_slow_and_in_steps_for_those_who_ask_for_reduced_motion(opened):
     _, widget = opened("line", reduced_motion="reduce")
     widget.run(RECORD)
