@@ -223,7 +223,8 @@ gallery.show(
 )
 
 # %% [markdown]
-# Nothing tells a random network what is on the right, and one picture says nothing about depth.
+# Nothing tells a random network what is on the right, and one picture says nothing about depth. At the setting that is best
+# for the right half, not even the left one is sharp.
 #
 # ## 3. Reptile, and Basic NeRF
 #
@@ -237,8 +238,8 @@ gallery.show(
 # appearance.
 #
 # Both get **equal data and equal rays**: with $k$ inner steps of $r$ rays, $n$ outer steps of Reptile see $n k r$ rays, and
-# so do $n k$ steps of Basic NeRF. (It is cheaper in nothing; a second row gives it $n$ outer steps only.) The outer rate
-# is the same for all three; it was not searched for each of them, and another might suit one of them better.
+# so do $n k$ steps of Basic NeRF. (A second row gives it $n$ outer steps only, and so one $k$-th of the rays.) In `quick`
+# each of the three has an outer rate of its own, searched on the validation photographs.
 
 # %%
 for algorithm in tourism.ALGORITHMS:
@@ -307,7 +308,8 @@ gallery.show(
 # ## 5. The score
 #
 # Unseen photographs: fit the left half, take the PSNR on the right half. Every start, ours too, has the optimiser, the rate
-# and the number of steps that did best on the validation photographs. (The notebook takes fewer photographs than
+# and the number of steps that did best on the validation photographs. Two controls look at no camera at all: the mean of the
+# training photographs, and (this one even knows the answer) the one that comes nearest. (The notebook takes fewer photographs than
 # `make results` does; see `docs/results/tourism.md`.)
 
 # %%
@@ -316,6 +318,7 @@ results, curves = tourism_table.table_rows(
     tourism_table.runner(profile, field, few), made, tuned, trained_on=collection.name, data=collection.name, seed=SEED,
     limit=profile.limit, paper_too=profile.name != "quick",
 )  # fmt: skip
+results += tourism_table.control_rows(train, few, data=collection.name, seed=SEED)
 display(Markdown(tourism_table.markdown(results)))
 for what, gap, _ in tourism_table.gaps(results):
     print(f"{what}: {gap.mean:+.2f} dB, 95 % interval [{gap.low:+.2f}, {gap.high:+.2f}]")
@@ -343,14 +346,16 @@ gallery.show(
 )
 
 # %% [markdown]
-# **What to notice.** Basic NeRF knows the place, too; before the fit both show it in an average light. What Reptile adds is
-# that a *fit* changes the light and leaves the place alone.
+# **What to notice.** Basic NeRF knows the place, too; before the fit both show it in an average light, and about equally
+# well. A fit helps both. It helps Reptile more, whose weights were trained to be fitted: read the gap at equal rays, and its
+# interval. At equal outer *steps* the gap is larger, but there Reptile has seen more rays, as many times as it has inner steps.
 #
 # ## 6. Four appearances, and what lies between them
 #
 # Now fit four *whole* photographs, each from the same initialisation, and mix the four networks' **weights**: Figure 2 of
 # the supplement. In the corners are the four fits, seen from one and the same camera that belongs to none of them; in the
-# centre stands the initialisation itself, as nobody has adapted it. Beside it, the same from random weights.
+# centre stands the initialisation itself, as nobody has adapted it. Beside it, the same from random weights (with the
+# mixture in the centre).
 
 # %%
 if collection.name == "landmark" and not settings.max_steps:
@@ -358,7 +363,7 @@ if collection.name == "landmark" and not settings.max_steps:
 else:
     labels = ["first", "second", "third", "fourth"]
     pool = [some(views, [i]) for views in (test, validation, train) for i in range(len(views.images))][:4]
-    four = type(test)(*(np.concatenate(arrays) for arrays in zip(*pool, strict=True)))
+    four = jax.tree.map(lambda *arrays: np.concatenate(arrays), *pool)
 if shipped and not settings.max_steps:
     # The four fits come with the project, too, so that nobody has to wait for them.
     _, reptile_corners = tourism_explorers.shipped_corners()
@@ -392,7 +397,7 @@ gallery.show(
 
 # %% [markdown]
 # From the learned start there is *one building* all over the grid, and its light changes. From random weights there is no
-# building in any corner: one photograph does not make a place, so from another camera there is nothing to see but its colours.
+# building in any corner: with so few steps hardly from the photograph's own camera, and one photograph does not make a place.
 #
 # Is this more than fading one picture into another? From a **fixed** camera hardly: the table shows how far the picture of
 # the mean weights is from the mean of the four pictures (above 30 dB the eye sees hardly any difference). From random weights
@@ -496,7 +501,15 @@ else:
 # </details>
 #
 # **Exercise 3: more inner steps.** The paper makes 64 inner steps. *Predict:* with the same number of rays, is 64 better than
-# 16 here? *Run:* `dataclasses.replace(profile, inner_steps=64, num_steps=profile.num_steps // 4)` and train again.
+# 16 here? *Run:* these lines in a new cell; they take as long as the training above.
+#
+# ```python
+# import dataclasses
+#
+# longer = dataclasses.replace(profile, inner_steps=64, num_steps=profile.num_steps // 4)
+# _, _, history = tourism.meta_train(longer, collection, "reptile", seed=SEED)
+# print(f"{history.validation[-1][1]:.1f} dB with 64, {histories['meta-reptile'].validation[-1][1]:.1f} dB with 16 inner steps")
+# ```
 #
 # <details><summary>Solution</summary>
 #

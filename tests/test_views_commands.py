@@ -23,7 +23,7 @@ from learnit_core.commands import weights as weights_command
 from learnit_core.commands.drafts import fingerprint
 from learnit_core.errors import LearnitError
 from learnit_core.evaluate import Setting
-from learnit_core.experiments import views, views_table
+from learnit_core.experiments import views, views_baselines, views_table
 from learnit_core.experiments.settings import Settings
 from learnit_core.tuning import Chosen
 
@@ -48,7 +48,7 @@ def untrained(monkeypatch, small):
 
     def pretrained(name):
         names = [name for shipped in views.SHIPPED.values() for name in shipped.values()]
-        return field, field.init(jax.random.key(names.index(name))), {}
+        return field, field.init(jax.random.key(names.index(name))), {"profile": {}, "validation_psnr_db": 0.0}
 
     monkeypatch.setattr(weights, "pretrained", pretrained)
 

@@ -22,7 +22,7 @@ def run(settings: Settings, target: Path, seeds: Sequence[int]) -> dict[str, Any
     profile = tourism.LONG.capped(settings)
     tuned = tourism_table.tuned_settings(profile.name, "landmark")
     collection = tourism.load_signals(profile, "landmark")
-    rows = []
+    rows = tourism_table.control_rows(collection.train, collection.test, data="landmark", seed=seeds[0])
     for seed in seeds:
         file = settings.out / "results" / f"tourism-{seed}.json"
         kept = json.loads(file.read_text("utf-8")) if file.exists() else {}
@@ -93,7 +93,8 @@ def page(content: dict[str, Any]) -> str:
         *verdicts(rows),
     ]
     for seed in seeds:
-        part = [row for row in rows if row["seed"] == seed]
+        part = [row for row in rows if row["seed"] == seed and row["observations"] != "none"]
+        part += [row for row in rows if row["observations"] == "none"]
         out += ["", f"## Seed {seed}", "", tourism_table.markdown(part)]
     return "\n".join(out).rstrip() + "\n"
 

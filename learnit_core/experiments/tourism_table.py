@@ -9,6 +9,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from PIL import Image
 
 from learnit_core import evaluate, metrics, plots, weights
 from learnit_core.errors import LearnitError
@@ -21,7 +22,9 @@ from learnit_core.types import Field, Params, Task, Views
 INITS = ("standard", "basic-steps", "basic", "meta-reptile")
 """Rows of the table. Both kinds of Basic NeRF are trained on the same photographs as Reptile."""
 
-LABELS = plots.LABELS
+LABELS = plots.LABELS | {
+    "class-mean": "control: mean photograph", "nearest-training": "control: nearest training photograph",
+}  # fmt: skip
 
 EVERY = 25
 """Fits are scored every so many steps."""
@@ -119,6 +122,31 @@ def table_rows(
     return rows, curves
 
 
+def control_rows(train: Views, views: Views, *, data: str, seed: int) -> list[dict[str, Any]]:
+    """The two controls on right halves of ``views``: mean and nearest of the training photographs, as if they were it.
+
+    Photographs differ in shape: those to train on are stretched to that of the one in question.
+    """
+    others = [Image.fromarray(np.uint8(np.rint(255 * tourism.photograph(train, i)))) for i in range(len(train.images))]
+    scores: dict[str, list[float]] = {"class-mean": [], "nearest-training": []}
+    for i in range(len(views.images)):
+        truth = tourism.photograph(views, i)
+        height, width, _ = truth.shape
+        stretched = np.stack([other.resize((width, height), Image.Resampling.BILINEAR) for other in others]) / 255
+        half = slice(width // 2, None)
+        errors = np.mean(np.square(stretched[:, :, half] - truth[:, half]), axis=(1, 2, 3))
+        mean_error = np.mean(np.square(stretched.mean(axis=0)[:, half] - truth[:, half]))
+        scores["class-mean"].append(-10 * np.log10(mean_error))
+        scores["nearest-training"].append(-10 * np.log10(errors.min()))
+    return [
+        metrics.row(
+            experiment="phototourism", trained_on=data, data=data, split="test", init=name, observations="none",
+            steps=0, psnr_per_signal=np.array(score), seed=seed, in_table=True,
+        )
+        for name, score in scores.items()
+    ]  # fmt: skip
+
+
 def markdown(rows: Sequence[Mapping[str, Any]]) -> str:
     """The table as Markdown: before and after the fit, and how it was fitted."""
     lines = ["| initialisation | before the fit | right half, left half fitted | fitted with |", "|---|---|---|---|"]
@@ -129,7 +157,8 @@ def markdown(rows: Sequence[Mapping[str, Any]]) -> str:
             label = LABELS[name] + ("" if row["in_table"] else f", {row['tuned_on']}")
             how = f"{row['optimizer']} {row['learning_rate']:g}, {row['steps']} steps"
             lines.append(f"| {label} | {_cell(before[0])} | {_cell(row)} | {how} |")
-    chosen_on = sorted({row["tuned_on"] for row in rows if row["in_table"]})
+    lines += [f"| {LABELS[row['init']]} | – | {_cell(row)} | – |" for row in rows if row["observations"] == "none"]
+    chosen_on = sorted({row["tuned_on"] for row in rows if row["in_table"] and row["tuned_on"]})
     return "\n".join([*lines, "", f"PSNR [dB], mean ± deviation over photographs. Chosen on: {'; '.join(chosen_on)}."])
 
 
