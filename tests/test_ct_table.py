@@ -236,8 +236,28 @@ def test_each_choice_is_the_best_of_its_finalists_and_these_of_the_grid(views, s
         assert min(tried) < first[2] < max(tried), f"{where}: the best of the screening stands on the edge"
 
 
-def test_a_short_run_of_tuning_and_results(tmp_path, monkeypatch):
-    """Both commands from end to end at a tiny size."""
+def test_a_short_run_of_tuning(tmp_path, monkeypatch):
+    tiny = ct.replace(TINY, name="quick", limits=(10, 10, 10, 10), fit_steps=20)
+    monkeypatch.setattr(ct, "LONG", tiny)
+    monkeypatch.setitem(ct.PROFILES, "quick", tiny)
+    monkeypatch.setattr(tune_ct, "GRID", {"sgd": (3.0, 10.0, 30.0)})
+    field = ct.field_for(tiny)
+    about = {"profile": {}, "validation_psnr_db": 1.0}
+    monkeypatch.setattr(tune_ct.weights, "pretrained", lambda name: (field, field.init(jax.random.key(1)), about))
+    settings = Settings(out=tmp_path / "out", max_steps=2)
+    saved = []
+    monkeypatch.setattr(tune_ct.Draft, "save", lambda draft: saved.append(json.dumps(draft.done)))
+    tune_ct.run(settings, tmp_path / "tuned.json")
+    profiles = json.loads((tmp_path / "tuned.json").read_text())["profiles"]
+    for part in (profiles[name]["phantoms"] for name in ct.SHIPPED):
+        assert {views: set(cells) for views, cells in part["views"].items()} == {
+            str(views): {*ct_table.INITS, "fbp"} for views in ct.VIEWS
+        }
+        assert part["views"]["4"]["mean"]["steps"] == 2 and part["initialisation"]["validation_psnr_db"] == 1.0
+    assert len(set(saved)) == 2 * len(ct.VIEWS) * len(ct_table.INITS), "each cell is kept as soon as it is done"
+
+
+def test_a_short_run_of_results(tmp_path, monkeypatch):
     monkeypatch.setattr(ct, "LONG", ct.replace(TINY, name="quick", limits=(10, 10, 10, 10), fit_steps=20))
     monkeypatch.setattr(ct_table, "tuned_settings", lambda profile, data: SETTINGS)
     settings = Settings(out=tmp_path / "out", max_steps=2)

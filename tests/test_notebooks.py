@@ -74,6 +74,8 @@ def check_views(metrics):
     assert psnr["meta-mv"] > psnr["shuffled"] + 2
     assert psnr["meta-mv"] > start["meta-mv"] + 1
     assert metrics["recognised"]["meta-mv"] > max(2, metrics["recognised"]["standard"])
+    controls = [row["psnr_db"] for row in metrics["results"] if row["observations"] == "none"]
+    assert len(controls) == 2 and psnr["meta-mv"] > max(controls)
     # What is shipped was trained for longer than what the notebook trains, and is ahead on validation objects.
     shipped = weights.pretrained(SHIPPED["chairs"]["mv"])[2]
     assert shipped["num_validation"] == VALIDATED
@@ -98,6 +100,8 @@ def check_photographs(metrics):
     assert after["meta-reptile"] > before["meta-reptile"] + 1.5
     assert after["meta-reptile"] > after["basic-steps"] + 0.5
     assert after["meta-reptile"] > after["standard"] + 3
+    assert after["meta-reptile"] > after["basic"] and after["meta-reptile"] > after["class-mean"] + 3
+    assert after["meta-reptile"] > after["nearest-training"] + 3
     chosen_by = metrics["validation_db"]
     assert chosen_by["meta-reptile"] > chosen_by["meta-reptile, trained here"] > chosen_by["standard"] + 1
 

@@ -3,6 +3,7 @@
 import functools
 import json
 from dataclasses import replace
+from importlib import resources
 
 import jax
 import jax.numpy as jnp
@@ -10,7 +11,8 @@ import numpy as np
 import pytest
 
 from learnit_core import explorer, weights
-from learnit_core.commands import results_tourism
+from learnit_core.commands import results_tourism, tune_tourism
+from learnit_core.commands.drafts import fingerprint
 from learnit_core.errors import LearnitError
 from learnit_core.evaluate import Setting
 from learnit_core.experiments import tourism, tourism_explorers, tourism_table
@@ -288,3 +290,72 @@ def test_halves_are_what_the_table_says(collection):
     assert (left.valid[..., 3] == right.valid[..., 2]).all() and (
         right.valid[..., 3] == collection.test.valid[..., 3]
     ).all()
+
+
+def test_controls_are_pictures_of_others(collection):
+    """A training photograph that is the test photograph is the nearest, and the mean of one alone is that one."""
+    test = some(collection.test, slice(0, 3))
+    for which in range(3):
+        mean, nearest = tourism_table.control_rows(some(test, [which]), test, data="landmark", seed=0)
+        assert mean["psnr_per_signal"] == nearest["psnr_per_signal"] and mean["observations"] == "none"
+        assert np.argmax(nearest["psnr_per_signal"]) == which and nearest["psnr_per_signal"][which] > 50
+    mean, nearest = tourism_table.control_rows(collection.train, test, data="landmark", seed=0)
+    assert max(mean["psnr_per_signal"] + nearest["psnr_per_signal"]) < 30 and mean["in_table"]
+
+
+# The commands
+
+
+@pytest.fixture
+def small(monkeypatch):
+    """All commands at the size of the tests, with random weights for what is shipped."""
+    monkeypatch.setattr(tourism, "LONG", TINY)
+    field = tourism.field_for(TINY)
+
+    def pretrained(name):
+        return field, field.init(jax.random.key(len(name))), {"profile": {}, "validation_psnr_db": 1.0}
+
+    monkeypatch.setattr(weights, "pretrained", pretrained)
+
+
+def test_a_short_run_of_tuning(small, tmp_path, monkeypatch):
+    settings = Settings(out=tmp_path / "out", max_steps=2)
+    tune_tourism.run(settings, tmp_path / "tuned.json")
+    tuned = json.loads((tmp_path / "tuned.json").read_text())
+    assert set(tuned["inits"]) == set(tourism_table.INITS) and "right halves are chosen" in tuned["protocol"]
+    for cell in tuned["inits"].values():
+        best = max(score for rates in cell["scores"].values() for score in rates.values() if score is not None)
+        assert cell["score"] == best and cell["steps"] == 2
+    assert not (settings.out / "tune" / "tourism_tuned.json").exists()
+    # A draft of an earlier initialisation of the same name is refused.
+    monkeypatch.setattr(tune_tourism.Draft, "finish", lambda *_: None)
+    tune_tourism.run(settings, tmp_path / "tuned.json")
+    monkeypatch.setattr(tune_tourism, "fingerprint", lambda name: {"name": name, "validation_psnr_db": 2.0})
+    with pytest.raises(LearnitError, match="was begun for another grid, profile or initialisation"):
+        tune_tourism.run(settings, tmp_path / "tuned.json")
+
+
+def test_a_short_run_of_results(small, tmp_path, monkeypatch):
+    chosen = {name: Chosen(Setting("sgd", 0.5), 2, "validation") for name in tourism_table.INITS}
+    monkeypatch.setattr(tourism_table, "tuned_settings", lambda profile, data: chosen)
+    settings = Settings(out=tmp_path / "out", max_steps=2)
+    content = results_tourism.run(settings, tmp_path / "docs", [0, 1])
+    table = [row["init"] for row in content["results"] if row["in_table"]]
+    assert sorted(table) == sorted([*tourism_table.INITS, *tourism_table.INITS, "class-mean", "nearest-training"])
+    text, summary = (tmp_path / "docs" / "tourism.md").read_text(), results_tourism.summary(content)
+    assert "seeds 0, 1" in text and text.count("control: mean photograph") == 2 and "seed 0" in summary
+    monkeypatch.setattr(tourism, "meta_train", lambda *_, **__: pytest.fail("trained again"))
+    assert results_tourism.run(settings, tmp_path / "docs", [0, 1])["results"] == content["results"]
+
+
+def test_the_tuned_file_belongs_to_what_is_shipped():
+    text = (resources.files("learnit_core.experiments") / "tourism_tuned.json").read_text("utf-8")
+    tuned = json.loads(text)
+    assert tuned["initialisations"] == {name: fingerprint(file) for name, file in tourism.SHIPPED.items()}
+    for name in tourism_table.INITS:
+        cell = tuned["inits"][name]
+        scores = {(how, float(rate)): s for how, rates in cell["scores"].items() for rate, s in rates.items()}
+        how, rate = max((s for s in scores if scores[s] is not None), key=scores.__getitem__)
+        assert cell["choice"] == [how, rate] and cell["score"] == scores[how, rate]
+        tried = [r for h, r in scores if h == how]
+        assert min(tried) < rate < max(tried), f"{name}: the best stands on the edge of what was tried"

@@ -37,7 +37,7 @@ def run(settings: Settings, target: Path) -> None:
             return curves[setting]
 
         tuned = tune(curve_of, {"best": lambda curve: best_step(curve, 1)[1]}, grid=GRID)["best"]
-        steps, score = best_step(curves[tuned.choice], tourism_table.EVERY)
+        steps, score = best_step(curves[tuned.choice], min(tourism_table.EVERY, profile.limit))
         draft.done[name] = {
             "choice": list(tuned.choice), "steps": steps, "score": round(score, 3), "scores": tuned.scores,
         }  # fmt: skip
