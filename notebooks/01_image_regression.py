@@ -13,7 +13,7 @@
 # # Learned initialisations: a picture in two gradient steps
 #
 # A *coordinate-based network* stores one picture in its weights: give it a position, and it returns the colour
-# there. Fitting it means gradient descent, from random weights, for hundreds of steps. The paper *Learned
+# there. Fitting it means gradient descent, from random weights, for tens to hundreds of steps. The paper *Learned
 # Initializations for Optimizing Coordinate-Based Neural Representations* (Tancik, Mildenhall et al., CVPR 2021)
 # asks: if all our pictures come from one class, say lines of text, can we *learn* weights to start from, so that a
 # **new** picture of the class is there after **two** steps? This notebook reproduces its section 4.1 and Table 1.
@@ -164,8 +164,8 @@ for splits in shown.values():
 # ## 2. One picture, from random weights
 #
 # Our network is a **SIREN**: linear layers with sines between them, $x \mapsto \sin(\omega_0 (W x + b))$, from a
-# position in $[0, 1)^2$ to a value. Its loss is the mean squared error over *all* pixels. The measure of quality is
-# the peak signal-to-noise ratio, $\mathrm{PSNR} = -10 \log_{10} \mathrm{MSE}$ in decibel (dB): 10 dB is a bad guess,
+# position in $[0, 1)^2$ to a value; $\omega_0$ sets how high the frequencies are. Its loss is the mean squared error over *all* pixels. The measure of quality is
+# the peak signal-to-noise ratio, $\mathrm{PSNR} = -10 \log_{10} \mathrm{MSE}$ in decibel (dB), for values from 0 to 1: 10 dB is a bad guess,
 # from about 30 dB on the eye sees little wrong at this size.
 
 # %%
@@ -209,7 +209,7 @@ gallery.show(
         captions=[[*captions, ""]],
     ),
     "standard_steps",
-    alt="A network fitted from random weights: noise at first, the picture appears only after tens of steps.",
+    alt="A network fitted from random weights: noise at first, the picture is clear only after tens of steps.",
 )
 
 # %% [markdown]
@@ -235,7 +235,9 @@ for name, algorithm in {"MAML": meta.maml, "FOMAML": meta.fomaml, "Reptile": met
     print(f"{name:8} loss after two steps {value:.4f}, length of the meta-gradient {optax.global_norm(gradient):.3g}")
 
 # %% [markdown]
-# The loss is the same for all three, because the inner loop is; the directions differ. Now hundreds of such steps.
+# (*FOMAML* is MAML without second derivatives: the gradient at $\theta_2$, used as it is.) The loss is the same for all three,
+# because the inner loop is; the meta-gradients differ. Reptile's is short because it is a *way*, two steps of a small rate, and
+# not a gradient; Adam does not mind the scale. Now hundreds of such steps.
 # Each draws a few training pictures; a progress bar shows the PSNR after two steps on *validation* pictures. The
 # training saves itself as it goes: interrupt it, run the cell again, and it goes on as if nothing had happened.
 
@@ -274,7 +276,7 @@ if histories:
 # ## 4. A new picture, two steps
 #
 # The same test picture as above, now from every initialisation. Besides the two learned ones and **Standard** there
-# are three that use the class without learning *where to start*:
+# are three that take something from the class or from MAML, but not the arrangement of its weights:
 #
 # - **Mean**: weights whose picture is the mean of the training pictures;
 # - **Matched**: weights whose picture is that of MAML's initialisation, but which are *other* weights;
@@ -354,10 +356,11 @@ print(image_table.overtaking(curves))
 # right the picture can change: with enough steps a good optimiser gets there from anywhere, and a baseline with a
 # larger step size may overtake. A learned initialisation buys *speed*, not the last decibel.
 #
-# Mean and Matched begin where the class is in *picture* space, Shuffled has the right *distribution* of weights.
-# That none of them comes near MAML says that the **arrangement** of the weights is what has been learned: MAML's
+# Mean begins at the class's mean picture, Matched at MAML's, and Shuffled has the right *distribution* of weights.
+# That none of them comes near MAML after two steps says that the **arrangement** of the weights is what has been learned: MAML's
 # picture before any step looks like nothing much (first column above), yet its weights are placed so that a step
-# moves them well. (Against *Reptile* the argument is weaker: on the faces below, Shuffled is ahead of it.)
+# moves them well. (Against *Reptile* the argument is weaker: on the faces below, Shuffled is ahead of it after two steps, and
+# on text all three reach MAML's quality sooner than Reptile does.)
 #
 # ### The other classes
 #
@@ -431,11 +434,12 @@ else:
 
 # %% [markdown]
 # The bold number is the best of its column. Text asks for sharp edges anywhere, distance fields are smooth; look
-# which way the transfer fails.
+# which way the transfer fails. Compare within a column, and with Standard in the table above: a wrong class is far worse than
+# the right one, and mostly still better than none.
 #
 # ## 7. The shipped initialisations, larger
 #
-# The same with the paper's network of five layers and 256 units, at 64 × 64 (faces: 25 × 25). Trained for 2 to 22 minutes on
+# The same with five layers and 256 units, as in the paper, at 64 × 64 (faces: 25 × 25). Trained for 2 to 22 minutes on
 # two CPU cores; their files say exactly how.
 
 # %%
@@ -471,7 +475,8 @@ gallery.show(
         column_labels=["Standard,\n0 steps", "2 steps", "MAML,\n0 steps", "2 steps", "truth"],
     ),
     "large",
-    alt="Larger networks: after two steps from Standard there is noise, after two steps from MAML the picture.",
+    alt="Larger networks after two steps: from Standard noise, a rough outline or a blurred face; from MAML the picture in "
+    "all three.",
 )  # fmt: skip
 
 # %% [markdown]
@@ -599,8 +604,9 @@ display(Markdown(interpolation.markdown(large_report)))
 
 # %% [markdown]
 # Now drag it yourself. Left, networks fitted from Standard, right, from MAML: the same two strings, the same PSNR at
-# both ends, and SGD for both. Your browser mixes the weights and computes the networks; *Weights to Python* puts the
-# mixture where you let go into `walk.value`.
+# both ends, and SGD for both. (Standard does better with Adam, as the table above says: put it into `dragged` and compare.)
+# Your browser mixes the weights and computes the networks; *Weights to Python* puts the mixture where you let go into
+# `walk.value`.
 
 # %%
 dragged = {"Standard": "Standard, SGD 1e-2", "MAML": "MAML, SGD 3e-3"}
@@ -760,12 +766,13 @@ print(f"none shuffled: {whole:.1f} dB")
 # <details><summary>Solution</summary>
 #
 # Shuffling any single layer takes away nearly all of the gain: the result is about as poor as from random weights.
-# So no layer carries it alone; they were learned *together*. In our run of `text` the third of four hurt most.
+# So no layer carries it alone; they were learned *together*. In our run of `text` the third of four hurt most. (Here every start
+# has MAML's own rate; in the table Shuffled has the rate that suits it, so the two numbers cannot be compared.)
 # </details>
 #
 # **Exercise 3: more steps than it was trained for.** *Predict:* MAML was trained to be good after two steps. Is it
-# better or worse after ten, with the same step size? *Run:* read it off the curve in section 5, then change `steps`
-# of `pictures_along(metas["meta-maml"], Setting("sgd", 1e-2), steps)`. *Explain* what would change if the inner loop
+# better or worse after ten, with the same step size? *Run:* read it off the curve in section 5, then try
+# `pictures_along(metas["meta-maml"], Setting("sgd", 1e-2), [2, 5, 10, 40])[1]`. *Explain* what would change if the inner loop
 # had ten steps.
 #
 # <details><summary>Solution</summary>
