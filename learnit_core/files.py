@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +12,7 @@ def whole(file: str | os.PathLike) -> Iterator[Path]:
     """A path to write to, in the same folder. In the end it replaces ``file``; after an error it is removed."""
     file = Path(file)
     file.parent.mkdir(parents=True, exist_ok=True)
-    partial = file.with_name(f".{file.name}.{os.getpid()}.partial")
+    partial = file.with_name(f".{file.name}.{os.getpid()}.{threading.get_ident()}.partial")
     try:
         yield partial
         os.replace(partial, file)

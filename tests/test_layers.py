@@ -24,7 +24,7 @@ MAY_IMPORT = {
     "metrics": ["types", "fit", "evaluate", "files"],
     "inits": ["types", "fit"],
     "weights": ["types", "models", "files"],
-    "signals": ["types", "volume"],
+    "signals": ["types", "volume", "files"],
     "explorer": ["types", "weights", "files"],
     "plots": [],
 }

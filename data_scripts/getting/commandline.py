@@ -8,14 +8,12 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-import pooch
-
 from getting import manifest, mirrors, output, report
 from getting.kinds import Damaged
 from getting.manifest import DataSet
 from getting.mirrors import Obtained
 from learnit_core.errors import LearnitError
-from learnit_core.signals import prepared
+from learnit_core.signals import cache, prepared
 
 Make = Callable[[Obtained, Path], dict[str, Any]]
 """``make(obtained, folder)`` writes a set's files into the folder; returns name, kind, splits, note and the like."""
@@ -99,9 +97,9 @@ def prepare(
     _check(arguments, data)
     target, path = arguments.to or Path("data") / data.key, arguments.path
     sources = _sources(arguments, data) if path is None else []
-    cache = _cache()
+    downloads = cache.folder() / "downloads"
     if arguments.dry_run:
-        return print(report.plan(data, sources, path, target, cache, arguments))
+        return print(report.plan(data, sources, path, target, downloads, arguments))
     options = {name: getattr(arguments, name) for name in ("size", "limit", "seed")} | dict(options or {})
     options |= {"from": str(path.resolve()) if path else None, "source": getattr(arguments, "source", None)}
     with ExitStack() as held:
@@ -112,18 +110,18 @@ def prepare(
         output.clear(target)
         if path is None:
             _check_terms(arguments, data)
-            held.enter_context(output.locked(cache / f".{data.key}.lock", f"{data.key} from the same download"))
-            left = max((_left(source, cache / data.key) for source in sources), default=0)
+            held.enter_context(output.locked(downloads / f".{data.key}.lock", f"{data.key} from the same download"))
+            left = max((_left(source, downloads / data.key) for source in sources), default=0)
             room, _ = data.room(arguments.size, arguments.limit, sources)  # at least; exactly when it is all here
-            output.check_room({cache: left, target: room})
-            obtained = mirrors.obtain(data, sources, cache, mirrors.Wanted(arguments.limit, choose))
+            output.check_room({downloads: left, target: room})
+            obtained = mirrors.obtain(data, sources, downloads, mirrors.Wanted(arguments.limit, choose))
         else:
             obtained = Obtained(None, [path])  # how many there are, and so the room, is known when it is opened
         with output.whole(target) as folder:
             about = {"name": data.key, "title": data.title, "licence": data.licence, "options": options}
             output.describe(folder, about | {"origin": report.origin(obtained)} | _made(make, obtained, folder))
         if path is None and not arguments.keep_downloads:
-            mirrors.remove(data, cache)
+            mirrors.remove(data, downloads)
     print(report.summary(target))
 
 
@@ -195,8 +193,3 @@ def _check_terms(arguments: argparse.Namespace, data: DataSet) -> None:
             f"{data.title} comes with terms: {data.licence}. Nothing was downloaded. If you accept them, run the same "
             "command with --accept-terms"
         )
-
-
-def _cache() -> Path:
-    own = os.environ.get("LEARNIT_CACHE", "").strip()
-    return (Path(own).expanduser() if own else Path(pooch.os_cache("learnit"))) / "downloads"

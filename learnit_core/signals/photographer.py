@@ -7,18 +7,16 @@ Every photograph has its own random key. Sizes are those of the longer side; for
 """
 
 import inspect
-import os
 import sys
 import zlib
 from collections.abc import Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 import jax
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
 
-from learnit_core.signals import landmark
+from learnit_core.signals import cache, landmark
 from learnit_core.signals.landmark import MOST_PEOPLE, Light, People
 from learnit_core.signals.prepared import SPLITS
 from learnit_core.signals.tourism import Collection, Photograph, collect
@@ -204,26 +202,16 @@ def sees(taken: Shot, points: Float[np.ndarray, "points 3"]) -> Bool[np.ndarray,
 def collection(*, size: int, count: int = COUNT, seed: int = 0) -> Collection:
     """The collection "landmark": drawn once (about a minute on two cores at 96 pixels), then read from the cache.
 
-    The cache is the folder LEARNIT_CACHE, or `.cache/learnit` at home. What it holds is known by the text of the two
-    modules that draw, so that nothing old is taken for new.
+    What the cache holds is known by the text of the two modules that draw, so that nothing old is taken for new.
     """
     drawn_by = zlib.crc32("".join(inspect.getsource(module) for module in (landmark, sys.modules[__name__])).encode())
-    folder = Path(os.environ.get("LEARNIT_CACHE", "").strip() or Path.home() / ".cache" / "learnit").expanduser()
-    file = folder / f"landmark-{size}-{count}-{seed}-{drawn_by:08x}.npz"
-    if file.exists():
-        with np.load(file, allow_pickle=False) as kept:
-            splits = {split: Views(*(kept[f"{split}_{name}"] for name in Views._fields)) for split in SPLITS}
-            return Collection("landmark", **splits, points=kept["points"], note=NOTE)
+    file = cache.folder() / f"landmark-{size}-{count}-{seed}-{drawn_by:08x}.npz"
+    if kept := cache.read(file):
+        splits = {split: Views(*(kept[f"{split}_{name}"] for name in Views._fields)) for split in SPLITS}
+        return Collection("landmark", **splits, points=kept["points"], note=NOTE)
     print(f"drawing {count} photographs of the landmark, once …", flush=True)
     pictures, points = photographs(size=size, count=count, seed=seed)
     splits = collect(pictures, points, side=size)
     arrays = {f"{split}_{name}": array for split in SPLITS for name, array in splits[split]._asdict().items()}
-    folder.mkdir(parents=True, exist_ok=True)
-    partial = file.with_name(f".{file.name}.{os.getpid()}.partial")
-    try:
-        with open(partial, "wb") as opened:
-            np.savez_compressed(opened, points=points, **arrays)
-        os.replace(partial, file)
-    finally:
-        partial.unlink(missing_ok=True)
+    cache.keep(file, points=points, **arrays)
     return Collection("landmark", **splits, points=points, note=NOTE)

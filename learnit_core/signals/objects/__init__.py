@@ -8,12 +8,9 @@ view of 0.69 rad, depths from 2 to 6. z is up; the cameras stand from a little b
 above it. Rendering takes seconds to minutes: what was rendered once is read from a cache the next time.
 """
 
-import contextlib
 import functools
 import os
-import warnings
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import jax
 import numpy as np
@@ -21,6 +18,7 @@ from jaxtyping import Float, UInt8
 from tqdm import tqdm
 
 from learnit_core.errors import LearnitError
+from learnit_core.signals import cache
 from learnit_core.signals.objects import cars, chairs, lamps, tracing
 from learnit_core.types import Views
 from learnit_core.volume import camera_rays
@@ -88,15 +86,16 @@ def seen_from(
 def _split(name, split, count, num_views, size, seed) -> Views:
     drawn = [_draw(name, split, i, num_views, seed) for i in range(count)]
     poses = np.stack([poses for *_, poses in drawn]) if drawn else np.empty((0, num_views, 3, 4), np.float32)
-    file = _cache() / f"{name}-{split}-{count}x{num_views}-{size}px-seed{seed}-v{_VERSION}.npz"
-    images = _cached(file, (count, num_views, size, size, 3))
-    if images is None:
-        images = np.empty((count, num_views, size, size, 3), np.uint8)
+    file = cache.folder() / "objects" / f"{name}-{split}-{count}x{num_views}-{size}px-seed{seed}-v{_VERSION}.npz"
+    shape = (count, num_views, size, size, 3)
+    images = (cache.read(file) or {}).get("images")
+    if images is None or images.shape != shape or images.dtype != np.uint8:
+        images = np.empty(shape, np.uint8)
         with ThreadPoolExecutor(os.cpu_count()) as pool, tqdm(total=count, desc=f"{split} {name}", leave=False) as bar:
             for i, picture in enumerate(pool.map(lambda args: _render(name, *args, size), drawn)):
                 images[i] = picture
                 bar.update()
-        _keep(file, images)
+        cache.keep(file, images=images)
     every = (count, num_views)
     return Views(
         images=images,
@@ -128,35 +127,3 @@ def _render(name, numbers, light, poses, size) -> np.ndarray:
 @functools.partial(jax.jit, static_argnames="size")
 def _rays(camera, poses, size):
     return jax.vmap(lambda pose: camera_rays(size, size, camera, pose))(poses)
-
-
-def _cache() -> Path:
-    own = os.environ.get("LEARNIT_CACHE", "").strip()
-    folder = (
-        Path(own).expanduser() if own else Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "learnit"
-    )
-    return folder / "objects"
-
-
-def _cached(file: Path, shape: tuple[int, ...]) -> np.ndarray | None:
-    """What was rendered before, or None: a damaged file is as good as none."""
-    try:
-        with np.load(file, allow_pickle=False) as stored:
-            images = stored["images"]
-    except Exception:  # a damaged archive can make its reader raise almost anything
-        return None
-    return images if images.shape == shape and images.dtype == np.uint8 else None
-
-
-def _keep(file: Path, images: np.ndarray) -> None:
-    """Whole or not at all; a cache that cannot be written costs time, and nothing else."""
-    partial = file.with_name(f".{file.name}.{os.getpid()}.partial")
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with open(partial, "wb") as stream:
-            np.savez_compressed(stream, images=images)
-        os.replace(partial, file)
-    except OSError as error:
-        warnings.warn(f"{file} cannot be written ({error}): it will be rendered again next time", stacklevel=2)
-        with contextlib.suppress(OSError):
-            partial.unlink()

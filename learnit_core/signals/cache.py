@@ -1,0 +1,34 @@
+"""What takes a while to draw or to fetch is kept: one folder, and arrays in it that are there whole or not at all."""
+
+import os
+import warnings
+from pathlib import Path
+
+import numpy as np
+
+from learnit_core import files
+
+
+def folder() -> Path:
+    """``LEARNIT_CACHE``, or else ``learnit`` in the user's folder for such things."""
+    if own := os.environ.get("LEARNIT_CACHE", "").strip():
+        return Path(own).expanduser()
+    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "learnit"
+
+
+def read(file: Path) -> dict[str, np.ndarray] | None:
+    """The arrays that were kept, or None: a damaged file is as good as none."""
+    try:
+        with np.load(file, allow_pickle=False) as kept:
+            return dict(kept)
+    except Exception:  # a damaged archive can make its reader raise almost anything
+        return None
+
+
+def keep(file: Path, **arrays: np.ndarray) -> None:
+    """Write the arrays; a cache that cannot be written costs time, and nothing else."""
+    try:
+        with files.whole(file) as partial, open(partial, "wb") as stream:
+            np.savez_compressed(stream, **arrays)
+    except OSError as error:
+        warnings.warn(f"{file} cannot be written ({error}): it will be made again next time", stacklevel=2)
