@@ -32,6 +32,16 @@ def _own_folder(tmp_path_factory):
     os.environ["LEARNIT_OUT"] = str(tmp_path_factory.mktemp("out"))
 
 
+def pytest_collection_modifyitems(items):
+    """Where several processes share the tests: first those that want the machine alone, while all others are short.
+
+    Then the long ones, so that none is left for the end, when the other processes have nothing to do.
+    """
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        marks = ("alone", "colab", "slow")
+        items.sort(key=lambda item: [item.get_closest_marker(mark) is None for mark in marks])
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item):
     """A test marked `alone` waits until the other processes' tests have ended, and they wait for it.
