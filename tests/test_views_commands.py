@@ -79,8 +79,8 @@ def test_a_short_run_of_tuning(untrained, settings, tmp_path):
     }
     shipped = views.SHIPPED["chairs"].items()
     assert part["initialisations"] == {views_table.NAMES[how]: fingerprint(name) for how, name in shipped}
-    draft = settings.out / "tune" / "views_tuned.json"
-    draft.parent.mkdir(parents=True)
+    draft = settings.out / "tune" / "tuned.json"
+    assert not draft.exists()
     draft.write_text(json.dumps({"belongs_to": {"grid": {}}, "done": {}}))
     with pytest.raises(LearnitError, match="was begun for another grid"):
         tune_views.run(settings, tmp_path / "tuned.json")
