@@ -8,8 +8,8 @@ of two cores, so every initialisation goes through the same two rounds:
 2. *final*: the ``FINALISTS`` best of them on all validation phantoms with all steps. The choice is the setting and the
    number of steps with the best mean PSNR.
 
-Scores of both rounds are kept in the file. Each cell (views x initialisation) goes into a draft under
-``$LEARNIT_OUT/tune`` as soon as it is done.
+Scores of both rounds are kept in the file. The cells (views x initialisation) go, in their order,
+into a draft under ``$LEARNIT_OUT/tune``.
 """
 
 import functools
