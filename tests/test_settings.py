@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from learnit_core.commands import results
 from learnit_core.errors import LearnitError
 from learnit_core.experiments import image
 from learnit_core.experiments.settings import PROFILES, Settings
@@ -93,3 +94,21 @@ def test_maximal_steps_cap_every_loop_of_a_profile():
     assert profile.capped(Settings(max_steps=1)).limit == 2
     assert profile.capped(Settings(max_steps=10**9)) == profile
     assert capped.training() != profile.training(), "a capped run would go on from a full one's checkpoint"
+
+
+def test_the_projects_folder_is_known_by_any_path(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(LearnitError, match="run cut short"):
+        Settings(max_steps=5).keep(Path("docs/../docs"), tmp_path / "docs")
+
+
+def test_results_elsewhere_leave_the_readme_alone(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(results, "TARGET", tmp_path / "docs" / "results")
+    monkeypatch.chdir(tmp_path)
+    readme, before = tmp_path / "README.md", "<!-- ct results -->\nold\n<!-- end of ct results -->\n"
+    readme.write_text(before)
+    for elsewhere in (Path("trial"), Path("out/trial"), tmp_path / "out" / "results"):
+        results.report(elsewhere, ["| a gap |"], "new", "ct")
+        assert readme.read_text() == before and "| a gap |" in capsys.readouterr().out
+    results.report(Path("docs/results"), [], "new", "ct")
+    assert readme.read_text() == before.replace("old", "new")
