@@ -31,7 +31,7 @@
 #
 # | profile | machine | time | memory | what it trains | size |
 # |---|---|---|---|---|---|
-# | `quick` | 2 CPU cores | 12 minutes beside another notebook | 1.8 GB | 4 × 48 on 48 Fourier frequencies, 2000 outer steps | 64 × 64 |
+# | `quick` | 2 CPU cores | 12 minutes beside another notebook | 1.8 GB | 4 × 48 on 48 Fourier frequencies, 1500 outer steps | 64 × 64 |
 # | `standard` | a T4-class GPU | not measured | not measured | 5 × 128 on 128 frequencies, 10,000 outer steps | 128 × 128 |
 # | `paper` | a large GPU | not measured | not measured | 5 × 256 on 256 frequencies, 100,000 outer steps | 256 × 256 |
 
@@ -405,7 +405,7 @@ for views in (2, 4):
 # %% [markdown]
 # **What to notice.** The gaps in the list are paired: the same slices from two initialisations, so that hard and easy
 # slices do not blur the comparison; with as few slices as here the intervals are wide, and `make results` prints the table
-# on 32, for a network trained for longer, whose numbers differ (see `docs/results/ct.md`). The last two lines ask
+# on 32, for a larger network trained for longer, whose numbers differ (see `docs/results/ct.md`). The last two lines ask
 # the paper's question: is Reptile with n views as good as Standard with 2n? One projection says hardly more than the class does. From two on the learned
 # initialisation pulls away from random weights. Mean and Matched start from a head *as a picture*, and that helps: they end
 # in between. But Matched started from the very picture that Reptile's weights show, and still ends below it: beyond its
@@ -475,7 +475,7 @@ heads
 #
 # A prior is an opinion. What does it do to a slice that is *not* a Shepp-Logan head? With `LEARNIT_TEST_DATA=folder` (or
 # one file) your own slices are reconstructed here; otherwise we take smooth blobs, cut to the same circle. The weights
-# here are shipped, and were trained for longer than ours above. **No claim goes with this
+# here are the larger network that is shipped, which was trained for longer than ours above. **No claim goes with this
 # section:** they were learned on phantoms, this is another class, and their settings were tuned on phantoms, too.
 
 # %%

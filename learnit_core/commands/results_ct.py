@@ -23,7 +23,7 @@ OVER_STANDARD = {2: 2.5, 4: 4.0, 8: 5.0}
 
 
 def results_profile(settings: Settings) -> ct.Profile:
-    """`quick` with the longer training, tested on 32 phantoms."""
+    """The larger network with its longer training, tested on 32 phantoms."""
     return replace(ct.LONG, counts=(2048, 16, 32)).capped(settings)
 
 
@@ -123,7 +123,7 @@ def verdicts(rows: Sequence[dict[str, Any]]) -> list[str]:
 def page(content: dict[str, Any]) -> str:
     """The results as a Markdown page."""
     rows = content["results"]
-    profile = ct.LONG
+    profile, quick = ct.LONG, ct.PROFILES["quick"]
     out = [
         "# Results: computed tomography",
         "",
@@ -133,8 +133,9 @@ def page(content: dict[str, Any]) -> str:
         "optimiser, the rate and the number of steps that did best on 16 validation phantoms for that number of views "
         "(`make tune`, with seed 0; all seeds here use these settings).",
         "",
-        f"Profile `{content['profile']}`, but {profile.num_steps} outer steps instead of "
-        f"{ct.PROFILES['quick'].num_steps}; {reporting.seeds(content)}, {reporting.machine(content)}.",
+        f"Profile `{content['profile']}`, but with a network of {profile.depth} × {profile.width} and "
+        f"{profile.num_steps} outer steps instead of {quick.depth} × {quick.width} and {quick.num_steps}; "
+        f"{reporting.seeds(content)}, {reporting.machine(content)}.",
         "",
         "## Gaps",
         "",
