@@ -47,10 +47,10 @@ def row(
     return {
         "experiment": experiment, "trained_on": trained_on, "data": data, "split": split, "init": init,
         "observations": observations, "steps": steps, "optimizer": optimizer, "learning_rate": learning_rate,
-        "tuned_on": tuned_on, "psnr_db": _mean(scores), "psnr_std": deviation(scores),
+        "tuned_on": tuned_on, "psnr_db": _mean(scores), "psnr_std": _deviation(scores),
         "psnr_per_signal": [round(float(s), 3) for s in scores],
         "steps_to_match": None if match is None else _mean(match),
-        "steps_to_match_std": None if match is None else deviation(match),
+        "steps_to_match_std": None if match is None else _deviation(match),
         "num_signals": len(scores), "seed": seed, "in_table": in_table, **extra,
     }  # fmt: skip
 
@@ -120,6 +120,5 @@ def _mean(values: np.ndarray) -> float:
     return round(float(values.mean()), 3)
 
 
-def deviation(values: np.ndarray) -> float | None:
-    """The standard deviation of a sample, rounded; None of a single value."""
+def _deviation(values: np.ndarray) -> float | None:
     return round(float(values.std(ddof=1)), 3) if len(values) > 1 else None
