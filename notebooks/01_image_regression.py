@@ -495,7 +495,7 @@ if len(images.test) < num_fitted:
     )
 starts = {"standard": random_weights, "meta-maml": metas["meta-maml"]}
 fits = {
-    name: interpolation.fit_to(field, starts[init], walked, setting, max_steps=settings.cap(500))
+    name: interpolation.fit_to(field, starts[init], walked, setting, max_steps=settings.cap(interpolation.MAX_STEPS))
     for name, (init, setting) in interpolation.VARIANTS.items()
 }
 
@@ -570,7 +570,9 @@ large_starts = {"standard": image_table.standard(large, seed=SEED), "meta-maml":
 large_fits = {}
 for name in interpolation.LARGE_VARIANTS:
     init, setting = interpolation.VARIANTS[name]
-    large_fits[name] = interpolation.fit_to(large, large_starts[init], strings, setting, max_steps=settings.cap(500))
+    large_fits[name] = interpolation.fit_to(
+        large, large_starts[init], strings, setting, max_steps=settings.cap(interpolation.MAX_STEPS)
+    )
 describe(large_fits, large_starts)
 
 

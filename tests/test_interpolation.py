@@ -119,3 +119,10 @@ def test_the_report_is_json_and_a_table():
     assert json.loads(json.dumps(entry, allow_nan=False)) == entry
     line = interpolation.markdown({"MAML, SGD": entry}).split("\n")[-1]
     assert line == "| MAML, SGD | 29.5 to 30.0 | 2 | 25.0 ± 7.1 |"
+
+
+def test_a_single_pair_has_no_deviation():
+    fitted = interpolation.FittedTo(None, jnp.array([30.0, 29.5]), jnp.array([3.0, 4.0]))
+    entry = interpolation.entry(fitted, np.float32([20]), data="text")
+    assert entry["agreement_std"] is None
+    assert interpolation.markdown({"MAML": entry}).endswith("| 1 | 20.0 |")

@@ -140,7 +140,7 @@ def page(content: dict[str, Any]) -> str:
         "",
         "Paired over phantoms, with 95 % bootstrap intervals; a gap holds if its whole interval lies above the bound.",
         "",
-        *reporting.GAPS,
+        *reporting.gaps(),
         *verdicts(rows),
     ]
     for seed in content["seeds"]:

@@ -89,7 +89,7 @@ def page(content: dict[str, Any]) -> str:
         "",
         "Paired over photographs, with 95 % bootstrap intervals; a gap holds if its interval lies above the bound.",
         "",
-        *reporting.GAPS,
+        *reporting.gaps(),
         *verdicts(rows),
     ]
     for seed in seeds:

@@ -144,7 +144,7 @@ def page(content: dict[str, Any]) -> str:
         "Paired over objects, with 95 % bootstrap intervals; a gap holds if its whole interval lies above the bound. "
         "Where the interval holds zero, this size cannot tell the two apart.",
         "",
-        *reporting.GAPS,
+        *reporting.gaps(),
         *verdicts(rows),
     ]
     for seed in seeds:

@@ -31,6 +31,9 @@ VARIANTS = {
 }
 """Ways to fit: the initialisation, and how to descend. Adam 1e-4 is the paper's own for Standard."""
 
+MAX_STEPS = 500
+"""So many steps at most."""
+
 LARGE_VARIANTS = tuple(name for name in VARIANTS if name != "MAML, Adam 1e-3")
 """Those for a network of 5 x 256, where Adam 1e-3 is too large a rate to get to the PSNR asked for."""
 
@@ -50,7 +53,7 @@ def fit_to(
     setting: Setting,
     *,
     target_db: float = TARGET_DB,
-    max_steps: int = 500,
+    max_steps: int = MAX_STEPS,
 ) -> FittedTo:
     """Fit each picture from ``params`` until its PSNR is ``target_db``.
 
@@ -118,11 +121,12 @@ def _agreement(field, params, pairs, coords):
 
 
 def entry(fitted: FittedTo, agreements: np.ndarray, *, data: str) -> dict[str, Any]:
-    """What the metrics file says of one way of fitting."""
+    """What the metrics file says of one way of fitting; a single pair has no deviation."""
+    deviation = round(float(agreements.std(ddof=1)), 2) if len(agreements) > 1 else None
     return {
         "data": data, "target_psnr_db": TARGET_DB, "fitted_psnr_db": [round(float(p), 2) for p in fitted.psnr],
         "steps": round(float(np.mean(fitted.steps)), 1), "num_pairs": len(agreements),
-        "agreement_db": round(float(agreements.mean()), 2), "agreement_std": round(float(agreements.std(ddof=1)), 2),
+        "agreement_db": round(float(agreements.mean()), 2), "agreement_std": deviation,
     }  # fmt: skip
 
 
@@ -131,8 +135,9 @@ def markdown(report: Mapping[str, Mapping[str, Any]]) -> str:
     lines = ["| fitted from | fits [dB] | pairs | mean-weights picture vs. mean picture [dB] |", "|---|---|---|---|"]
     for name, entry in report.items():
         fits = entry["fitted_psnr_db"]
+        deviation = "" if entry["agreement_std"] is None else f" ± {entry['agreement_std']:.1f}"
         lines.append(
             f"| {name} | {min(fits):.1f} to {max(fits):.1f} | {entry['num_pairs']} | "
-            f"{entry['agreement_db']:.1f} ± {entry['agreement_std']:.1f} |"
+            f"{entry['agreement_db']:.1f}{deviation} |"
         )
     return "\n".join(lines)
