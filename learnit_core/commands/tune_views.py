@@ -4,8 +4,8 @@ Writes ``learnit_core/experiments/views_tuned.json`` for chairs in the profile `
 rates on all validation objects for all steps would take hours of two cores, so there are two rounds for all alike:
 
 1. *screening*: every rate of the grid (widened where the best stands on its edge) on the first ``SCREENED`` validation
-   objects for ``SCREENING_STEPS`` steps; the score is the best mean PSNR of two held-out views along the way;
-2. *final*: the ``FINALISTS`` best of them on ``FINAL`` validation objects with all steps. The choice is the setting and
+   objects for ``SCREENING_STEPS`` steps; the score is the best mean PSNR of the held-out views along the way;
+2. *final*: the ``FINALISTS`` best of them on all validation objects with all steps. The choice is the setting and
    the number of steps with the best mean PSNR.
 
 With 25 given views only Standard and MV are tuned. Scores of both rounds are kept in the file. Each cell (views x
@@ -28,8 +28,8 @@ from learnit_core.tuning import two_rounds
 TARGET = Path(views.__file__).with_name("views_tuned.json")
 GRID = {"sgd": (0.1, 0.3, 1.0), "adam": (3e-4, 1e-3, 3e-3)}
 CELLS = {1: views_table.INITS, 25: ("standard", "meta-mv")}
-SCREENED, SCREENING_STEPS = 3, 100
-FINALISTS, FINAL = 2, 4
+SCREENED, SCREENING_STEPS = 5, 100
+FINALISTS = 2
 LIMITS = {1: {}, 25: {"standard": 1000, "meta-mv": 125}}
 """Most steps where they differ from the profile's."""
 
@@ -47,8 +47,8 @@ def initialisations(profile: views.Profile, scenes) -> tuple[views.Field, dict[s
 def tune_cell(profile: views.Profile, field, draws: Draws, scenes, num_given: int, limit: int) -> dict[str, Any]:
     """Both rounds for one initialisation and number of given views."""
     few, more = (
-        views.tasks(jax.tree.map(lambda leaf, n=n: leaf[:n], scenes.validation), num_given, num_held_out=2)
-        for n in (SCREENED, FINAL)
+        views.tasks(jax.tree.map(lambda leaf, n=n: leaf[:n], scenes.validation), num_given)
+        for n in (SCREENED, None)
     )
     screening = min(SCREENING_STEPS, limit)
     often, every = (math.gcd(steps, 2 * views.EVERY) for steps in (screening, limit))
@@ -81,7 +81,7 @@ def run(settings: Settings, target: Path, data: str = "chairs") -> None:
                       f"{cells[name]['score']} dB", flush=True)  # fmt: skip
                 draft.save()
     part = {
-        "num_validation": FINAL, "limit": profile.limit, "limits_25_views": LIMITS[25], "device": metrics.device(),
+        "num_validation": len(scenes.validation.images), "limit": profile.limit, "limits_25_views": LIMITS[25], "device": metrics.device(),
         "initialisations": prints, "matched_reaches_db": round(reached, 1), "views": draft.done,
     }  # fmt: skip
     draft.finish(
