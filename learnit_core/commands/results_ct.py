@@ -52,12 +52,9 @@ def run(settings: Settings, target: Path, seeds: Sequence[int]) -> dict[str, Any
         for views in ct.VIEWS:
             rows += [row for entry, part in parts.items() if entry.views == views for row in part.rows]
             rows.append(ct_table.fbp_row(images.test, views, tuned, data="phantoms", seed=seed))
-    content = metrics.write(
-        target / "ct.json", notebook="02_ct_reconstruction", profile=profile.name, seed=seeds[0], precision="highest",
-        seconds={}, results=rows, command=reporting.command("ct", seeds), seeds=list(seeds),
-    )  # fmt: skip
-    (target / "ct.md").write_text(page(content), encoding="utf-8")
-    return content
+    return reporting.write(
+        target, "ct", notebook="02_ct_reconstruction", profile=profile, seeds=seeds, rows=rows, page=page
+    )
 
 
 class Part(NamedTuple):
@@ -122,8 +119,7 @@ def verdicts(rows: Sequence[dict[str, Any]]) -> list[str]:
 
 def page(content: dict[str, Any]) -> str:
     """The results as a Markdown page."""
-    rows = content["results"]
-    profile, quick = ct.LONG, ct.PROFILES["quick"]
+    rows, profile = content["results"], reporting.profile_of(ct.Profile, content)
     out = [
         "# Results: computed tomography",
         "",
@@ -133,13 +129,14 @@ def page(content: dict[str, Any]) -> str:
         "optimiser, the rate and the number of steps that did best on 16 validation phantoms for that number of views "
         "(`make tune`, with seed 0; all seeds here use these settings).",
         "",
-        f"Profile `{content['profile']}`, but with a network of {profile.depth} × {profile.width} and "
-        f"{profile.num_steps} outer steps instead of {quick.depth} × {quick.width} and {quick.num_steps}; "
+        f"Slices as in the profile `{content['profile']}`, but a larger network, on {profile.num_frequencies} Fourier "
+        f"frequencies, {profile.num_steps} outer steps with Adam {profile.outer_rate:g}, and fits of up to "
+        f"{', '.join(map(str, profile.limits))} steps from {', '.join(map(str, ct.VIEWS))} views; "
         f"{reporting.seeds(content)}, {reporting.machine(content)}.",
         "",
         "## Gaps",
         "",
-        "Paired over phantoms, with 95 % bootstrap intervals; a gap holds if its whole interval lies above the bound.",
+        f"Paired over phantoms, {reporting.HOLDS}",
         "",
         *reporting.gaps(),
         *verdicts(rows),
@@ -169,12 +166,12 @@ def summary(content: dict[str, Any]) -> str:
         cells = [f"{means[name, views]:.1f}" for views in ct.VIEWS]
         cells = [f"**{cell}**" if best[v] == name else cell for cell, v in zip(cells, ct.VIEWS, strict=True)]
         lines.append(f"| {ct_table.LABELS[name]} | " + " | ".join(cells) + " |")
-    profile = ct.LONG
+    profile = reporting.profile_of(ct.Profile, content)
     num = max(row["num_signals"] for row in table)
     lines += [
         "",
-        f"`{content['command']}`, profile `{content['profile']}` ({profile.size} × {profile.size}, {profile.depth} × "
-        f"{profile.width}, {profile.num_steps} outer steps), {num} phantoms, "
+        f"`{content['command']}`, {profile.size} × {profile.size}, {profile.depth} × {profile.width}, "
+        f"{profile.num_steps} outer steps, {num} phantoms, "
         f"{reporting.seeds(content)}, on {content['device']}. Settings, "
         "deviations and paired intervals: [docs/results/ct.md](docs/results/ct.md).",
     ]

@@ -55,13 +55,10 @@ def run(settings: Settings, target: Path, seeds: Sequence[int]) -> dict[str, Any
     large = image.SHIPPED["standard"]["text"]["meta-maml"]
     pictures = image.large_test("text", count=7 if settings.max_steps is None else 2)
     agreements[large] = interpolation_part(large, pictures, interpolation.LARGE_VARIANTS, settings)
-    content = metrics.write(
-        target / "image.json", notebook="01_image_regression", profile=profile.name, seed=seeds[0],
-        precision="highest", seconds={}, results=rows, command=reporting.command("image", seeds), seeds=list(seeds),
+    return reporting.write(
+        target, "image", notebook="01_image_regression", profile=profile, seeds=seeds, rows=rows, page=page,
         interpolation=agreements,
     )  # fmt: skip
-    (target / "image.md").write_text(page(content), encoding="utf-8")
-    return content
 
 
 def class_part(profile: image.Profile, data: str, seed: int, settings: Settings) -> list[dict[str, Any]]:
@@ -135,7 +132,7 @@ def page(content: dict[str, Any]) -> str:
         "",
         "## Gaps after two steps",
         "",
-        "Paired over signals, with 95 % bootstrap intervals; a gap holds if its whole interval lies above the bound.",
+        f"Paired over signals, {reporting.HOLDS}",
         "",
         *reporting.gaps("class"),
         *verdicts(rows),
@@ -178,12 +175,14 @@ def summary(content: dict[str, Any]) -> str:
             texts.append(f"**{text}**" if init == "meta-maml" else text)
         lines.append(f"| {label} | " + " | ".join(texts) + " |")
     num = {row["data"]: row["num_signals"] for row in rows}
+    profile = reporting.profile_of(image.Profile, content)
     return "\n".join(
         [
             *lines,
             "",
-            f"`{content['command']}`, profile `{content['profile']}` (32 × 32, faces 25 × 25, SIREN 4 × 128, 600 outer "
-            f"steps), {', '.join(f'{n} {data}' for data, n in num.items())} test pictures, "
+            f"`{content['command']}`, profile `{content['profile']}` ({profile.size} × {profile.size}, faces 25 × 25, "
+            f"SIREN {profile.depth} × {profile.width}, {profile.num_steps} outer steps), "
+            f"{', '.join(f'{n} {data}' for data, n in num.items())} test pictures, "
             f"{reporting.seeds(content)}, on {content['device']}; "
             '">": some did not match within the limit. All tables, settings and intervals: '
             "[docs/results/image.md](docs/results/image.md).",

@@ -42,12 +42,9 @@ def run(settings: Settings, target: Path, seeds: Sequence[int]) -> dict[str, Any
             )  # fmt: skip
             metrics.write_json(file, kept)
         rows += kept["rows"]
-    content = metrics.write(
-        target / "tourism.json", notebook="04_phototourism", profile=profile.name, seed=seeds[0], precision="highest",
-        seconds={}, results=rows, command=reporting.command("tourism", seeds), seeds=list(seeds),
-    )  # fmt: skip
-    (target / "tourism.md").write_text(page(content), encoding="utf-8")
-    return content
+    return reporting.write(
+        target, "tourism", notebook="04_phototourism", profile=profile, seeds=seeds, rows=rows, page=page
+    )
 
 
 def verdicts(rows: Sequence[dict[str, Any]]) -> list[str]:
@@ -64,7 +61,7 @@ def verdicts(rows: Sequence[dict[str, Any]]) -> list[str]:
 
 def page(content: dict[str, Any]) -> str:
     """The results as a Markdown page."""
-    rows, seeds, profile = content["results"], content["seeds"], tourism.LONG
+    rows, seeds, profile = content["results"], content["seeds"], reporting.profile_of(tourism.Profile, content)
     rays = profile.num_steps * profile.inner_steps * profile.rays
     out = [
         "# Results: phototourism",
@@ -87,7 +84,7 @@ def page(content: dict[str, Any]) -> str:
         "",
         "## Gaps",
         "",
-        "Paired over photographs, with 95 % bootstrap intervals; a gap holds if its interval lies above the bound.",
+        f"Paired over photographs, {reporting.HOLDS}",
         "",
         *reporting.gaps(),
         *verdicts(rows),
@@ -101,7 +98,7 @@ def page(content: dict[str, Any]) -> str:
 
 def summary(content: dict[str, Any]) -> str:
     """The table for README.md."""
-    profile, seed = tourism.LONG, content["seeds"][0]
+    profile, seed = reporting.profile_of(tourism.Profile, content), content["seeds"][0]
     rows = [row for row in content["results"] if row["seed"] == seed]
     num = max(row["num_signals"] for row in rows)
     lines = [line for line in tourism_table.markdown(rows).splitlines() if "the paper's setting" not in line]

@@ -2,7 +2,7 @@
 
 Ten unseen chairs or more, five held-out views each; Standard, Matched, Shuffled, Joint, SV and MV with their tuned
 settings, and two controls; retrieval; and the course of a fit to 25 views. MV, SV and Joint of seed 0 are the shipped
-ones; what is not shipped, and those of other seeds, are trained, a quarter of an hour each on two free cores. Each part
+ones; what is not shipped, and those of other seeds, are trained, some ten minutes each. Each part
 is kept under ``$LEARNIT_OUT/results`` as soon as it is done. The page says which seeds it is of.
 """
 
@@ -54,12 +54,10 @@ def run(settings: Settings, target: Path, seeds: Sequence[int], data: str = "cha
     rows += views_table.control_rows(
         views_baselines.controls(scenes, profile), trained_on=data, data=data, seed=seeds[0]
     )
-    content = metrics.write(
-        target / "views.json", notebook="03_view_synthesis", profile=profile.name, seed=seeds[0], precision="highest",
-        seconds={}, results=rows, command=reporting.command("views", seeds), seeds=list(seeds), recognised=recognised,
+    return reporting.write(
+        target, "views", notebook="03_view_synthesis", profile=profile, seeds=seeds, rows=rows, page=page,
+        recognised=recognised,
     )  # fmt: skip
-    (target / "views.md").write_text(page(content), encoding="utf-8")
-    return content
 
 
 def part(profile: views.Profile, scenes, tuned, seed: int, settings: Settings) -> dict[str, Any]:
@@ -128,7 +126,7 @@ def verdicts(rows: Sequence[dict[str, Any]]) -> list[str]:
 
 def page(content: dict[str, Any]) -> str:
     """The results as a Markdown page."""
-    rows, seeds, profile = content["results"], content["seeds"], views.LONG
+    rows, seeds, profile = content["results"], content["seeds"], reporting.profile_of(views.Profile, content)
     out = [
         "# Results: view synthesis",
         "",
@@ -141,7 +139,7 @@ def page(content: dict[str, Any]) -> str:
         "",
         "## Gaps",
         "",
-        "Paired over objects, with 95 % bootstrap intervals; a gap holds if its whole interval lies above the bound. "
+        f"Paired over objects, {reporting.HOLDS} "
         "Where the interval holds zero, this size cannot tell the two apart.",
         "",
         *reporting.gaps(),
@@ -189,7 +187,7 @@ def summary(content: dict[str, Any]) -> str:
             start = f"{means[name, False]:.1f}" if (name, False) in means else "–"
             score = f"{means[name, True]:.1f}"
             lines.append(f"| {label} | {start} | {f'**{score}**' if name == best else score} |")
-    profile = views.LONG
+    profile = reporting.profile_of(views.Profile, content)
     num = max(row["num_signals"] for row in rows)
     lines += [
         "",

@@ -52,7 +52,9 @@ def run(settings: Settings, target: Path) -> None:
     grid = {name: list(rates) for name, rates in GRID.items()}
     prints = {name: fingerprint(ct.SHIPPED[name]) for name in profiles}
     limits = {name: profile.limits for name, profile in profiles.items()}
-    draft = Draft(settings, target, {"grid": grid, "limits": limits, "initialisations": prints})
+    rounds = [SCREENED, SCREENING_STEPS, FINALISTS]
+    belongs_to = {"grid": grid, "rounds": rounds, "limits": limits, "initialisations": prints}
+    draft = Draft(settings, target, belongs_to)
     for name, profile in profiles.items():
         part = draft.done.setdefault(name, {"views": {}})
         part |= _tune_profile(name, profile, part["views"], save=draft.save) | {"initialisation": prints[name]}

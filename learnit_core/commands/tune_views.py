@@ -47,8 +47,7 @@ def initialisations(profile: views.Profile, scenes) -> tuple[views.Field, dict[s
 def tune_cell(profile: views.Profile, field, draws: Draws, scenes, num_given: int, limit: int) -> dict[str, Any]:
     """Both rounds for one initialisation and number of given views."""
     few, more = (
-        views.tasks(jax.tree.map(lambda leaf, n=n: leaf[:n], scenes.validation), num_given)
-        for n in (SCREENED, None)
+        views.tasks(jax.tree.map(lambda leaf, n=n: leaf[:n], scenes.validation), num_given) for n in (SCREENED, None)
     )
     screening = min(SCREENING_STEPS, limit)
     often, every = (math.gcd(steps, 2 * views.EVERY) for steps in (screening, limit))
@@ -70,7 +69,9 @@ def run(settings: Settings, target: Path, data: str = "chairs") -> None:
     field, made, reached = initialisations(profile, scenes)
     grid = {name: list(rates) for name, rates in GRID.items()}
     prints = {views_table.NAMES[algorithm]: fingerprint(name) for algorithm, name in views.SHIPPED[data].items()}
-    draft = Draft(settings, target, {"grid": grid, "limit": profile.limit, "initialisations": prints})
+    rounds = [SCREENED, SCREENING_STEPS, FINALISTS, len(scenes.validation.images), LIMITS[25]]
+    belongs_to = {"grid": grid, "rounds": rounds, "limit": profile.limit, "initialisations": prints}
+    draft = Draft(settings, target, belongs_to)
     for num_given, names in CELLS.items():
         cells = draft.done.setdefault(str(num_given), {})
         for name in names:
@@ -81,7 +82,8 @@ def run(settings: Settings, target: Path, data: str = "chairs") -> None:
                       f"{cells[name]['score']} dB", flush=True)  # fmt: skip
                 draft.save()
     part = {
-        "num_validation": len(scenes.validation.images), "limit": profile.limit, "limits_25_views": LIMITS[25], "device": metrics.device(),
+        "num_validation": len(scenes.validation.images), "limit": profile.limit, "limits_25_views": LIMITS[25],
+        "device": metrics.device(),
         "initialisations": prints, "matched_reaches_db": round(reached, 1), "views": draft.done,
     }  # fmt: skip
     draft.finish(

@@ -55,7 +55,7 @@ def _recipes() -> dict[str, Shipped]:
         for algorithm in tourism.ALGORITHMS
     }
     return recipes | {
-        name: Shipped(data, algorithm, replace(views.LONG, num_steps=views.SHIPPED_STEPS[data]))
+        name: Shipped(data, algorithm, views.SHIPPED_TRAINING[data])
         for data, names in views.SHIPPED.items()
         for algorithm, name in names.items()
     }
@@ -84,7 +84,7 @@ def make(name: str, settings: Settings, target: Path, *, seed: int = 0) -> Path:
     num_validation = len(runs.pictures(images.validation))
     if experiment is views:
         num_validation = min(num_validation, views.VALIDATED)
-    if experiment is tourism:
+    if experiment in (tourism, views):
         profile = profile.for_algorithm(algorithm)
     provenance = {
         "name": name, "command": f"python -m learnit_core.commands.weights {name}", "data": data,
