@@ -365,7 +365,9 @@ gallery.show(
 #
 # All test slices, from 1, 2, 4 and 8 projections. Every initialisation, ours too, has the optimiser, the rate **and the
 # number of steps** that did best on 16 validation phantoms for that number of views: with few views more steps can make a
-# picture worse, because they fit the network's own idea of what lies between the rays. Filtered back-projection has the
+# picture worse, because they fit the network's own idea of what lies between the rays. (In `quick` a fit has 250 steps at
+# most from one view, and 500 from more. At four and eight views most would still gain from further ones; `make results`
+# goes up to 1000.) Filtered back-projection has the
 # filter that did best. (All scores of the search stand in a file beside the experiment.)
 
 # %%
@@ -475,13 +477,13 @@ heads
 #
 # A prior is an opinion. What does it do to a slice that is *not* a Shepp-Logan head? With `LEARNIT_TEST_DATA=folder` (or
 # one file) your own slices are reconstructed here; otherwise we take smooth blobs, cut to the same circle. The weights
-# here are the larger network that is shipped, which was trained for longer than ours above. **No claim goes with this
+# here are the larger of the two networks that are shipped, which was trained for longer. **No claim goes with this
 # section:** they were learned on phantoms, this is another class, and their settings were tuned on phantoms, too.
 
 # %%
 off_training = "quick" if settings.max_steps else "long"
 off_field, off_learned, _ = weights.pretrained(ct.SHIPPED[off_training])
-off_profile = ct.PROFILES["quick"].capped(settings)
+off_profile = ct.SHIPPED_PROFILES[off_training].capped(settings)
 if only_fit:
     off_name, off_class = Path(settings.test_data).name, slices.load_test(settings.test_data, size=off_profile.size)
 else:
@@ -587,7 +589,7 @@ for name in ("standard", "meta-reptile"):
 # to decide.
 
 # %%
-many, num_steps = 8, min(200, profile.limit(8))  # try 20 and 60 views, and all of profile.limit(8)
+many, num_steps = 8, min(200, profile.limit(8))  # try 20 and 60 views, and 1000 steps
 for name in ("standard", "meta-reptile"):
     reconstructed, _ = ct.reconstruct(field, made[name][0], shown_slices, many, tuned.fits[name][8].setting, num_steps)
     print(f"{plots.LABELS[name]:9} {ct_table.psnrs(reconstructed, shown_slices).mean():.1f} dB after {num_steps} steps")
@@ -598,7 +600,7 @@ print(f"filtered back-projection {ct_table.psnrs(smeared, shown_slices).mean():.
 # <details><summary>Solution</summary>
 #
 # With many projections the measurement determines the slice, and the prior has little left to choose: after enough steps
-# the gap should close, and filtered back-projection come into its own. What remains is speed; compare few steps with many.
+# (the 1000, not the 200) the gap should close, and filtered back-projection come into its own. What remains is speed; compare few steps with many.
 # </details>
 #
 # ## Summary

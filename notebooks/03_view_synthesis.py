@@ -305,9 +305,9 @@ display(Markdown(views_table.markdown(results)))
 # their intervals: with as few objects as here they are wide. `make results` prints the table on more. The mean of the
 # training objects, which sees nothing, is far ahead of Standard, too: most of that lead is knowing the average object. The
 # paper's order for chairs is MV > SV > Matched > Standard > Shuffled, at 128 × 128 and after far longer training. At this size what is learned is far
-# ahead of what is not, but the paper's order among the learned ones does not show: MV and SV are level, and Matched and Joint,
-# which hold the same blurred object in weights that no inner loop has shaped, come out level with them or a little ahead. For one picture at 40 × 40
-# the prior in *what is shown* does the work, not yet the one in how the weights move.
+# ahead of what is not, but the paper's order among the learned ones does not show: MV, SV, Matched and Joint
+# come out within noise of each other, though Matched and Joint hold their blurred object in weights that no inner loop has
+# shaped. For one picture at 40 × 40 the prior in *what is shown* does the work, not yet the one in how the weights move.
 #
 # ## 6. Look at it
 #
@@ -387,8 +387,8 @@ gallery.show(
         title=f"{num_given} views of {len(curve_objects.images)} unseen objects",
     ),
     "many_views",
-    alt="PSNR of held-out views against gradient steps on 25 views: MV Reptile is ahead for the first few hundred "
-    "steps, then Standard passes it.",
+    alt="PSNR of held-out views against gradient steps on 25 views: MV Reptile starts far ahead, and Standard comes "
+    "nearer with every step.",
 )
 for name, curve in by_steps.items():
     for index in (1, len(curve[0]) - 1):
@@ -403,8 +403,8 @@ for name, curve in by_steps.items():
         print(f"{plots.LABELS[name]:10} after {index * every:4} steps: {curve[:, index].mean():.1f} dB")
 
 # %% [markdown]
-# A head start of a few hundred steps, against a tuned Standard. Against the paper's rate for Standard it lasts longer
-# (`docs/results/views.md` has both).
+# A head start: Standard needs several times the steps to get where MV is after the first 125. How many, on more objects
+# and with longer training, says `docs/results/views.md`; there Standard also has the paper's rate, with which it needs more.
 #
 # ## 8. Turn it
 #
@@ -526,8 +526,8 @@ else:
 #
 # One picture leaves the third dimension open, and a fit from random weights fills it with fog. Weights learned by Reptile
 # on other objects of the class fill it with what such objects have there, and the fit changes that to what the picture
-# shows. With many pictures the same start is a head start only: with the paper's rate for Standard (Adam 1e-4) it lasts for
-# the whole thousand steps, with a tuned one for a few hundred (`docs/results/views.md` has both).
+# shows. With many pictures the same start is a head start only: a Standard with a well chosen rate comes close to it within
+# a thousand steps (`docs/results/views.md`).
 #
 # **References.** Tancik, Mildenhall et al., *Learned Initializations for Optimizing Coordinate-Based Neural
 # Representations*, CVPR 2021 · Mildenhall et al., *NeRF: Representing Scenes as Neural Radiance Fields for View Synthesis*,

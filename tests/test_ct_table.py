@@ -208,8 +208,7 @@ def test_the_tuned_file_is_complete(shipped):
     part = TUNED["profiles"][shipped]["phantoms"]
     assert part["num_validation"] == 16 and part["initialisation"] == fingerprint(ct.SHIPPED[shipped])
     assert TUNED["command"] and TUNED["seed"] == 0 and "validation phantoms" in TUNED["protocol"]
-    profile = {"quick": ct.PROFILES["quick"], "long": ct.LONG}[shipped]
-    assert list(part["limits"].values()) == list(profile.limits)
+    assert list(part["limits"].values()) == list(ct.SHIPPED_PROFILES[shipped].limits)
     assert all(db >= 40 for db in part["mean_and_matched_reach_db"].values())
     for views in ct.VIEWS:
         cells = part["views"][str(views)]

@@ -1,11 +1,14 @@
-"""Pages under docs/results and README's tables are what their numbers say, and nobody has edited them."""
+"""Pages under docs/results and README's tables are what their numbers say; and image regression's part of them."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from learnit_core.commands import results
+from learnit_core.commands import results, results_image
+from learnit_core.experiments import image, image_table, interpolation
+from learnit_core.experiments.settings import Settings
 
 ROOT = Path(__file__).parents[1]
 
@@ -24,3 +27,42 @@ def test_the_readme_has_the_table_of_the_numbers(experiment):
     assert summary in readme
     assert results.into_readme(readme, summary, experiment) == readme
     assert "changed" in results.into_readme(readme, "changed", experiment), "no place for it"
+
+
+def test_gaps_of_pictures_are_held_against_their_bounds(monkeypatch):
+    monkeypatch.setattr(results_image, "BOUNDS", {"faces": (8.0, 5.0)})
+    scores = {"standard": 10.0, "mean": 12.0, "matched": 16.0, "shuffled": 9.0, "meta-reptile": 9.5, "meta-maml": 20.0}
+    rows = [
+        {"data": "faces", "seed": 1, "in_table": True, "init": init, "psnr_db": db, "psnr_per_signal": [db, db, db],
+         "steps_to_match": 8.0 if init == "standard" else None}
+        for init, db in scores.items()
+    ]  # fmt: skip
+    lines = results_image.verdicts(rows)
+    assert lines[0] == "| faces | 1 | MAML over Standard | +10.0 | [+10.0, +10.0] | 8 | yes |"
+    assert lines[1] == "| faces | 1 | MAML over Matched | +4.0 | [+4.0, +4.0] | 5 | NO |"
+    assert lines[3].startswith("| faces | 1 | Reptile over Standard | -0.5 |") and lines[3].endswith("| 0 | NO |")
+    assert lines[4].endswith("| 4.0 times | – | 5 | NO |"), "eight steps against two"
+
+
+@pytest.mark.slow
+def test_a_short_run_of_image_results(tmp_path, monkeypatch):
+    monkeypatch.setattr(image, "CLASSES", ("faces",))
+    monkeypatch.setattr(results_image, "BOUNDS", {"faces": (8.0, 5.0)})
+    monkeypatch.setattr(interpolation, "VARIANTS", dict(list(interpolation.VARIANTS.items())[:1]))
+    monkeypatch.setattr(interpolation, "LARGE_VARIANTS", tuple(interpolation.VARIANTS))
+    settings = Settings(out=tmp_path / "out", max_steps=2)
+    content = results_image.run(settings, tmp_path, [1])
+    assert {row["seed"] for row in content["results"]} == {1} and content["seeds"] == [1]
+    assert {row["init"] for row in content["results"] if row["in_table"]} >= set(image_table.INITS)
+    assert content["profile_values"]["num_steps"] == 2
+    page = (tmp_path / "image.md").read_text("utf-8")
+    assert "## faces, seed 1" in page and "meta-training seed 1," in page
+    assert "2 outer steps" in results_image.summary(content)
+
+    def again(*arguments):
+        raise AssertionError("what is kept is made again")
+
+    monkeypatch.setattr(results_image, "class_part", again)
+    assert results_image.run(settings, tmp_path, [1])["results"] == content["results"]
+    monkeypatch.setattr(results_image, "class_part", lambda *arguments: content["results"])
+    assert results_image.run(replace(settings, max_steps=3), tmp_path, [1])["profile_values"]["num_steps"] == 3

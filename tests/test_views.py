@@ -9,7 +9,7 @@ import pytest
 
 from learnit_core.errors import LearnitError
 from learnit_core.evaluate import Setting
-from learnit_core.experiments import baselines, views, views_baselines, views_explorers, views_table
+from learnit_core.experiments import baselines, runs, views, views_baselines, views_explorers, views_table
 from learnit_core.experiments.settings import Settings
 from learnit_core.signals import objects
 from learnit_core.tuning import Chosen
@@ -62,6 +62,14 @@ def test_training_goes_on_where_it_stopped(chairs, algorithm, tmp_path):
 def test_an_unknown_training_is_refused(chairs):
     with pytest.raises(LearnitError, match="unknown training 'maml': expected one of mv, sv, joint"):
         views.meta_train(TINY, chairs, "maml")
+
+
+def test_joint_has_a_rate_of_its_own(chairs):
+    still = dataclasses.replace(TINY, joint_rate=0.0)
+    field, params, _ = views.meta_train(still, chairs, "joint")
+    first = field.init(runs.run_keys(0)[0])
+    assert all((a == b).all() for a, b in zip(jax.tree.leaves(params), jax.tree.leaves(first), strict=True))
+    assert still.for_algorithm("mv") == still and still.for_algorithm("joint").outer_rate == 0
 
 
 def test_joint_makes_a_step_on_plain_gradients(chairs):

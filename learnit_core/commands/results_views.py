@@ -139,8 +139,7 @@ def page(content: dict[str, Any]) -> str:
         "",
         "## Gaps",
         "",
-        f"Paired over objects, {reporting.HOLDS} "
-        "Where the interval holds zero, this size cannot tell the two apart.",
+        f"Paired over objects, {reporting.HOLDS} Where the interval holds zero, this size cannot tell the two apart.",
         "",
         *reporting.gaps(),
         *verdicts(rows),

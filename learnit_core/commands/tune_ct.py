@@ -48,7 +48,7 @@ def tune_cell(
 
 def run(settings: Settings, target: Path) -> None:
     """Tune what is not in the draft yet, for each shipped initialisation, then write ``target``."""
-    profiles = {"quick": ct.PROFILES["quick"].capped(settings), "long": ct.LONG.capped(settings)}
+    profiles = {name: profile.capped(settings) for name, profile in ct.SHIPPED_PROFILES.items()}
     grid = {name: list(rates) for name, rates in GRID.items()}
     prints = {name: fingerprint(ct.SHIPPED[name]) for name in profiles}
     limits = {name: profile.limits for name, profile in profiles.items()}

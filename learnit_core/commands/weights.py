@@ -46,8 +46,9 @@ def _recipes() -> dict[str, Shipped]:
         )
         for data, num_steps in {"faces": 600, "sdf": 300, "text": 400}.items()
     }
-    slices = {"quick": ct.PROFILES["quick"], "long": ct.LONG}
-    recipes |= {ct.SHIPPED[name]: Shipped("phantoms", "reptile", profile) for name, profile in slices.items()}
+    recipes |= {
+        ct.SHIPPED[name]: Shipped("phantoms", "reptile", profile) for name, profile in ct.SHIPPED_PROFILES.items()
+    }
     recipes |= {
         tourism.SHIPPED["meta-reptile" if algorithm == "reptile" else algorithm]: Shipped(
             "landmark", algorithm, tourism.LONG

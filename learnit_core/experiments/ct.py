@@ -105,6 +105,9 @@ LONG = replace(
 )
 """A larger network on slices as in `quick`, trained and fitted for longer: shipped, and judged by ``make results``."""
 
+SHIPPED_PROFILES = {"quick": PROFILES["quick"], "long": LONG}
+"""What the shipped initialisations were trained with."""
+
 SHIPPED = {"quick": "ct-phantoms-quick-reptile", "long": "ct-phantoms-64-reptile"}
 """Names for :func:`learnit_core.weights.pretrained`: what the notebook trains live, and :data:`LONG`."""
 

@@ -55,7 +55,7 @@ turn, one below the other, are the sinogram. Every ellipse draws a wave.</p>
 
 HEADS = """
 <h2>Computed tomography: between reconstructions from four projections</h2>
-<p>Three phantoms, each reconstructed by a network of 4 × 48 from four projections only: from random weights (Standard)
+<p>Three phantoms, each reconstructed by a network of 4 × 64 from four projections only: from random weights (Standard)
 and from weights learned on other phantoms (Reptile). The triangle mixes their weights.</p>
 """
 
