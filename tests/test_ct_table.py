@@ -1,6 +1,7 @@
 """The CT table: runners, back-projection and rows against direct computation, and the settings that were tuned."""
 
 import json
+from dataclasses import asdict
 from importlib import resources
 
 import jax
@@ -238,8 +239,7 @@ def test_each_choice_is_the_best_of_its_finalists_and_these_of_the_grid(views, s
 
 def test_a_short_run_of_tuning(tmp_path, monkeypatch):
     tiny = ct.replace(TINY, name="quick", limits=(10, 10, 10, 10), fit_steps=20)
-    monkeypatch.setattr(ct, "LONG", tiny)
-    monkeypatch.setitem(ct.PROFILES, "quick", tiny)
+    monkeypatch.setattr(ct, "SHIPPED_PROFILES", dict.fromkeys(ct.SHIPPED, tiny))
     monkeypatch.setattr(tune_ct, "GRID", {"sgd": (3.0, 10.0, 30.0)})
     field = ct.field_for(tiny)
     about = {"profile": {}, "validation_psnr_db": 1.0}
@@ -290,7 +290,8 @@ def test_the_summary_marks_the_best_initialisation_of_each_column():
     for views in ct.VIEWS:
         best = "mean" if views == 1 else "meta-reptile"
         rows += [row(name, views, 20.0 if name == best else 10.0) for name in ct_table.INITS]
-    content = {"results": rows, "seeds": [0], "profile": "quick", "device": "cpu", "command": "make results"}
+    content = {"results": rows, "seeds": [0], "profile": "quick", "device": "cpu", "command": "make results",
+               "profile_values": asdict(ct.LONG)}  # fmt: skip
     lines = {line.split("|")[1].strip(): line for line in results_ct.summary(content).splitlines() if "|" in line}
     assert lines["Mean"].split("|")[2:6] == [" **20.0** ", " 10.0 ", " 10.0 ", " 10.0 "]
     assert lines["Reptile"].split("|")[2:6] == [" 10.0 ", " **20.0** ", " **20.0** ", " **20.0** "]
