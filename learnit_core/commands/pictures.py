@@ -11,6 +11,7 @@ from learnit_core.experiments.settings import Settings
 PICTURES = {
     "two_steps": ("01_image_regression", "large"),
     "interpolation": ("01_image_regression", "interpolation_large"),
+    "one_slice": ("02_ct_reconstruction", "reconstructions"),
     "one_view": ("views_sheet", "one_view"),
     "appearances": ("04_phototourism", "grids"),
 }
