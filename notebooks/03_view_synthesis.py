@@ -374,12 +374,16 @@ for name in ("standard", "meta-mv"):
 curve_objects = jax.tree.map(lambda leaf: leaf[:2], scenes.test)
 every = settings.cap(125)
 long = settings.cap(1000) // every * every
-by_steps = {
-    name: views_table.run(
-        profile, field, made[name], views.tasks(curve_objects, num_given, 3), tuned[name][25].setting, long, every=every
-    )[0]
-    for name in ("standard", "meta-mv")
-}
+compared = ("standard", "meta-mv")
+
+
+def curve_of(name):
+    """PSNR of each object after every ``every`` steps on all given views."""
+    seen = views.tasks(curve_objects, num_given, 3)
+    return views_table.run(profile, field, made[name], seen, tuned[name][25].setting, long, every=every)[0]
+
+
+by_steps = dict(zip(compared, evaluate.side_by_side(curve_of, compared), strict=True))
 gallery.show(
     plots.fit_curves(
         by_steps,
@@ -403,8 +407,8 @@ for name, curve in by_steps.items():
         print(f"{plots.LABELS[name]:10} after {index * every:4} steps: {curve[:, index].mean():.1f} dB")
 
 # %% [markdown]
-# A head start: Standard needs several times the steps to get where MV is after the first 125. How many, on more objects
-# and with longer training, says `docs/results/views.md`; there Standard also has the paper's rate, with which it needs more.
+# A head start: Standard takes some hundred steps more to get where MV is after the first 125; later the two are level. More
+# objects and longer training stand in `docs/results/views.md`, where Standard also has the paper's rate: it then needs more.
 #
 # ## 8. Turn it
 #

@@ -95,10 +95,15 @@ def table_rows(
     """Rows of the metrics file, un-adapted and fitted, and the fitted weights by initialisation."""
     rows, fitted = [], {}
     about = dict(experiment="views", data=data, split="test", observations=f"views={num_given}", seed=seed)
-    for name in [name for name in INITS if name in made]:
-        chosen = settings[name][num_given]
-        steps = min(chosen.steps, profile.limit)
-        curve, fitted[name] = run(profile, field, made[name], tasks, chosen.setting, steps, every=steps)
+    names = [name for name in INITS if name in made]
+    most = {name: min(settings[name][num_given].steps, profile.limit) for name in names}
+
+    def one(name):
+        setting, steps = settings[name][num_given].setting, most[name]
+        return run(profile, field, made[name], tasks, setting, steps, every=steps)
+
+    for name, (curve, params) in zip(names, evaluate.side_by_side(one, names), strict=True):
+        chosen, steps, fitted[name] = settings[name][num_given], most[name], params
         trained = None if name == "standard" else trained_on
         rows.append(metrics.row(**about, trained_on=trained, init=name, steps=0, psnr_per_signal=curve[:, 0]))
         rows.append(
