@@ -59,7 +59,7 @@ def test_a_file_is_small_and_says_where_it_comes_from(file):
     )
     assert {"python", "jax", "jaxlib", "optax", "numpy", "learnit"} <= provenance["versions"].keys()
     profile = recipe.profile
-    if isinstance(profile, tourism.Profile):
+    if isinstance(profile, tourism.Profile | views.Profile):
         profile = profile.for_algorithm(recipe.algorithm)
     for name, value in json.loads(json.dumps(profile.training())).items():
         assert provenance["profile"][name] == value, name
