@@ -113,14 +113,15 @@ def verdicts(rows: Sequence[dict[str, Any]]) -> list[str]:
         if "meta-sv" in table:
             line("SV over Standard", table["meta-sv"], table["standard"], 3.0)
         line("MV adapted over un-adapted", table["meta-mv"], start["meta-mv"], 1.5)
-        curves = {
-            (row["init"], row["steps"]): row["psnr_per_signal"]
-            for row in many
-            if row["seed"] == seed and row["tuned_on"] != PAPERS
-        }
-        early, late = sorted({steps for _, steps in curves})[1], max(steps for _, steps in curves)
-        what = f"25 views: MV after {early} steps over Standard after {late}"
-        line(what, curves["meta-mv", early], curves["standard", late], 0.0)
+        for papers in (False, True):
+            curves = {
+                (row["init"], row["steps"]): row["psnr_per_signal"]
+                for row in many
+                if row["seed"] == seed and (row["tuned_on"] == PAPERS) == papers
+            }
+            early, late = sorted({steps for _, steps in curves})[1], max(steps for _, steps in curves)
+            what = f"25 views, {f'{PAPERS}s' if papers else 'tuned'}: MV after {early} steps over Standard after {late}"
+            line(what, curves["meta-mv", early], curves["standard", late], 0.0)
     return lines
 
 
@@ -135,7 +136,8 @@ def page(content: dict[str, Any]) -> str:
         "ShapeNet at 128 × 128 with 6 × 256. One view of each unseen object is fitted; PSNR is on five held-out views, "
         "averaged over views, then over objects. Where optimisers, rates and steps come from stands below each table.",
         "",
-        f"{profile.num_steps} outer steps; {reporting.seeds(content)}, {reporting.machine(content)}.",
+        f"{profile.num_steps} outer steps of {profile.inner_steps}; {reporting.seeds(content)}, "
+        f"{reporting.machine(content)}.",
         "",
         "## Gaps",
         "",
@@ -191,7 +193,7 @@ def summary(content: dict[str, Any]) -> str:
     lines += [
         "",
         f"`{content['command']}`, {profile.size} × {profile.size}, {profile.depth} × {profile.width}, "
-        f"{profile.num_steps} outer steps, {num} objects × {views.HELD_OUT} held-out views, "
+        f"{profile.num_steps} outer steps of {profile.inner_steps}, {num} objects × {views.HELD_OUT} held-out views, "
         f"{reporting.seeds(content)}, on {content['device']}. Settings, "
         "paired intervals, retrieval, 25 views: [docs/results/views.md](docs/results/views.md).",
     ]
