@@ -276,8 +276,8 @@ else:
 # - **Joint** (ours; the paper's table has no such row): *one* network trained on the rays of all training objects, a blend
 #   of them all; shipped, like SV, and trained on as many rays as SV.
 #
-# Every initialisation, ours too, has the optimiser, rate and number of steps that did best on validation objects. Two controls
-# see nothing of the object: the mean of the training objects and (this one even knows the answer) the nearest of them, rendered
+# Every initialisation, ours too, has the optimiser, rate and number of steps that did best on validation objects (chosen with
+# the shipped weights; what was trained above, and Matched and Shuffled with it, borrows them). Two controls see nothing of the object: the mean of the training objects and (this one even knows the answer) the nearest of them, rendered
 # from the held-out cameras.
 
 # %%
@@ -304,10 +304,11 @@ display(Markdown(views_table.markdown(results)))
 # in a column of numbers. Then the differences in the last column, which are paired (the same objects from two starts), with
 # their intervals: with as few objects as here they are wide. `make results` prints the table on more. The mean of the
 # training objects, which sees nothing, is far ahead of Standard, too: most of that lead is knowing the average object. The
-# paper's order for chairs is MV > SV > Matched > Standard > Shuffled, at 128 × 128 and after far longer training. At this size what is learned is far
-# ahead of what is not, but the paper's order among the learned ones does not show: MV, SV, Matched and Joint
-# come out within noise of each other, though Matched and Joint hold their blurred object in weights that no inner loop has
-# shaped. For one picture at 40 × 40 the prior in *what is shown* does the work, not yet the one in how the weights move.
+# paper's order for chairs is MV > SV > Matched > Standard > Shuffled, at 128 × 128 and after far longer training. Here what
+# is learned is far ahead of what is not, but the order among the learned ones does not show: MV, SV, Matched and Joint come
+# out within noise of each other, though Matched and Joint hold their blurred object in weights that no inner loop has shaped.
+# For one picture at 40 × 40 the prior in *what is shown* does nearly all the work, not the one in how the weights move. (After
+# longer training, with longer inner loops, MV is barely ahead of Matched: `docs/results/views.md`.)
 #
 # ## 6. Look at it
 #
@@ -408,7 +409,7 @@ for name, curve in by_steps.items():
 
 # %% [markdown]
 # A head start: Standard takes some hundred steps more to get where MV is after the first 125; later the two are level. More
-# objects and longer training stand in `docs/results/views.md`, where Standard also has the paper's rate: it then needs more.
+# objects and longer training stand in `docs/results/views.md`, where Standard also has the paper's rate: it is not there after 1000 then.
 #
 # ## 8. Turn it
 #
