@@ -277,8 +277,9 @@ else:
 #   of them all; shipped, like SV, and trained on as many rays as SV.
 #
 # Every initialisation, ours too, has the optimiser, rate and number of steps that did best on validation objects (chosen with
-# the shipped weights; what was trained above, and Matched and Shuffled with it, borrows them). Two controls see nothing of the object: the mean of the training objects and (this one even knows the answer) the nearest of them, rendered
-# from the held-out cameras.
+# the shipped weights; what was trained above, and Matched and Shuffled with it, borrows them). Two controls see nothing of
+# the object: the mean of the training objects and (this one even knows the answer) the nearest of them, rendered from the
+# held-out cameras.
 
 # %%
 made, reached = views_baselines.make(profile, field, scenes, learned, seed=SEED)
@@ -409,7 +410,8 @@ for name, curve in by_steps.items():
 
 # %% [markdown]
 # A head start: Standard takes some hundred steps more to get where MV is after the first 125; later the two are level. More
-# objects and longer training stand in `docs/results/views.md`, where Standard also has the paper's rate: it is not there after 1000 then.
+# objects and longer training stand in `docs/results/views.md`, where Standard also has the paper's rate: it is
+# not there after 1000 steps then.
 #
 # ## 8. Turn it
 #

@@ -75,6 +75,9 @@ def test_a_short_run_of_results(small, settings, tmp_path, monkeypatch):
         assert told in text
     monkeypatch.setattr(results_views, "part", lambda *_: pytest.fail("made again"))
     assert results_views.run(settings, tmp_path / "docs", [0])["results"] == content["results"]
+    monkeypatch.setattr(results_views, "fingerprint", lambda name: f"other weights called {name}")
+    with pytest.raises(pytest.fail.Exception, match="made again"):
+        results_views.run(settings, tmp_path / "docs", [0])
 
 
 def test_a_short_run_of_tuning(untrained, settings, tmp_path):

@@ -77,9 +77,8 @@ def run(settings: Settings, *, rounds: int, size: int) -> dict[str, Any]:
             ("view", "plain"): view_plain}  # fmt: skip
     first = {}
     for name, way in ways.items():
-        library = name[1] == "plain"  # compiled here, on the first call
-        sine, cosine = (jnp.sin, jnp.cos) if library else (models.sine, models.cosine)
-        with mock.patch.multiple(models, sine=sine, cosine=cosine):
+        sine, cosine = (jnp.sin, jnp.cos) if "plain" in name else (models.sine, models.cosine)
+        with mock.patch.multiple(models, sine=sine, cosine=cosine):  # the first call compiles
             first[name] = jax.block_until_ready(way())
     apart = {
         what: max(float(jnp.max(jnp.abs(a - b))) for a, b in zip(jax.tree.leaves(first[what, "core"]),

@@ -115,14 +115,14 @@ def verdicts(rows: Sequence[dict[str, Any]]) -> list[str]:
         if "meta-sv" in table:
             line("SV over Standard", table["meta-sv"], table["standard"], 3.0)
         line("MV adapted over un-adapted", table["meta-mv"], start["meta-mv"], 1.5)
-        for papers in (False, True):
+        for chosen, papers in (("tuned", False), ("the paper's settings", True)):
             curves = {
                 (row["init"], row["steps"]): row["psnr_per_signal"]
                 for row in many
                 if row["seed"] == seed and (row["tuned_on"] == PAPERS) == papers
             }
             early, late = sorted({steps for _, steps in curves})[1], max(steps for _, steps in curves)
-            what = f"25 views, {f'{PAPERS}s' if papers else 'tuned'}: MV after {early} steps over Standard after {late}"
+            what = f"25 views, {chosen}: MV after {early} steps over Standard after {late}"
             line(what, curves["meta-mv", early], curves["standard", late], 0.0)
     return lines
 
