@@ -1,5 +1,6 @@
 """Scores: PSNR, how fits proceed, several at a time, steps to match, and intervals for paired differences."""
 
+import functools
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -23,14 +24,18 @@ def psnr(prediction: Float[Array, "*shape"], target: Float[Array, "*shape"]) -> 
 
 
 class Setting(NamedTuple):
-    """How a fit at test time descends: ``optimizer`` is "sgd" or "adam", ``learning_rate`` its rate."""
+    """How a fit descends: ``optimizer`` is "sgd", "adam" or "rmsprop", ``learning_rate`` its rate.
+
+    "rmsprop" is Adam without momentum (β1 = 0): RMSProp with Adam's correction of the first steps, the inner optimiser
+    of Reptile where Nichol et al. 2018 introduce it.
+    """
 
     optimizer: str
     learning_rate: float
 
     def build(self) -> optax.GradientTransformation:
         """The optax optimiser; the rate may be traced, so that one compiled fit serves every rate."""
-        builders = {"sgd": optax.sgd, "adam": optax.adam}
+        builders = {"sgd": optax.sgd, "adam": optax.adam, "rmsprop": functools.partial(optax.adam, b1=0.0)}
         if self.optimizer not in builders:
             raise LearnitError(f"unknown optimizer {self.optimizer!r}: expected one of {', '.join(builders)}")
         return builders[self.optimizer](self.learning_rate)

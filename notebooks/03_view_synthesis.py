@@ -31,7 +31,7 @@
 #
 # | profile | machine | time | memory | what it trains | pictures |
 # |---|---|---|---|---|---|
-# | `quick` | 2 CPU cores | 5 minutes | 1.8 GB | 4 × 64, 8 frequencies, 600 outer steps of 16 × 64 rays | 40 × 40 |
+# | `quick` | 2 CPU cores | 5 minutes | 1.8 GB | 4 × 64, 8 frequencies, 300 outer steps of 32 × 64 rays | 40 × 40 |
 # | `standard` | a T4-class GPU | not measured | not measured | 5 × 128, 12 frequencies, 15,000 outer steps of 32 × 128 rays | 64 × 64 |
 # | `paper` | a large GPU | not measured | not measured | 6 × 256, 20 frequencies, 100,000 outer steps of 32 × 128 rays | 128 × 128 |
 
@@ -231,15 +231,18 @@ print(f"Standard, one view: {chosen.setting.optimizer} {chosen.setting.learning_
 # %% [markdown]
 # ## 4. Learning to start
 #
-# Reptile again, as in notebook 02: take a training object, make some steps of SGD on its rays, move the initialisation
-# towards where they ended. Two ways to choose the rays of a training object, as in the paper:
+# Reptile again, as in notebook 02: take a training object, make some steps of gradient descent on its rays, move the
+# initialisation towards where they ended. The paper descends by SGD with a rate of 0.5, and so do the profiles `standard` and
+# `paper`. `quick` descends by RMSProp, which is Adam without momentum and what Reptile's own authors used: this small
+# network gets as far by it in a seventh of the steps (`docs/design.md` has the numbers). Two ways to choose the rays of a
+# training object, as in the paper:
 #
 # - **MV**: rays of its 25 given pictures, so that every inner loop sees the object from all sides;
 # - **SV**: rays of *one* picture of each object. No object is ever seen from two sides! What is learned about three
 #   dimensions comes from the class as a whole.
 #
-# MV is trained now. SV, where it is there for the class, is shipped; it was trained for 1500 outer steps of 48 inner ones,
-# while `quick` has 600 of 16 here, so their rows below are not on equal terms (`make results` compares them after as many
+# MV is trained now. SV, where it is there for the class, is shipped; it was trained for 1000 outer steps of 128 inner ones,
+# while `quick` has 300 of 32 here, so their rows below are not on equal terms (`make results` compares them after as many
 # steps). The score on the way is that of held-out views of *validation* objects after a short fit to one picture.
 
 # %%

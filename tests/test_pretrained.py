@@ -156,7 +156,8 @@ def test_objects_are_shown_as_well_as_the_file_says(name):
     profile = replace(RECIPES[name].profile, counts=(0, count, 0))
     unseen = views.tasks(views.load_signals(profile, provenance["data"]).validation, 1, num_held_out=2)
     steps, stacked = 4 * profile.inner_steps, jax.tree.map(lambda leaf: leaf[None], params)
-    found, _ = views.curves(profile, field, stacked, unseen, profile.inner_rate, "sgd", steps, steps)
+    inner = profile.inner_rate, profile.inner_optimizer
+    found, _ = views.curves(profile, field, stacked, unseen, *inner, steps, steps)
     assert abs(found[:, -1].mean() - provenance["validation_psnr_db"]) < 0.1
 
 

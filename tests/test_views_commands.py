@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 import shutil
 from importlib import resources
 
@@ -17,6 +18,7 @@ from learnit_core.commands import (
     results_views,
     tune_views,
     views_folds,
+    views_search,
     views_sheet,
 )
 from learnit_core.commands import weights as weights_command
@@ -150,3 +152,24 @@ def test_each_choice_is_the_best_of_its_finalists_and_these_of_the_grid():
             first = max((s, o, float(r)) for o, rates in scores.items() for r, s in rates.items() if s is not None)
             tried = [float(rate) for rate in scores[first[1]]]
             assert min(tried) < first[2] < max(tried), f"{where}: the best of the screening stands on the edge"
+
+
+def test_a_search_trains_and_scores_a_variant(small, settings, capsys):
+    views_search.run(settings, ["inner_steps=3,inner_optimizer=sgd,inner_rate=0.5"])
+    file = settings.out / "search" / "chairs-inner_steps=3-inner_optimizer=sgd-inner_rate=0.5.json"
+    report, said = json.loads(file.read_text("utf-8")), capsys.readouterr().out
+    assert report["profile"]["inner_optimizer"] == "sgd" and report["profile"]["inner_rate"] == 0.5
+    assert report["num_validation"] == small.counts[1]
+    for start in ("standard", "meta-mv"):
+        one, many = (max(report[start][n].values()) for n in ("1", "25"))
+        assert re.search(rf"{start}, views=1 {one:.2f} dB \(.*\), views=25 {many:.2f} dB", said), said
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [("depht=3", "no field 'depht'"), ("name=x", "no field 'name'"), ("decay=0", "no field 'decay'"),
+     ("counts=3", "no field 'counts'"), ("width", "width is to be int, found ''"), ("width=1.5", "found '1.5'")],
+)  # fmt: skip
+def test_a_variant_that_cannot_be_is_refused(text, message):
+    with pytest.raises(LearnitError, match=message):
+        views_search.variant(text)

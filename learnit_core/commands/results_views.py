@@ -12,7 +12,6 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-import jax
 import numpy as np
 
 from learnit_core import evaluate, metrics, weights
@@ -80,13 +79,12 @@ def part(profile: views.Profile, scenes, tuned, seed: int, settings: Settings) -
     recognised = {
         name: views_table.retrieval(profile, field, fitted[name], tasks)[0] for name in ("standard", "meta-mv")
     }
-    few = jax.tree.map(lambda leaf: leaf[:4], scenes.test)
-    every = min(MANY_EVERY, settings.cap(MANY_EVERY))
+    all_given, every = views.tasks(scenes.test, 25), min(MANY_EVERY, settings.cap(MANY_EVERY))
     many = [(name, tuned[name][25].setting, tuned[name][25].tuned_on) for name in views_table.PAPER_MANY]
     many += [(name, setting, PAPERS) for name, setting in views_table.PAPER_MANY.items()]
     for name, setting, tuned_on in many:
         steps = MANY_STEPS if settings.max_steps is None else every
-        curve, _ = views_table.run(profile, field, made[name], views.tasks(few, 25), setting, steps, every=every)
+        curve, _ = views_table.run(profile, field, made[name], all_given, setting, steps, every=every)
         rows += [
             metrics.row(
                 experiment="views", trained_on=None if name == "standard" else scenes.name, data=scenes.name,
