@@ -8,7 +8,7 @@ from jaxtyping import Float
 from learnit_core.errors import LearnitError
 from learnit_core.tomography import project
 from learnit_core.types import Field, LossFn
-from learnit_core.volume import Background, rays_through, render_samples, stratified
+from learnit_core.volume import Background, rays_through, render_rays
 
 
 def image_loss(field: Field) -> LossFn:
@@ -60,7 +60,6 @@ def radiance_loss(
     *,
     num_samples: int,
     rays_per_step: int,
-    rays_per_piece: int | None = None,
     last_delta: float = 1e-3,
     background: Background = 1.0,
 ) -> LossFn:
@@ -68,23 +67,8 @@ def radiance_loss(
 
     The batch is one scene (no leading axis). The key draws a view, a row and a column within its ``valid`` part for
     every ray, and the depths of the ``num_samples`` samples on it; rays are made here, so that a scene in memory is
-    bytes and cameras only. ``last_delta`` and ``background`` are those of :func:`learnit_core.volume.render_samples`.
-
-    With ``rays_per_piece`` the rays are drawn as without, and their loss and its gradient are summed over pieces of so
-    many: the same up to rounding, in less memory, and faster where the cache holds a piece and not the whole.
-    Raises LearnitError if the pieces do not make up the rays.
+    bytes and cameras only. ``last_delta`` and ``background`` are those of :func:`learnit_core.volume.render_rays`.
     """
-    piece = rays_per_piece or rays_per_step
-    if piece < 1 or rays_per_step % piece:
-        raise LearnitError(f"found {rays_per_step} rays and pieces of {piece}: expected pieces that make up the rays")
-
-    def squared_error(params, rays):
-        origins, directions, t, truth = rays
-        seen = render_samples(
-            lambda points: field.apply(params, points), origins, directions, t,
-            last_delta=last_delta, background=background,
-        )  # fmt: skip
-        return jnp.sum(jnp.square(seen.rgb - truth))
 
     def loss(params, batch, key):
         if batch.images.ndim != 4 or not len(batch.images):
@@ -100,38 +84,12 @@ def radiance_loss(
         column = jnp.minimum(left + (place[1] * (right - left)).astype(jnp.int32), right - 1)
         camera = jnp.asarray(batch.intrinsics)[view], jnp.asarray(batch.camera_to_world)[view]
         origins, directions = rays_through(column + 0.5, row + 0.5, *camera)
-        near, far = jnp.asarray(batch.near)[view], jnp.asarray(batch.far)[view]
-        t = stratified(near, far, num_samples, key=sample_key, shape=(rays_per_step,))
-        truth = jnp.asarray(batch.images)[view, row, column].astype(t.dtype) / 255
-        rays = origins, directions, t, truth
-        if piece == rays_per_step:
-            return squared_error(params, rays) / truth.size
-        cut = jax.tree.map(lambda leaf: leaf.reshape(-1, piece, *leaf.shape[1:]), rays)
-        return _summed(squared_error)(params, cut) / truth.size
+        seen = render_rays(
+            lambda points: field.apply(params, points), origins, directions, sample_key,
+            near=jnp.asarray(batch.near)[view], far=jnp.asarray(batch.far)[view], num_samples=num_samples,
+            last_delta=last_delta, background=background,
+        )  # fmt: skip
+        truth = jnp.asarray(batch.images)[view, row, column].astype(seen.rgb.dtype) / 255
+        return jnp.mean(jnp.square(seen.rgb - truth))
 
     return loss
-
-
-def _summed(of_piece):
-    """Σ of ``of_piece(params, piece)`` over pieces along a leading axis; its gradient is for ``params`` only.
-
-    The automatic gradient would go forward through all pieces, keep what each of them has to remember, and go back
-    through all. Here a piece goes forward and back before the next one begins, while its numbers are in the cache.
-    """
-
-    @jax.custom_vjp
-    def total(params, pieces):
-        return jnp.sum(jax.lax.map(lambda piece: of_piece(params, piece), pieces))
-
-    def forward(params, pieces):
-        def add(sums, piece):
-            return jax.tree.map(jnp.add, sums, jax.value_and_grad(of_piece)(params, piece)), None
-
-        nothing = jnp.zeros(()), jax.tree.map(jnp.zeros_like, params)
-        return jax.lax.scan(add, nothing, pieces)[0]
-
-    def backward(grads, scale):
-        return jax.tree.map(lambda grad: scale * grad, grads), None
-
-    total.defvjp(forward, backward)
-    return total

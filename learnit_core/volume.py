@@ -118,26 +118,10 @@ def render_rays(
 ) -> Rendering:
     """What is seen along rays, all at once. With a key samples are drawn at random within their parts.
 
-    ``last_delta`` and ``background`` are those of :func:`render_samples`.
-    """
-    t = stratified(near, far, num_samples, key=key, shape=origins.shape[:-1])
-    return render_samples(fog, origins, directions, t, last_delta=last_delta, background=background)
-
-
-def render_samples(
-    fog: Fog,
-    origins: Float[Array, "*rays 3"],
-    directions: Float[Array, "*rays 3"],
-    t: Float[Array, "*rays samples"],
-    *,
-    last_delta: float = 1e-3,
-    background: Background = 1.0,
-) -> Rendering:
-    """What is seen along rays of which there are samples at depths ``t``, the nearest first.
-
     δ is the distance to the next sample. The last one has none: it gets ``last_delta`` (in t, as the distances), 1e-3
     for objects before a background, and something huge where the farthest sample has to stand for all behind it.
     """
+    t = stratified(near, far, num_samples, key=key, shape=origins.shape[:-1])
     values = fog(origins[..., None, :] + t[..., None] * directions[..., None, :])
     steps = jnp.concatenate([jnp.diff(t, axis=-1), jnp.full_like(t[..., :1], last_delta)], axis=-1)
     delta = steps * jnp.linalg.norm(directions, axis=-1, keepdims=True)

@@ -308,11 +308,12 @@ display(Markdown(views_table.markdown(results)))
 # in a column of numbers. Then the differences in the last column, which are paired (the same objects from two starts), with
 # their intervals: with as few objects as here they are wide. `make results` prints the table on more. The mean of the
 # training objects, which sees nothing, is far ahead of Standard, too: most of that lead is knowing the average object. The
-# paper's order for chairs is MV > SV > Matched > Standard > Shuffled, at 128 × 128 and after far longer training. Here what
-# is learned is far ahead of what is not, but the order among the learned ones does not show: MV, SV, Matched and Joint come
-# out within noise of each other, though Matched and Joint hold their blurred object in weights that no inner loop has shaped.
-# For one picture at 40 × 40 the prior in *what is shown* does nearly all the work, not the one in how the weights move. (After
-# longer training, with longer inner loops, MV is barely ahead of Matched: `docs/results/views.md`.)
+# paper's order for chairs is MV > SV > Matched > Standard > Shuffled, at 128 × 128 and after far longer training. After this
+# short training what is learned is far ahead of what is not, but MV, SV, Matched and Joint come out within noise of each
+# other, though Matched and Joint hold their blurred object in weights that no inner loop has shaped: a prior in *what is shown*
+# does most of the work. After longer training with inner loops of 128 steps (`docs/results/views.md`, ten chairs) the other
+# prior shows, the one in *how the weights move*: MV is 1.3 dB ahead of Matched, which starts from the same picture, and 1.9
+# ahead of SV.
 #
 # ## 6. Look at it
 #
@@ -396,8 +397,8 @@ gallery.show(
         title=f"{num_given} views of {len(curve_objects.images)} unseen objects",
     ),
     "many_views",
-    alt="PSNR of held-out views against gradient steps on 25 views: MV Reptile starts far ahead, and Standard comes "
-    "nearer with every step.",
+    alt="PSNR of held-out views against gradient steps on 25 views: MV Reptile starts far ahead of Standard and stays "
+    "ahead, by less and less.",
 )
 for name, curve in by_steps.items():
     for index in (1, len(curve[0]) - 1):
@@ -412,9 +413,9 @@ for name, curve in by_steps.items():
         print(f"{plots.LABELS[name]:10} after {index * every:4} steps: {curve[:, index].mean():.1f} dB")
 
 # %% [markdown]
-# A head start: Standard takes some hundred steps more to get where MV is after the first 125; later the two are level. More
-# objects and longer training stand in `docs/results/views.md`, where Standard also has the paper's rate: it is
-# not there after 1000 steps then.
+# A head start: Standard takes some hundred steps more to get where MV is after the first 125, and comes nearer from then on.
+# After the longer training Standard needs all of its 1000 steps for that, and MV is nearly 2 dB ahead by then
+# (`docs/results/views.md`, on ten chairs; Standard also has the paper's rate there, with which it is far from done).
 #
 # ## 8. Turn it
 #
@@ -536,8 +537,8 @@ else:
 #
 # One picture leaves the third dimension open, and a fit from random weights fills it with fog. Weights learned by Reptile
 # on other objects of the class fill it with what such objects have there, and the fit changes that to what the picture
-# shows. With many pictures the same start is a head start only: a Standard with a well chosen rate comes close to it within
-# a thousand steps (`docs/results/views.md`).
+# shows. With many pictures the same start saves steps: some hundred here, most of a thousand after longer training
+# (`docs/results/views.md`).
 #
 # **References.** Tancik, Mildenhall et al., *Learned Initializations for Optimizing Coordinate-Based Neural
 # Representations*, CVPR 2021 · Mildenhall et al., *NeRF: Representing Scenes as Neural Radiance Fields for View Synthesis*,

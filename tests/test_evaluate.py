@@ -44,7 +44,13 @@ def test_settings_build_their_optimiser():
         optimizer = setting.build()
         updates, _ = optimizer.update(grads, optimizer.init(start), start)
         np.testing.assert_allclose(updates["w"], step, rtol=1e-5)
-    with pytest.raises(LearnitError, match="'momentum'.*sgd, adam"):
+    # RMSProp is Adam that forgets where it was going.
+    for name, still in (("rmsprop", True), ("adam", False)):
+        optimizer = Setting(name, 0.1).build()
+        _, state = optimizer.update(grads, optimizer.init(start), start)
+        updates, _ = optimizer.update(jax.tree.map(jnp.zeros_like, grads), state, start)
+        assert (float(jnp.abs(updates["w"]).max()) == 0) == still, name
+    with pytest.raises(LearnitError, match="'momentum'.*sgd, adam, rmsprop"):
         Setting("momentum", 0.1).build()
 
 

@@ -148,34 +148,3 @@ def test_radiance_loss_of_no_views_is_refused():
     none = jax.tree.map(lambda leaf: leaf[:0], fog_scene())
     with pytest.raises(LearnitError, match=r"pictures \(0, 6, 6, 3\): expected one view or more"):
         losses.radiance_loss(EMPTY, num_samples=2, rays_per_step=1)(jnp.zeros(()), none, jax.random.key(0))
-
-
-@pytest.mark.parametrize("piece", [1, 4])
-def test_radiance_loss_in_pieces_is_the_whole_one(piece):
-    """Value, gradient, and the gradient through a gradient step (MAML's)."""
-    field = models.nerf_mlp(width=8, depth=3, num_frequencies=3, max_log2=2.0, density="softplus")
-    params, views, key = field.init(jax.random.key(0)), fog_scene(), jax.random.key(1)
-
-    def adapted(loss):
-        def after(params):
-            grads = jax.grad(loss)(params, views, key)
-            return loss(jax.tree.map(lambda p, g: p - 0.1 * g, params, grads), views, key)
-
-        return after
-
-    whole, cut = (
-        losses.radiance_loss(field, num_samples=5, rays_per_step=12, rays_per_piece=n, last_delta=0.7)
-        for n in (None, piece)
-    )
-    for expected, found in (
-        (jax.value_and_grad(whole)(params, views, key), jax.jit(jax.value_and_grad(cut))(params, views, key)),
-        (jax.value_and_grad(adapted(whole))(params), jax.value_and_grad(adapted(cut))(params)),
-    ):
-        jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=2e-4, atol=1e-6), expected, found)
-        assert max(float(jnp.abs(leaf).max()) for leaf in jax.tree.leaves(expected[1])) > 1e-3, "nothing was compared"
-
-
-@pytest.mark.parametrize("piece", [5, 24, -1])
-def test_pieces_that_do_not_make_up_the_rays_are_refused(piece):
-    with pytest.raises(LearnitError, match=f"found 12 rays and pieces of {piece}"):
-        losses.radiance_loss(EMPTY, num_samples=2, rays_per_step=12, rays_per_piece=piece)

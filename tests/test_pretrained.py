@@ -150,7 +150,7 @@ def test_slices_of_the_longer_training_are_ahead_of_the_quick_ones():
 @pytest.mark.slow
 @pytest.mark.parametrize("name", OBJECTS)
 def test_objects_are_shown_as_well_as_the_file_says(name):
-    """Held-out views of the validation objects, fitted to one view by as short a fit as validates a training."""
+    """Held-out views of the validation objects, fitted to one view by the fit that validates a training."""
     field, params, provenance = weights.pretrained(name)
     count = provenance["num_validation"]
     profile = replace(RECIPES[name].profile, counts=(0, count, 0))

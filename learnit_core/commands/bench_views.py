@@ -2,10 +2,9 @@
 
 Two ways in turns in one run, so that a busy machine slows both alike:
 
-    core    the inner loop in one compiled scan, a step's rays in pieces on a CPU; a view in chunks of rays, all in one
-            compiled loop; the polynomial sine
-    plain   as the authors' notebook does: a Python loop over compiled inner steps, a step's rays at once; a view in
-            strips of five rows, each a call of a compiled function; jnp.sin
+    core    the inner loop in one compiled scan; a view in chunks of rays, all in one compiled loop; the polynomial sine
+    plain   as the authors' notebook does: a Python loop over compiled inner steps; a view in strips of five rows, each
+            a call of a compiled function; jnp.sin
 """
 
 import json
@@ -19,7 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from learnit_core import losses, metrics, models
+from learnit_core import metrics, models
 from learnit_core.experiments import views
 from learnit_core.experiments.settings import Settings
 from learnit_core.signals import objects
@@ -33,8 +32,7 @@ def run(settings: Settings, *, rounds: int, size: int) -> dict[str, Any]:
     profile = replace(views.PROFILES["paper"], size=size, counts=(1, 0, 0))
     if settings.max_steps is not None:
         profile = replace(profile, inner_steps=settings.cap(profile.inner_steps), samples=8, width=16)
-    field = views.field_for(profile)
-    plainly = losses.radiance_loss(field, num_samples=profile.samples, rays_per_step=profile.rays)
+    field, loss = views.field_for(profile), views.loss_for(profile, views.field_for(profile))
     scene = jax.tree.map(lambda leaf: jnp.asarray(leaf[0]), objects.splits("chairs", size=size, counts=(1, 0, 0))[0])
     params, key = field.init(jax.random.key(0)), jax.random.key(1)
     task = views.Task(scene, scene)
@@ -42,10 +40,10 @@ def run(settings: Settings, *, rounds: int, size: int) -> dict[str, Any]:
 
     @jax.jit
     def inner(params, scene, key):
-        grads = jax.grad(plainly)(params, scene, key)
+        grads = jax.grad(loss)(params, scene, key)
         return optax.apply_updates(params, jax.tree.map(lambda g: -profile.inner_rate * g, grads))
 
-    value = jax.jit(plainly)
+    value = jax.jit(loss)
 
     def step_core():
         return whole(params, task, key)[1]

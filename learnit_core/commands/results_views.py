@@ -2,8 +2,8 @@
 
 Ten unseen chairs or more, five held-out views each; Standard, Matched, Shuffled, Joint, SV and MV with their tuned
 settings, and two controls; retrieval; and the course of a fit to 25 views. MV, SV and Joint of seed 0 are the shipped
-ones; what is not shipped, and those of other seeds, are trained, a quarter of an hour each. Each part
-is kept under ``$LEARNIT_OUT/results`` as soon as it is done. The page says which seeds it is of.
+ones; what is not shipped, and those of other seeds, are trained, a quarter to half an hour each. Each
+part is kept under ``$LEARNIT_OUT/results`` as soon as it is done. The page says which seeds it is of.
 """
 
 import json

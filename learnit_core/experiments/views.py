@@ -39,9 +39,6 @@ VALIDATED = 4
 HELD_OUT = 5
 """So many of an object's held-out views are scored."""
 
-PIECE = 2048
-"""So many samples at a time go through the network and back on a CPU, whose cache holds no more of a wide one."""
-
 
 @dataclass(frozen=True)
 class Profile:
@@ -153,16 +150,8 @@ def field_for(profile: Profile) -> Field:
 
 
 def loss_for(profile: Profile, field: Field, *, rays: int | None = None) -> Callable:
-    """The radiance loss with the profile's samples, and its rays of a training step unless others are given.
-
-    On a CPU, many rays are cut into pieces of :data:`PIECE` samples.
-    """
-    rays = rays or profile.rays
-    piece = max(1, PIECE // profile.samples)
-    cut = jax.default_backend() == "cpu" and rays > piece and rays % piece == 0
-    return losses.radiance_loss(
-        field, num_samples=profile.samples, rays_per_step=rays, rays_per_piece=piece if cut else None
-    )
+    """The radiance loss with the profile's samples, and its rays of a training step unless others are given."""
+    return losses.radiance_loss(field, num_samples=profile.samples, rays_per_step=rays or profile.rays)
 
 
 def tasks(views: Views, num_given: int, num_held_out: int = HELD_OUT) -> Task:
@@ -290,7 +279,9 @@ def meta_train(
 
     joint = algorithm == "joint"
     grad = joint_grad_for(profile, field) if joint else meta_grad_for(profile, field)
+    chunk = 800 if joint else 50
+    eighths = max(1, training_profile.num_steps // (8 * chunk))
     return runs.meta_train(
         training_profile, field, given(scenes.train, algorithm), grad, sample_tasks, validate, algorithm=algorithm,
-        data=scenes.name, seed=seed, folder=folder, chunk=800 if joint else 50, validate_every=4,
+        data=scenes.name, seed=seed, folder=folder, chunk=chunk, validate_every=eighths,
     )  # fmt: skip
