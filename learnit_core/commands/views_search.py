@@ -17,7 +17,7 @@ from typing import Any
 from learnit_core import metrics
 from learnit_core.errors import LearnitError
 from learnit_core.evaluate import Setting
-from learnit_core.experiments import baselines, runs, views, views_table
+from learnit_core.experiments import baselines, views, views_table
 from learnit_core.experiments.settings import Settings
 
 TRIED = {
@@ -78,7 +78,7 @@ def run(settings: Settings, texts: Sequence[str], data: str = "chairs") -> None:
         field, learned, history = views.meta_train(profile, scenes, folder=folder / name)
         report["meta-mv"] = scores(profile, field, learned, scenes, "meta-mv", settings)
         report |= {
-            "profile": profile.training(), "data": scenes.name, "num_validation": len(runs.pictures(scenes.validation)),
+            "profile": profile.training(), "data": scenes.name, "num_validation": len(scenes.validation.images),
             "seconds": round(history.seconds, 1), "device": metrics.device(), "seed": 0,
         }  # fmt: skip
         metrics.write_json(folder / f"{name}.json", report)

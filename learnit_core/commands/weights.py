@@ -56,7 +56,7 @@ def _recipes() -> dict[str, Shipped]:
         for algorithm in tourism.ALGORITHMS
     }
     return recipes | {
-        name: Shipped(data, algorithm, views.SHIPPED_TRAINING[data])
+        name: Shipped(data, algorithm, views.LONG)
         for data, names in views.SHIPPED.items()
         for algorithm, name in names.items()
     }

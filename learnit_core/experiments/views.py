@@ -124,9 +124,6 @@ SHIPPED = {
 LONG = replace(PROFILES["quick"], inner_steps=128, num_steps=1000)
 """The profile `quick` trained for longer, with inner loops as long as a fit to 25 views: what is shipped."""
 
-SHIPPED_TRAINING = dict.fromkeys(SHIPPED, LONG)
-"""How what is shipped was trained, by class: for longer than the notebook has time for."""
-
 
 def shipped(data: str) -> dict[str, str]:
     """What of :data:`SHIPPED` is there for a class, by training."""
@@ -258,30 +255,32 @@ def joint_grad_for(profile: Profile, field: Field) -> meta.MetaGrad:
     return grad
 
 
+def validate(profile: Profile, field: Field, params: Params, unseen: Task) -> Float[Array, ""]:
+    """Mean PSNR [dB] of held-out views of ``unseen`` objects after four times as many steps as an inner loop has."""
+    stacked = jax.tree.map(lambda leaf: leaf[None], params)
+    steps = 4 * profile.inner_steps
+    found, _ = curves(profile, field, stacked, unseen, profile.inner_rate, profile.inner_optimizer, steps, steps)
+    return jnp.mean(found[:, -1])
+
+
 def meta_train(
     profile: Profile, scenes: SceneSplits, algorithm: str = "mv", *, seed: int = 0, folder: Path | None = None
 ) -> tuple[Field, Params, training.History]:
-    """Train on ``scenes.train``; validation is the mean PSNR [dB] of held-out views of validation objects.
+    """Train on ``scenes.train``; validation is :func:`validate` on validation objects of which one view is given.
 
-    Before that they are fitted to one view in four times as many steps of the inner loop's optimiser as a training task
-    has. ``joint`` makes as many steps, on as many rays, as the inner steps of the others together. With a ``folder``
+    ``joint`` makes as many steps, on as many rays, as the inner steps of the others together. With a ``folder``
     the run keeps a checkpoint there and goes on from it.
     """
     training_profile = profile.for_algorithm(algorithm)
     field = field_for(profile)
     unseen = tasks(jax.tree.map(lambda leaf: leaf[:VALIDATED], scenes.validation), 1, num_held_out=2)
 
-    def validate(params):
-        stacked = jax.tree.map(lambda leaf: leaf[None], params)
-        steps = 4 * profile.inner_steps
-        found, _ = curves(profile, field, stacked, unseen, profile.inner_rate, profile.inner_optimizer, steps, steps)
-        return jnp.mean(found[:, -1])
-
     joint = algorithm == "joint"
     grad = joint_grad_for(profile, field) if joint else meta_grad_for(profile, field)
     chunk = 800 if joint else 50
-    eighths = max(1, training_profile.num_steps // (8 * chunk))
+    eighths = max(1, training_profile.num_steps // (8 * chunk))  # a curve to look at, however short the training is
     return runs.meta_train(
-        training_profile, field, given(scenes.train, algorithm), grad, sample_tasks, validate, algorithm=algorithm,
-        data=scenes.name, seed=seed, folder=folder, chunk=chunk, validate_every=eighths,
+        training_profile, field, given(scenes.train, algorithm), grad, sample_tasks,
+        lambda params: validate(profile, field, params, unseen), algorithm=algorithm, data=scenes.name, seed=seed,
+        folder=folder, chunk=chunk, validate_every=eighths,
     )  # fmt: skip
