@@ -131,9 +131,13 @@ def reader(layout: str, options):
     # Nothing says how large the objects are: this takes them to fit into a unit cube around the centre.
     bounds = bounds or (options.radius - 0.87, options.radius + 0.87)
     return partial(
-        layouts.enr, size=options.size, focal=options.focal, radius=options.radius, bounds=bounds,
+        layouts.enr,
+        size=options.size,
+        focal=options.focal,
+        radius=options.radius,
+        bounds=bounds,
         azimuth_sign=-1 if options.mirrored else 1,
-    )  # fmt: skip
+    )
 
 
 def _without_camera(options) -> str:

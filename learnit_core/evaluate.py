@@ -61,8 +61,9 @@ def curves(
         def probe(p):
             return score(p, task.query)
 
-        fitted = fit(loss, params, task.support, key, optimizer=optimizer, num_steps=num_steps, probe=probe,
-                     probe_every=every)  # fmt: skip
+        fitted = fit(
+            loss, params, task.support, key, optimizer=optimizer, num_steps=num_steps, probe=probe, probe_every=every
+        )
         return jnp.concatenate([probe(params)[None], fitted.probes])
 
     return jax.lax.map(one, tasks)

@@ -85,10 +85,16 @@ def radiance_loss(
         camera = jnp.asarray(batch.intrinsics)[view], jnp.asarray(batch.camera_to_world)[view]
         origins, directions = rays_through(column + 0.5, row + 0.5, *camera)
         seen = render_rays(
-            lambda points: field.apply(params, points), origins, directions, sample_key,
-            near=jnp.asarray(batch.near)[view], far=jnp.asarray(batch.far)[view], num_samples=num_samples,
-            last_delta=last_delta, background=background,
-        )  # fmt: skip
+            lambda points: field.apply(params, points),
+            origins,
+            directions,
+            sample_key,
+            near=jnp.asarray(batch.near)[view],
+            far=jnp.asarray(batch.far)[view],
+            num_samples=num_samples,
+            last_delta=last_delta,
+            background=background,
+        )
         truth = jnp.asarray(batch.images)[view, row, column].astype(seen.rgb.dtype) / 255
         return jnp.mean(jnp.square(seen.rgb - truth))
 

@@ -45,14 +45,26 @@ def row(
     scores = np.nan_to_num(np.asarray(psnr_per_signal, np.float64), nan=0.0, posinf=100.0)
     match = None if steps_to_match is None else np.asarray(steps_to_match, np.float64)
     return {
-        "experiment": experiment, "trained_on": trained_on, "data": data, "split": split, "init": init,
-        "observations": observations, "steps": steps, "optimizer": optimizer, "learning_rate": learning_rate,
-        "tuned_on": tuned_on, "psnr_db": _mean(scores), "psnr_std": _deviation(scores),
+        "experiment": experiment,
+        "trained_on": trained_on,
+        "data": data,
+        "split": split,
+        "init": init,
+        "observations": observations,
+        "steps": steps,
+        "optimizer": optimizer,
+        "learning_rate": learning_rate,
+        "tuned_on": tuned_on,
+        "psnr_db": _mean(scores),
+        "psnr_std": _deviation(scores),
         "psnr_per_signal": [round(float(s), 3) for s in scores],
         "steps_to_match": None if match is None else _mean(match),
         "steps_to_match_std": None if match is None else _deviation(match),
-        "num_signals": len(scores), "seed": seed, "in_table": in_table, **extra,
-    }  # fmt: skip
+        "num_signals": len(scores),
+        "seed": seed,
+        "in_table": in_table,
+        **extra,
+    }
 
 
 def write(
@@ -74,10 +86,17 @@ def write(
     if repeated := {cell for cell in cells if cells.count(cell) > 1}:
         raise LearnitError(f"two rows of {file} stand in one cell of the table: {sorted(map(str, repeated))[0]}")
     report = {
-        "notebook": notebook, "profile": profile, "seed": seed, "device": device(), "versions": versions(),
-        "precision": precision, "seconds": {name: round(s, 2) for name, s in seconds.items()},
-        "peak_memory_bytes": peak_memory_bytes(), **extra, "results": results,
-    }  # fmt: skip
+        "notebook": notebook,
+        "profile": profile,
+        "seed": seed,
+        "device": device(),
+        "versions": versions(),
+        "precision": precision,
+        "seconds": {name: round(s, 2) for name, s in seconds.items()},
+        "peak_memory_bytes": peak_memory_bytes(),
+        **extra,
+        "results": results,
+    }
     write_json(file, report)
     return report
 
@@ -91,9 +110,11 @@ def write_json(file: str | os.PathLike, content: Any) -> None:
 def device() -> str:
     """The device JAX computes on, and how many processor cores there are."""
     kind = jax.devices()[0].device_kind
-    return f"{jax.default_backend()}: {kind}" if jax.default_backend() != "cpu" else (
-        f"cpu: {platform.machine()}, {os.cpu_count()} cores"
-    )  # fmt: skip
+    return (
+        f"{jax.default_backend()}: {kind}"
+        if jax.default_backend() != "cpu"
+        else (f"cpu: {platform.machine()}, {os.cpu_count()} cores")
+    )
 
 
 def versions() -> dict[str, str]:

@@ -84,9 +84,14 @@ def fourier_mlp(
         return fix(coords)(params)
 
     spec = dict(
-        model="fourier_mlp", frequencies=buffer, out_dim=out_dim, width=width, depth=depth, final=final,
+        model="fourier_mlp",
+        frequencies=buffer,
+        out_dim=out_dim,
+        width=width,
+        depth=depth,
+        final=final,
         precision=precision,
-    )  # fmt: skip
+    )
     return Field(init, apply, spec, fix)
 
 
@@ -122,9 +127,14 @@ def nerf_mlp(
         return values.reshape(*points.shape[:-1], 4)
 
     spec = dict(
-        model="nerf_mlp", width=width, depth=depth, num_frequencies=num_frequencies, max_log2=max_log2,
-        density=density, precision=precision,
-    )  # fmt: skip
+        model="nerf_mlp",
+        width=width,
+        depth=depth,
+        num_frequencies=num_frequencies,
+        max_log2=max_log2,
+        density=density,
+        precision=precision,
+    )
     return Field(init, apply, spec)
 
 

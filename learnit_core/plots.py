@@ -13,19 +13,37 @@ from matplotlib.figure import Figure
 from learnit_core.errors import LearnitError
 
 COLOURS = {
-    "standard": "#7f7f7f", "mean": "#e69f00", "matched": "#56b4e9", "shuffled": "#cc79a7",
-    "meta-reptile": "#009e73", "meta-fomaml": "#0072b2", "meta-maml": "#d55e00", "fbp": "#000000",
-    "basic": "#8c510a", "basic-steps": "#c7a76c",
-    "joint": "#0072b2", "meta-sv": "#d55e00", "meta-mv": "#009e73",
-}  # fmt: skip
+    "standard": "#7f7f7f",
+    "mean": "#e69f00",
+    "matched": "#56b4e9",
+    "shuffled": "#cc79a7",
+    "meta-reptile": "#009e73",
+    "meta-fomaml": "#0072b2",
+    "meta-maml": "#d55e00",
+    "fbp": "#000000",
+    "basic": "#8c510a",
+    "basic-steps": "#c7a76c",
+    "joint": "#0072b2",
+    "meta-sv": "#d55e00",
+    "meta-mv": "#009e73",
+}
 """One colour for each initialisation, told apart by colour-blind readers too (Okabe and Ito)."""
 
 LABELS = {
-    "standard": "Standard", "mean": "Mean", "matched": "Matched", "shuffled": "Shuffled",
-    "meta-reptile": "Reptile", "meta-fomaml": "FOMAML", "meta-maml": "MAML", "fbp": "Back-projection",
-    "basic": "Basic NeRF, equal rays", "basic-steps": "Basic NeRF, equal steps",
-    "joint": "Joint", "meta-sv": "SV Reptile", "meta-mv": "MV Reptile",
-}  # fmt: skip
+    "standard": "Standard",
+    "mean": "Mean",
+    "matched": "Matched",
+    "shuffled": "Shuffled",
+    "meta-reptile": "Reptile",
+    "meta-fomaml": "FOMAML",
+    "meta-maml": "MAML",
+    "fbp": "Back-projection",
+    "basic": "Basic NeRF, equal rays",
+    "basic-steps": "Basic NeRF, equal steps",
+    "joint": "Joint",
+    "meta-sv": "SV Reptile",
+    "meta-mv": "MV Reptile",
+}
 
 
 class Gallery:
@@ -109,8 +127,15 @@ def step_curves(
         axis.plot(steps, curve.mean(axis=0), color=COLOURS[name], label=LABELS[name], linewidth=2)
     if mark is not None:
         axis.axvline(mark, color="black", linewidth=0.8, linestyle=":")
-        axis.annotate(f"{mark} steps", (mark, 1), (4, -2), xycoords=("data", "axes fraction"),
-                      textcoords="offset points", va="top", fontsize=9)  # fmt: skip
+        axis.annotate(
+            f"{mark} steps",
+            (mark, 1),
+            (4, -2),
+            xycoords=("data", "axes fraction"),
+            textcoords="offset points",
+            va="top",
+            fontsize=9,
+        )
     axis.set(xlabel="gradient steps at test time", ylabel=ylabel, title=title, xlim=(0, None))
     axis.legend(frameon=False, fontsize=9, loc="lower right", ncols=2)
     return figure
@@ -224,8 +249,15 @@ def bars(
             axis.bar(x, value, width * 0.92, color=COLOURS[name], label=LABELS[name] if g == 0 else None)
             axis.annotate(f"{value:.0f}", (x, value), (0, 1), textcoords="offset points", ha="center", fontsize=9)
         if references and group in references:
-            axis.hlines(references[group], g - 0.42, g + 0.42, color="black", linestyle="--", linewidth=1,
-                        label="nearest training signal" if g == 0 else None)  # fmt: skip
+            axis.hlines(
+                references[group],
+                g - 0.42,
+                g + 0.42,
+                color="black",
+                linestyle="--",
+                linewidth=1,
+                label="nearest training signal" if g == 0 else None,
+            )
     axis.set(xticks=range(len(groups)), xticklabels=list(groups), ylabel=ylabel, title=title)
     axis.legend(frameon=False, fontsize=9, ncols=4, loc="upper center", bbox_to_anchor=(0.5, -0.12))
     return figure
@@ -242,8 +274,15 @@ def heat_table(
     for r, c in np.ndindex(values.shape):
         best = values[r, c] == values[:, c].max()
         axis.text(c, r, f"{values[r, c]:.1f}", ha="center", va="center", fontweight="bold" if best else "normal")
-    axis.set(xticks=range(len(columns)), xticklabels=columns, yticks=range(len(rows)), yticklabels=rows,
-             xlabel=xlabel, ylabel=ylabel, title=title)  # fmt: skip
+    axis.set(
+        xticks=range(len(columns)),
+        xticklabels=columns,
+        yticks=range(len(rows)),
+        yticklabels=rows,
+        xlabel=xlabel,
+        ylabel=ylabel,
+        title=title,
+    )
     axis.tick_params(length=0)
     axis.spines[:].set_visible(False)
     return figure

@@ -152,9 +152,8 @@ def train(
     @functools.partial(jax.jit, static_argnames="num_steps")
     def advance(state, data, key, num_steps):
         return meta_steps(
-            meta_grad, sample_tasks, data, state, key,
-            optimizer=optimizer, num_steps=num_steps, over_tasks=over_tasks,
-        )  # fmt: skip
+            meta_grad, sample_tasks, data, state, key, optimizer=optimizer, num_steps=num_steps, over_tasks=over_tasks
+        )
 
     # Chunks begin at multiples of `chunk`, wherever a run resumes: the same compiled program sees the same steps.
     bounds = [first, *range((first // chunk + 1) * chunk, num_steps, chunk), num_steps]

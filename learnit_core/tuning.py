@@ -106,8 +106,13 @@ def two_rounds(
         steps, score = best_step(finish(setting), every)
         final.append({"setting": list(setting), "steps": steps, "score": round(score, 3)})
     best = max(final, key=lambda entry: entry["score"])
-    return {"choice": best["setting"], "steps": best["steps"], "score": best["score"], "final": final,
-            "screening": screened.scores}  # fmt: skip
+    return {
+        "choice": best["setting"],
+        "steps": best["steps"],
+        "score": best["score"],
+        "final": final,
+        "screening": screened.scores,
+    }
 
 
 def _beyond(choice: Setting, tried) -> Setting | None:

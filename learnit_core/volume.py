@@ -146,8 +146,9 @@ def render_view(
     origins, directions = camera_rays(height, width, intrinsics, camera_to_world)
 
     def one(ray):
-        return render_rays(fog, *ray, near=near, far=far, num_samples=num_samples, last_delta=last_delta,
-                           background=background)  # fmt: skip
+        return render_rays(
+            fog, *ray, near=near, far=far, num_samples=num_samples, last_delta=last_delta, background=background
+        )
 
     flat = jax.lax.map(one, (origins.reshape(-1, 3), directions.reshape(-1, 3)), batch_size=min(chunk, height * width))
     return jax.tree.map(lambda leaf: leaf.reshape(height, width, *leaf.shape[1:]), flat)

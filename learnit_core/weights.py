@@ -68,8 +68,9 @@ def load(file: str | os.PathLike) -> tuple[Field, Params, dict[str, Any]]:
         template = jax.eval_shape(field.init, jax.random.key(0))
     except (TypeError, ValueError) as error:
         raise LearnitError(f"the field spec in {file} has sizes that make no network: {header['spec']}") from error
-    params = unflatten_like(template, {n.removeprefix("params/"): a for n, a in arrays.items() if n[:7] == "params/"},
-                            file)  # fmt: skip
+    params = unflatten_like(
+        template, {n.removeprefix("params/"): a for n, a in arrays.items() if n[:7] == "params/"}, file
+    )
     return field, jax.tree.map(jnp.asarray, params), header.get("provenance", {})
 
 

@@ -157,8 +157,10 @@ gallery.show(
     alt="Nine unseen pictures of each class: light strings on dark, grey distance fields of blobs, small grey faces.",
 )
 for splits in shown.values():
-    print(f"{splits.name}: {len(splits.train)} to train on, {len(splits.validation)} to choose by, "
-          f"{len(splits.test)} to test. {splits.note}")  # fmt: skip
+    print(
+        f"{splits.name}: {len(splits.train)} to train on, {len(splits.validation)} to choose by, "
+        f"{len(splits.test)} to test. {splits.note}"
+    )
 
 # %% [markdown]
 # ## 2. One picture, from random weights
@@ -320,8 +322,10 @@ step_by_step = {
 }
 explorer.frames(
     step_by_step | {"truth": np.repeat(images.test[:1], num_frames, axis=0)},
-    controls=[explorer.fit_steps(range(num_frames))], title="Fitting a new picture", side=170,
-)  # fmt: skip
+    controls=[explorer.fit_steps(range(num_frames))],
+    title="Fitting a new picture",
+    side=170,
+)
 
 # %% [markdown]
 # ## 5. Table 1
@@ -377,9 +381,15 @@ for name, splits in classes.items():
     others, _ = image_table.baselines(profile, grey, splits, maml_start, seed=SEED)
     others |= {init: [params] for init, (_, params) in learned.items()}
     class_rows, _ = image_table.table_rows(
-        image_table.runner(grey, splits.test), others, image_table.tuned_settings(profile.name, name),
-        trained_on=name, data=name, seed=SEED, limit=profile.limit, paper_too=False,
-    )  # fmt: skip
+        image_table.runner(grey, splits.test),
+        others,
+        image_table.tuned_settings(profile.name, name),
+        trained_on=name,
+        data=name,
+        seed=SEED,
+        limit=profile.limit,
+        paper_too=False,
+    )
     results += class_rows + image_table.control_rows(splits, data=name, seed=SEED)
     by_class[name] = [row for row in results if row["in_table"] and row["data"] == name]
     display(Markdown(f"**{name}**\n\n" + image_table.markdown(by_class[name])))
@@ -415,20 +425,33 @@ if trained:
             if trained_on != tested_on:
                 results.append(
                     metrics.row(
-                        experiment="image", trained_on=trained_on, data=tested_on, split="test", init="meta-maml",
-                        observations="full", steps=2, psnr_per_signal=scores, seed=SEED, optimizer="sgd",
-                        learning_rate=profile.inner_rate, tuned_on="the rate of meta-training",
+                        experiment="image",
+                        trained_on=trained_on,
+                        data=tested_on,
+                        split="test",
+                        init="meta-maml",
+                        observations="full",
+                        steps=2,
+                        psnr_per_signal=scores,
+                        seed=SEED,
+                        optimizer="sgd",
+                        learning_rate=profile.inner_rate,
+                        tuned_on="the rate of meta-training",
                     )
-                )  # fmt: skip
+                )
     gallery.show(
         plots.heat_table(
-            cross, rows=list(trained), columns=list(trained), title="PSNR after two steps [dB]",
-            xlabel="fitted", ylabel="trained on",
+            cross,
+            rows=list(trained),
+            columns=list(trained),
+            title="PSNR after two steps [dB]",
+            xlabel="fitted",
+            ylabel="trained on",
         ),
         "transfer",
         alt="Table of PSNR after two steps: a row for each training class, a column for each test class, the best of "
         "each column in bold.",
-    )  # fmt: skip
+    )
 else:
     print(f"No initialisations are shipped for the profile {profile.name}, so there is nothing to compare here.")
 
@@ -460,24 +483,35 @@ for name, files in image.SHIPPED["standard"].items():
         scores = large_run([params], large_tuned[init], 2)[:, 2]
         results.append(
             metrics.row(
-                experiment=f"image-{height}", trained_on=None if init == "standard" else name, data=name, split="test",
-                init=init, observations="full", steps=2, psnr_per_signal=scores, seed=SEED,
-                optimizer=large_tuned[init].optimizer, learning_rate=large_tuned[init].learning_rate,
+                experiment=f"image-{height}",
+                trained_on=None if init == "standard" else name,
+                data=name,
+                split="test",
+                init=init,
+                observations="full",
+                steps=2,
+                psnr_per_signal=scores,
+                seed=SEED,
+                optimizer=large_tuned[init].optimizer,
+                learning_rate=large_tuned[init].learning_rate,
                 tuned_on=tuned_large.tuned_on[init],
             )
-        )  # fmt: skip
+        )
     rows.append([*row, truth[0]])
     captions.append([*caption, ""])
     labels.append(f"{name} {height}²")
 gallery.show(
     plots.picture_grid(
-        rows, row_labels=labels, captions=captions, cell=1.6,
+        rows,
+        row_labels=labels,
+        captions=captions,
+        cell=1.6,
         column_labels=["Standard,\n0 steps", "2 steps", "MAML,\n0 steps", "2 steps", "truth"],
     ),
     "large",
     alt="Larger networks after two steps: from Standard noise, a rough outline or a blurred face; from MAML the picture in "
     "all three.",
-)  # fmt: skip
+)
 
 # %% [markdown]
 # ## 8. Interpolating weights
@@ -506,8 +540,10 @@ def describe(fits, starts):
         start = starts[interpolation.VARIANTS[name][0]]
         moved = optax.global_norm(jax.tree.map(lambda leaf, first: leaf - first, fitted.params, start))
         share = moved / np.sqrt(len(fitted.psnr)) / optax.global_norm(start)
-        print(f"{name:20} {fitted.psnr.min():.1f} to {fitted.psnr.max():.1f} dB after {fitted.steps.mean():3.0f} steps; "
-              f"the weights moved by {100 * share:.1f} % of their length")  # fmt: skip
+        print(
+            f"{name:20} {fitted.psnr.min():.1f} to {fitted.psnr.max():.1f} dB after {fitted.steps.mean():3.0f} steps; "
+            f"the weights moved by {100 * share:.1f} % of their length"
+        )
 
 
 describe(fits, starts)
@@ -615,8 +651,10 @@ dragged = {"Standard": "Standard, SGD 1e-2", "MAML": "MAML, SGD 3e-3"}
 walk = explorer.networks(
     large,
     {title: [network(large_fits[name], i) for i in range(2)] for title, name in dragged.items()},
-    labels=("first string", "second string"), shape=(side, side), title="Between two networks of 5 x 256",
-)  # fmt: skip
+    labels=("first string", "second string"),
+    shape=(side, side),
+    title="Between two networks of 5 x 256",
+)
 walk
 
 # %%
@@ -632,8 +670,10 @@ print(
 explorer.networks(
     field,
     {title: [network(fits[name], i) for i in range(3)] for title, name in dragged.items()},
-    labels=("first", "second", "third"), shape=(size, size), title="Between three networks of 4 x 128",
-)  # fmt: skip
+    labels=("first", "second", "third"),
+    shape=(size, size),
+    title="Between three networks of 4 x 128",
+)
 
 # %% [markdown]
 # ### Between the pixels
@@ -689,9 +729,12 @@ def fit_photo(truth, name="photograph"):
         captions.append([*(f"{score:.1f} dB" for score in scores), ""])
         report[init] = scores
     figure = plots.picture_grid(
-        rows, row_labels=[plots.LABELS[init] for init in starts], captions=captions, cell=1.6,
+        rows,
+        row_labels=[plots.LABELS[init] for init in starts],
+        captions=captions,
+        cell=1.6,
         column_labels=["0 steps", "2 steps", "10 steps", "your picture"],
-    )  # fmt: skip
+    )
     gallery.show(
         figure,
         name,
@@ -709,12 +752,21 @@ if own_pictures is not None:
     for init in ("standard", "meta-maml"):
         results.append(
             metrics.row(
-                experiment="photograph", trained_on=None if init == "standard" else "faces", data="own pictures",
-                split="test", init=init, observations="full", steps=2, seed=SEED,
-                psnr_per_signal=[scores[init][1] for scores in reports], optimizer=photo_tuned[init].optimizer,
-                learning_rate=photo_tuned[init].learning_rate, tuned_on="validation of faces", in_table=True,
+                experiment="photograph",
+                trained_on=None if init == "standard" else "faces",
+                data="own pictures",
+                split="test",
+                init=init,
+                observations="full",
+                steps=2,
+                seed=SEED,
+                psnr_per_signal=[scores[init][1] for scores in reports],
+                optimizer=photo_tuned[init].optimizer,
+                learning_rate=photo_tuned[init].learning_rate,
+                tuned_on="validation of faces",
+                in_table=True,
             )
-        )  # fmt: skip
+        )
 
 # %% [markdown]
 # ## 10. Exercises
@@ -799,14 +851,21 @@ print(f"none shuffled: {whole:.1f} dB")
 
 # %%
 report = metrics.write(
-    folder / "metrics.json", notebook="01_image_regression", profile=profile.name, seed=SEED,
+    folder / "metrics.json",
+    notebook="01_image_regression",
+    profile=profile.name,
+    seed=SEED,
     precision=field.spec["precision"],
     seconds={
         "compile": sum(h.compile_seconds for h in histories.values()),
-        "meta_train": sum(h.seconds for h in histories.values()), "total": time.perf_counter() - started,
+        "meta_train": sum(h.seconds for h in histories.values()),
+        "total": time.perf_counter() - started,
     },
-    results=results, interpolation=interpolation_report,
-)  # fmt: skip
-print(f"{len(results)} results in metrics.json after {report['seconds']['total']:.0f} s, of which meta-training "
-      f"{report['seconds']['meta_train']:.0f} s; peak memory {report['peak_memory_bytes'] / 1e9:.1f} GB")  # fmt: skip
+    results=results,
+    interpolation=interpolation_report,
+)
+print(
+    f"{len(results)} results in metrics.json after {report['seconds']['total']:.0f} s, of which meta-training "
+    f"{report['seconds']['meta_train']:.0f} s; peak memory {report['peak_memory_bytes'] / 1e9:.1f} GB"
+)
 display(Markdown("Versions: " + ", ".join(f"{name} {v}" for name, v in report["versions"].items())))

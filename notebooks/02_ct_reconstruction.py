@@ -136,8 +136,10 @@ gallery.show(
     "signals",
     alt="Slices in two rows: ellipses of several greys within a bright ring, a little different in every slice.",
 )
-print(f"{images.name}: {len(images.train)} to train on, {len(images.validation)} to choose by, "
-      f"{len(images.test)} to test. {images.note}")  # fmt: skip
+print(
+    f"{images.name}: {len(images.train)} to train on, {len(images.validation)} to choose by, "
+    f"{len(images.test)} to test. {images.note}"
+)
 results = ct_table.control_rows(images, data=images.name, seed=SEED)
 for row in results:
     print(f"{ct_table.LABELS[row['init']]}: {row['psnr_db']:.1f} dB")
@@ -228,8 +230,10 @@ def fitted_from(params, chosen, steps):
 
 
 best = tuned.fits["standard"][few]
-print(f"Standard, {few} views: {best.setting.optimizer} {best.setting.learning_rate:g}, {best.steps} steps; "
-      f"chosen on {best.tuned_on}")  # fmt: skip
+print(
+    f"Standard, {few} views: {best.setting.optimizer} {best.setting.learning_rate:g}, {best.steps} steps; "
+    f"chosen on {best.tuned_on}"
+)
 steps = sorted({0, *(n for n in (10, 50) if n < profile.limit(few)), min(best.steps, profile.limit(few))})
 standard_pictures, captions = fitted_from(random_weights, best, steps)
 gallery.show(
@@ -372,9 +376,16 @@ gallery.show(
 
 # %%
 table_rows, curves = ct_table.table_rows(
-    field, images.test, made, tuned, {views: profile.limit(views) for views in ct.VIEWS},
-    trained_on=images.name, data=images.name, seed=SEED, paper_too=profile.name != "quick",
-)  # fmt: skip
+    field,
+    images.test,
+    made,
+    tuned,
+    {views: profile.limit(views) for views in ct.VIEWS},
+    trained_on=images.name,
+    data=images.name,
+    seed=SEED,
+    paper_too=profile.name != "quick",
+)
 results += table_rows
 display(Markdown(ct_table.markdown(results)))
 
@@ -401,8 +412,10 @@ for views in ct.VIEWS:
     )
 for views in (2, 4):
     gap = evaluate.paired_interval(by_init["meta-reptile"][views], by_init["standard"][2 * views])
-    print(f"Reptile with {views} views over Standard with {2 * views}: {gap.mean:+.1f} dB, "
-          f"95 % interval [{gap.low:+.1f}, {gap.high:+.1f}]")  # fmt: skip
+    print(
+        f"Reptile with {views} views over Standard with {2 * views}: {gap.mean:+.1f} dB, "
+        f"95 % interval [{gap.low:+.1f}, {gap.high:+.1f}]"
+    )
 
 # %% [markdown]
 # **What to notice.** The gaps in the list are paired: the same slices from two initialisations, so that hard and easy
@@ -464,12 +477,18 @@ if len(pairs):
 
 # %%
 num_corners = len(shown_slices)
-heads = None if num_corners < 2 else explorer.networks(
-    field,
-    {name: ct_explorers.corners(fitted, num_corners) for name, fitted in walks.items()},
-    labels=("first head", "second head", "third head")[:num_corners], shape=(size, size), side=200,
-    title=f"Between reconstructions from {few} projections",
-)  # fmt: skip
+heads = (
+    None
+    if num_corners < 2
+    else explorer.networks(
+        field,
+        {name: ct_explorers.corners(fitted, num_corners) for name, fitted in walks.items()},
+        labels=("first head", "second head", "third head")[:num_corners],
+        shape=(size, size),
+        side=200,
+        title=f"Between reconstructions from {few} projections",
+    )
+)
 heads
 
 # %% [markdown]
@@ -522,12 +541,18 @@ for name, pictures in off_fits.items():
     print(f"{plots.LABELS[name]:16} {scores.mean():.1f} dB with {off_views} views on {len(off_class)} slices")
     results.append(
         metrics.row(
-            experiment="ct-off-class", trained_on="phantoms" if name == "meta-reptile" else None, data=off_name,
-            split="test", init=name, observations=f"views={off_views}", seed=SEED, psnr_per_signal=scores,
+            experiment="ct-off-class",
+            trained_on="phantoms" if name == "meta-reptile" else None,
+            data=off_name,
+            split="test",
+            init=name,
+            observations=f"views={off_views}",
+            seed=SEED,
+            psnr_per_signal=scores,
             steps=0 if name == "fbp" else min(off_tuned[name][off_views].steps, off_profile.limit(off_views)),
             tuned_on=off_tuned["standard" if name == "fbp" else name][off_views].tuned_on,
         )
-    )  # fmt: skip
+    )
 
 # %% [markdown]
 # Compare with filtered back-projection, which has no opinion: on blobs there is little that a prior of heads can help with.
@@ -617,14 +642,20 @@ print(f"filtered back-projection {ct_table.psnrs(smeared, shown_slices).mean():.
 
 # %%
 report = metrics.write(
-    folder / "metrics.json", notebook="02_ct_reconstruction", profile=profile.name, seed=SEED,
+    folder / "metrics.json",
+    notebook="02_ct_reconstruction",
+    profile=profile.name,
+    seed=SEED,
     precision=field.spec["precision"],
     seconds={
-        "compile": history.compile_seconds if history else 0.0, "meta_train": history.seconds if history else 0.0,
+        "compile": history.compile_seconds if history else 0.0,
+        "meta_train": history.seconds if history else 0.0,
         "total": time.perf_counter() - started,
     },
     results=results,
-)  # fmt: skip
-print(f"{len(results)} results in metrics.json after {report['seconds']['total']:.0f} s, of which meta-training "
-      f"{report['seconds']['meta_train']:.0f} s; peak memory {report['peak_memory_bytes'] / 1e9:.1f} GB")  # fmt: skip
+)
+print(
+    f"{len(results)} results in metrics.json after {report['seconds']['total']:.0f} s, of which meta-training "
+    f"{report['seconds']['meta_train']:.0f} s; peak memory {report['peak_memory_bytes'] / 1e9:.1f} GB"
+)
 display(Markdown("Versions: " + ", ".join(f"{name} {v}" for name, v in report["versions"].items())))

@@ -134,8 +134,10 @@ gallery.show(
     "signals",
     alt="Pictures in three rows: objects to train on, objects to test, and one test object from eight sides.",
 )
-print(f"{scenes.name}: {len(scenes.train.images)} objects to train on, {len(scenes.validation.images)} to choose by, "
-      f"{num_objects} to test. {scenes.note}")  # fmt: skip
+print(
+    f"{scenes.name}: {len(scenes.train.images)} objects to train on, {len(scenes.validation.images)} to choose by, "
+    f"{num_objects} to test. {scenes.note}"
+)
 
 # %% [markdown]
 # ## 2. One ray
@@ -157,8 +159,9 @@ tuned = views_table.tuned_settings(profile.name, scenes.name)
 first = jax.tree.map(lambda leaf: jnp.asarray(leaf[:1]), scenes.test)
 many = views.tasks(first, num_given)
 easy_steps = settings.cap(500)
-_, from_many = views_table.run(profile, field, [random_weights], many, tuned["standard"][25].setting, easy_steps,
-                               every=easy_steps)  # fmt: skip
+_, from_many = views_table.run(
+    profile, field, [random_weights], many, tuned["standard"][25].setting, easy_steps, every=easy_steps
+)
 easy = views_explorers.corners(from_many, 1)[0]
 unseen = jax.tree.map(lambda leaf: leaf[0], many.query)
 size = profile.size
@@ -225,8 +228,10 @@ gallery.show(
     alt="Standard fitted to a single picture: that picture is roughly right, the held-out views are dark smears with "
     "shreds of fog around them.",
 )
-print(f"Standard, one view: {chosen.setting.optimizer} {chosen.setting.learning_rate:g}, {steps} steps; "
-      f"chosen on {chosen.tuned_on}")  # fmt: skip
+print(
+    f"Standard, one view: {chosen.setting.optimizer} {chosen.setting.learning_rate:g}, {steps} steps; "
+    f"chosen on {chosen.tuned_on}"
+)
 
 # %% [markdown]
 # ## 4. Learning to start
@@ -253,9 +258,13 @@ if train_live:
             {"meta-mv": history.validation},
             reference=float(
                 views_table.run(
-                    profile, field, [random_weights],
+                    profile,
+                    field,
+                    [random_weights],
                     views.tasks(jax.tree.map(lambda leaf: leaf[: views.VALIDATED], scenes.validation), 1, 2),
-                    chosen.setting, steps, every=steps,
+                    chosen.setting,
+                    steps,
+                    every=steps,
                 )[0][:, -1].mean()
             ),
             reference_label="Standard, tuned",
@@ -264,7 +273,7 @@ if train_live:
         ),
         "meta_training",
         alt="Line plot of the validation PSNR against the outer steps: it soon leaves the dashed line of Standard below.",
-    )  # fmt: skip
+    )
 else:
     history = None
     field, learned, _ = weights.pretrained(shipped["mv"])
@@ -331,14 +340,24 @@ for i in range(num_shown):
     start = views.pictures(profile, field, learned, target)[0]
     depth = volume.render_view(
         lambda points, i=i: field.apply(views_explorers.corners(fitted["meta-mv"], num_objects)[i], points),
-        target.intrinsics[0], target.camera_to_world[0], height=size, width=size, **look,
-    )  # fmt: skip
+        target.intrinsics[0],
+        target.camera_to_world[0],
+        height=size,
+        width=size,
+        **look,
+    )
     near_is_dark = (depth.depth + (1 - depth.opacity) * look["far"] - look["near"]) / (look["far"] - look["near"])
     truth_i = np.asarray(target.images[0]) / 255
     panel.append(
-        [np.asarray(tasks.support.images[i, 0]) / 255, found["standard"], start, found["meta-mv"],
-         np.asarray(near_is_dark)[..., None], truth_i]
-    )  # fmt: skip
+        [
+            np.asarray(tasks.support.images[i, 0]) / 255,
+            found["standard"],
+            start,
+            found["meta-mv"],
+            np.asarray(near_is_dark)[..., None],
+            truth_i,
+        ]
+    )
     db = [f"{evaluate.psnr(jnp.asarray(p), truth_i):.1f} dB" for p in (found["standard"], start, found["meta-mv"])]
     captions.append(["", *db, "", ""])
 gallery.show(
@@ -367,8 +386,10 @@ gallery.show(
 recognised = {}
 for name in ("standard", "meta-mv"):
     recognised[name], _ = views_table.retrieval(profile, field, fitted[name], tasks)
-    print(f"{plots.LABELS[name]}: {recognised[name]} of {num_objects} objects recognised (by chance: 1 on average; "
-          f"un-adapted: the same object {num_objects} times)")  # fmt: skip
+    print(
+        f"{plots.LABELS[name]}: {recognised[name]} of {num_objects} objects recognised (by chance: 1 on average; "
+        f"un-adapted: the same object {num_objects} times)"
+    )
 
 # %% [markdown]
 # ## 7. With many pictures it is a matter of speed
@@ -404,12 +425,20 @@ for name, curve in by_steps.items():
     for index in (1, len(curve[0]) - 1):
         results.append(
             metrics.row(
-                experiment="views", trained_on=None if name == "standard" else trained_on, data=test_name, split="test",
-                init=name, observations=f"views={num_given}", steps=index * every, psnr_per_signal=curve[:, index],
-                seed=SEED, optimizer=tuned[name][25].setting.optimizer,
-                learning_rate=tuned[name][25].setting.learning_rate, tuned_on=tuned[name][25].tuned_on,
+                experiment="views",
+                trained_on=None if name == "standard" else trained_on,
+                data=test_name,
+                split="test",
+                init=name,
+                observations=f"views={num_given}",
+                steps=index * every,
+                psnr_per_signal=curve[:, index],
+                seed=SEED,
+                optimizer=tuned[name][25].setting.optimizer,
+                learning_rate=tuned[name][25].setting.learning_rate,
+                tuned_on=tuned[name][25].tuned_on,
             )
-        )  # fmt: skip
+        )
         print(f"{plots.LABELS[name]:10} after {index * every:4} steps: {curve[:, index].mean():.1f} dB")
 
 # %% [markdown]
@@ -444,8 +473,15 @@ ends = jax.tree.map(lambda leaf: jnp.asarray(leaf[:2]), scenes.test)
 walk_steps = min(tuned["meta-mv"][25].steps, profile.limit)
 walk = {}
 for name, label in {"standard": "Standard", "meta-mv": "MV Reptile"}.items():
-    _, both = views_table.run(profile, field, made[name], views.tasks(ends, num_given, 1), tuned[name][25].setting,
-                              walk_steps, every=walk_steps)  # fmt: skip
+    _, both = views_table.run(
+        profile,
+        field,
+        made[name],
+        views.tasks(ends, num_given, 1),
+        tuned[name][25].setting,
+        walk_steps,
+        every=walk_steps,
+    )
     walk[label] = views_explorers.corners(both, 2)
 grid = (9, 12) if not settings.max_steps else (2, 2)
 between = views_explorers.between_objects(
@@ -547,15 +583,23 @@ else:
 
 # %%
 report = metrics.write(
-    folder / "metrics.json", notebook="03_view_synthesis", profile=profile.name, seed=SEED,
+    folder / "metrics.json",
+    notebook="03_view_synthesis",
+    profile=profile.name,
+    seed=SEED,
     precision=field.spec["precision"],
     seconds={
-        "compile": history.compile_seconds if history else 0.0, "meta_train": history.seconds if history else 0.0,
+        "compile": history.compile_seconds if history else 0.0,
+        "meta_train": history.seconds if history else 0.0,
         "total": time.perf_counter() - started,
     },
-    results=results, recognised=recognised, matched_reaches_db=round(reached, 1),
+    results=results,
+    recognised=recognised,
+    matched_reaches_db=round(reached, 1),
     validation_psnr_db=history.validation[-1][1] if history else None,
-)  # fmt: skip
-print(f"{len(results)} results in metrics.json after {report['seconds']['total']:.0f} s, of which meta-training "
-      f"{report['seconds']['meta_train']:.0f} s; peak memory {report['peak_memory_bytes'] / 1e9:.1f} GB")  # fmt: skip
+)
+print(
+    f"{len(results)} results in metrics.json after {report['seconds']['total']:.0f} s, of which meta-training "
+    f"{report['seconds']['meta_train']:.0f} s; peak memory {report['peak_memory_bytes'] / 1e9:.1f} GB"
+)
 display(Markdown("Versions: " + ", ".join(f"{name} {v}" for name, v in report["versions"].items())))

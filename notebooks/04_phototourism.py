@@ -139,11 +139,15 @@ gallery.show(
     "photographs",
     alt="Photographs of one building from many sides, at noon, at sunset, under clouds and at night, with passers-by.",
 )
-print(f"{collection.name}: {len(train.images)} to train on, {len(validation.images)} to choose by, {len(test.images)} to "
-      f"test. {collection.note}")  # fmt: skip
+print(
+    f"{collection.name}: {len(train.images)} to train on, {len(validation.images)} to choose by, {len(test.images)} to "
+    f"test. {collection.note}"
+)
 if len(train.images) < 50:
-    print(f"{len(train.images)} photographs are too few for the paper's result, which has about a thousand: what follows shows "
-          "what they give, and no claim goes with it.")  # fmt: skip
+    print(
+        f"{len(train.images)} photographs are too few for the paper's result, which has about a thousand: what follows shows "
+        "what they give, and no claim goes with it."
+    )
 
 # %% [markdown]
 # A collection comes with **cameras and points**: COLMAP finds both by matching details between photographs. (Those of the
@@ -154,7 +158,8 @@ if len(train.images) < 50:
 # %%
 gallery.show(
     plots.cameras(
-        collection.points, None,
+        collection.points,
+        None,
         {
             f"{len(views.images)} {name}": views.camera_to_world[:, 0]
             for name, views in {"to train on": train, "to choose by": validation, "to test": test}.items()
@@ -163,7 +168,7 @@ gallery.show(
     ),
     "cameras",
     alt="A cloud of points in the shape of a building, and before it the cameras, each with a line to where it looks.",
-)  # fmt: skip
+)
 
 # %% [markdown]
 # ## 2. One photograph is not a place
@@ -245,8 +250,10 @@ gallery.show(
 for algorithm in tourism.ALGORITHMS:
     about = budget.for_algorithm(algorithm)
     name = plots.LABELS["meta-reptile" if algorithm == "reptile" else algorithm]
-    print(f"{name}: {about.num_steps:,} outer steps (Adam {about.outer_rate:g}) of {about.inner_steps} with {about.rays} rays: "
-          f"{about.num_steps * about.inner_steps * about.rays:,} rays")  # fmt: skip
+    print(
+        f"{name}: {about.num_steps:,} outer steps (Adam {about.outer_rate:g}) of {about.inner_steps} with {about.rays} rays: "
+        f"{about.num_steps * about.inner_steps * about.rays:,} rays"
+    )
 
 # %% [markdown]
 # In `quick` all three are shipped, so that the tables below need no waiting. Reptile is trained here, too, for a part of
@@ -271,17 +278,20 @@ if histories:
     num_steps = min(tourism.VALIDATED[1], profile.limit)
     gallery.show(
         plots.training_curves(
-            {name: history.validation for name, history in histories.items()}, reference=scores["standard"],
+            {name: history.validation for name, history in histories.items()},
+            reference=scores["standard"],
             reference_label="Standard, the same fit",
             ylabel=f"validation PSNR\nafter {num_steps} steps [dB]",
             title=f"Training on {collection.name}: right halves",
         ),
         "meta_training",
         alt="Validation PSNR on right halves against outer steps, rising above a dashed line for random weights.",
-    )  # fmt: skip
+    )
 if shipped and histories:
-    print(f"Reptile after {profile.num_steps} steps here: {histories['meta-reptile'].validation[-1][1]:.1f} dB; what is "
-          f"shipped, after {tourism.LONG.num_steps}: {scores['meta-reptile']:.1f} dB")  # fmt: skip
+    print(
+        f"Reptile after {profile.num_steps} steps here: {histories['meta-reptile'].validation[-1][1]:.1f} dB; what is "
+        f"shipped, after {tourism.LONG.num_steps}: {scores['meta-reptile']:.1f} dB"
+    )
 
 # %% [markdown]
 # ## 4. Adaptation, step by step
@@ -315,9 +325,15 @@ gallery.show(
 # %%
 few = some(test, slice(0, settings.cap(8)))
 results, curves = tourism_table.table_rows(
-    tourism_table.runner(profile, field, few), made, tuned, trained_on=collection.name, data=collection.name, seed=SEED,
-    limit=profile.limit, paper_too=profile.name != "quick",
-)  # fmt: skip
+    tourism_table.runner(profile, field, few),
+    made,
+    tuned,
+    trained_on=collection.name,
+    data=collection.name,
+    seed=SEED,
+    limit=profile.limit,
+    paper_too=profile.name != "quick",
+)
 results += tourism_table.control_rows(train, few, data=collection.name, seed=SEED)
 display(Markdown(tourism_table.markdown(results)))
 for what, gap, _ in tourism_table.gaps(results):
@@ -419,9 +435,15 @@ display(Markdown("\n".join(lines)))
 
 # %%
 square = tourism_explorers.between_appearances(
-    profile, field, {"Standard": standard_corners, "Reptile": reptile_corners}, path=way, labels=labels,
-    engine="frames", frames=(4, 5) if not settings.max_steps else (2, 2), side=250,
-)  # fmt: skip
+    profile,
+    field,
+    {"Standard": standard_corners, "Reptile": reptile_corners},
+    path=way,
+    labels=labels,
+    engine="frames",
+    frames=(4, 5) if not settings.max_steps else (2, 2),
+    side=250,
+)
 square
 
 # %% [markdown]
@@ -438,9 +460,11 @@ for turn in turns:
     where = way(0.5 - 0.5 * np.cos(turn))
     pictures.append(tourism.picture(profile, field, mixed, where, height=where.height, width=where.width))
 gallery.animate(
-    pictures, "tour", seconds=0.15, alt="The landmark while the camera moves from side to side and the light goes through four "
-    "appearances.",
-)  # fmt: skip
+    pictures,
+    "tour",
+    seconds=0.15,
+    alt="The landmark while the camera moves from side to side and the light goes through four appearances.",
+)
 
 # %% [markdown]
 # ## 7. Exercises
@@ -483,11 +507,12 @@ else:
     gallery.show(
         plots.picture_grid(
             [[ends[0], faded, seen(learned, way(0.5)), ends[1]]],
-            column_labels=["left", "cross-fade", "camera half way", "right"], cell=2,
+            column_labels=["left", "cross-fade", "camera half way", "right"],
+            cell=2,
         ),
         "cross_fade",
         alt="Two views of the place, their mean, which shows everything twice, and the view from half way between.",
-    )  # fmt: skip
+    )
 
 # %% [markdown]
 # <details><summary>Solution</summary>
@@ -530,15 +555,22 @@ else:
 
 # %%
 report = metrics.write(
-    folder / "metrics.json", notebook="04_phototourism", profile=profile.name, seed=SEED, precision=field.spec["precision"],
+    folder / "metrics.json",
+    notebook="04_phototourism",
+    profile=profile.name,
+    seed=SEED,
+    precision=field.spec["precision"],
     seconds={
         "compile": sum(history.compile_seconds for history in histories.values()),
         "meta_train": sum(history.seconds for history in histories.values()),
         "total": time.perf_counter() - started,
     },
-    results=results, agreement_db=agreements,
+    results=results,
+    agreement_db=agreements,
     validation_db=scores | {f"{name}, trained here": history.validation[-1][1] for name, history in histories.items()},
-)  # fmt: skip
-print(f"{len(results)} results in metrics.json after {report['seconds']['total']:.0f} s, of which meta-training "
-      f"{report['seconds']['meta_train']:.0f} s; peak memory {report['peak_memory_bytes'] / 1e9:.1f} GB")  # fmt: skip
+)
+print(
+    f"{len(results)} results in metrics.json after {report['seconds']['total']:.0f} s, of which meta-training "
+    f"{report['seconds']['meta_train']:.0f} s; peak memory {report['peak_memory_bytes'] / 1e9:.1f} GB"
+)
 display(Markdown("Versions: " + ", ".join(f"{name} {v}" for name, v in report["versions"].items())))

@@ -32,17 +32,47 @@ CROPPED = PICTURES[:, 2:18]  # the largest centred square, 16 x 16, where nothin
 Case = namedtuple("Case", "script arguments key file content counts")
 CELEBA, PARTITION = serve.celeba(PICTURES)
 CASES = {
-    "imagenette": Case("imagenette", ["--size", "16"], "imagenette", "imagenette2-320.tgz",
-                       serve.tar(serve.imagenette(PICTURES)), (36, 4, 20)),
-    "celeba": Case("celeba", ["--size", "16", "--accept-terms"], "celeba", "img_align_celeba.zip",
-                   serve.zipped(CELEBA | {"list_eval_partition.txt": PARTITION}), (52, 4, 4)),
-    "parquet": Case("celeba", ["--size", "16", "--accept-terms"], "celeba", "train-00000-of-00001.parquet",
-                    parquet(PICTURES), (48, 6, 6)),
-    "srn": Case("shapenet", ["chairs", "--size", "16", "--accept-terms"], "shapenet-chairs", "srn_chairs.zip",
-                serve.zipped(serve.srn()), (4, 2, 2)),
-    "enr": Case("shapenet", ["chairs", "--size", "16", "--accept-terms", "--focal", "1.5", "--radius", "3"],
-                     "shapenet-chairs", "chairs.zip", serve.zipped(serve.enr()), (4, 2, 2)),
-}  # fmt: skip
+    "imagenette": Case(
+        "imagenette",
+        ["--size", "16"],
+        "imagenette",
+        "imagenette2-320.tgz",
+        serve.tar(serve.imagenette(PICTURES)),
+        (36, 4, 20),
+    ),
+    "celeba": Case(
+        "celeba",
+        ["--size", "16", "--accept-terms"],
+        "celeba",
+        "img_align_celeba.zip",
+        serve.zipped(CELEBA | {"list_eval_partition.txt": PARTITION}),
+        (52, 4, 4),
+    ),
+    "parquet": Case(
+        "celeba",
+        ["--size", "16", "--accept-terms"],
+        "celeba",
+        "train-00000-of-00001.parquet",
+        parquet(PICTURES),
+        (48, 6, 6),
+    ),
+    "srn": Case(
+        "shapenet",
+        ["chairs", "--size", "16", "--accept-terms"],
+        "shapenet-chairs",
+        "srn_chairs.zip",
+        serve.zipped(serve.srn()),
+        (4, 2, 2),
+    ),
+    "enr": Case(
+        "shapenet",
+        ["chairs", "--size", "16", "--accept-terms", "--focal", "1.5", "--radius", "3"],
+        "shapenet-chairs",
+        "chairs.zip",
+        serve.zipped(serve.enr()),
+        (4, 2, 2),
+    ),
+}
 """A script, its arguments, the set's name, the one file it comes in, and how many of each split are in that."""
 EVERY = pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
 

@@ -108,9 +108,11 @@ def spoilt(offset, values):
     return bytes(content)
 
 
-@pytest.mark.parametrize("content, said", [
-    (spoilt(6, 1), "encrypted"), (spoilt(8, 99), "compression"),
-], ids=["encrypted", "unknown-compression"])  # fmt: skip
+@pytest.mark.parametrize(
+    "content, said",
+    [(spoilt(6, 1), "encrypted"), (spoilt(8, 99), "compression")],
+    ids=["encrypted", "unknown-compression"],
+)
 def test_a_zip_that_python_cannot_read(place, content, said, capsys):
     Path("x.zip").write_bytes(content)
     assert call(CASES["celeba"], "--from", "x.zip") == 1

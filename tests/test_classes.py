@@ -141,10 +141,15 @@ def test_of_a_drives_folder_only_the_archive_is_fetched(place, monkeypatch):
     assert fetched == ["srn_cars.zip"]
 
 
-@pytest.mark.parametrize("members, said", [
-    ({}, "no layout"), ({"readme.txt": b"gone"}, "no layout"), (all_classes(["chairs"]), "expected cars"),
-    ({"cars/../../evil": b"x", "cars/a/transforms.json": b""}, "points outside"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "members, said",
+    [
+        ({}, "no layout"),
+        ({"readme.txt": b"gone"}, "no layout"),
+        (all_classes(["chairs"]), "expected cars"),
+        ({"cars/../../evil": b"x", "cars/a/transforms.json": b""}, "points outside"),
+    ],
+)
 def test_a_drives_folder_without_the_class_fails(place, monkeypatch, members, said, capsys):
     drive(monkeypatch, members)
     assert run("cars", *manifest(place, "cars", AUTHORS)) == 1

@@ -29,27 +29,30 @@ def mine(place):
     return place
 
 
-@pytest.mark.parametrize("command, said", [
-    ("folder mine --to .", "--to is .; expected the name of a new folder"),
-    ("folder mine --to ..", "expected the name of a new folder"),
-    ("folder mine --to /", "expected the name of a new folder"),
-    ("folder mine --to /proc/x", "/proc/"),
-    ("folder mine --to mine/00.png/x", "mine/00.png"),
-    ("folder mine --seed -1", "--seed is -1; expected 0 or more"),
-    ("folder mine --size 3", "--size is 3; expected 4 to 4096"),
-    ("folder mine --size 100000", "--size is 100000; expected 4 to 4096"),
-    ("folder mine --limit 9", "--limit is 9; expected 10 at least, for three splits"),
-    ("folder nothing --dry-run", "there is nothing at nothing"),
-    ("celeba --from nothing --dry-run", "there is nothing at nothing"),
-    ("celeba --manifest other.toml", "other.toml has nothing; expected celeba among them"),
-    ("shapenet cars --manifest other.toml", "expected shapenet-cars among them"),
-    ("celeba --manifest mine/00.png", "no manifest of data sets"),
-    ("celeba --accept-terms --manifest kinds.toml", "its kind is 'ftp'; expected one of http"),
-    ("shapenet cars --focal -1 --radius 3", "--focal is -1.0; expected more than 0"),
-    ("shapenet cars --focal 1 --radius nan", "--radius is nan; expected more than 0"),
-    ("shapenet cars --near 0 --far 1", "--near is 0.0; expected more than 0"),
-    ("shapenet cars --near 2 --far 1", "near is 2.0 and far is 1.0: expected both"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "command, said",
+    [
+        ("folder mine --to .", "--to is .; expected the name of a new folder"),
+        ("folder mine --to ..", "expected the name of a new folder"),
+        ("folder mine --to /", "expected the name of a new folder"),
+        ("folder mine --to /proc/x", "/proc/"),
+        ("folder mine --to mine/00.png/x", "mine/00.png"),
+        ("folder mine --seed -1", "--seed is -1; expected 0 or more"),
+        ("folder mine --size 3", "--size is 3; expected 4 to 4096"),
+        ("folder mine --size 100000", "--size is 100000; expected 4 to 4096"),
+        ("folder mine --limit 9", "--limit is 9; expected 10 at least, for three splits"),
+        ("folder nothing --dry-run", "there is nothing at nothing"),
+        ("celeba --from nothing --dry-run", "there is nothing at nothing"),
+        ("celeba --manifest other.toml", "other.toml has nothing; expected celeba among them"),
+        ("shapenet cars --manifest other.toml", "expected shapenet-cars among them"),
+        ("celeba --manifest mine/00.png", "no manifest of data sets"),
+        ("celeba --accept-terms --manifest kinds.toml", "its kind is 'ftp'; expected one of http"),
+        ("shapenet cars --focal -1 --radius 3", "--focal is -1.0; expected more than 0"),
+        ("shapenet cars --focal 1 --radius nan", "--radius is nan; expected more than 0"),
+        ("shapenet cars --near 0 --far 1", "--near is 0.0; expected more than 0"),
+        ("shapenet cars --near 2 --far 1", "near is 2.0 and far is 1.0: expected both"),
+    ],
+)
 def test_a_mistake_is_one_sentence(mine, command, said, capsys):
     source = '[[celeba.sources]]\nname = "a"\nkind = "ftp"\nlogin = false\nlast_verified = "never"\nid = "x"\n'
     about = 'title = "a set"\nlicence = "none"\naccept_terms = false\n'
@@ -124,9 +127,10 @@ def test_a_home_is_found(mine, monkeypatch):
     assert prepared.is_prepared(mine / "made")
 
 
-@pytest.mark.parametrize("name, made", [
-    ("假期 2023", "folder-假期-2023"), ("Été_à la mer", "folder-été-à-la-mer"), ("...", "folder-pictures"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "name, made",
+    [("假期 2023", "folder-假期-2023"), ("Été_à la mer", "folder-été-à-la-mer"), ("...", "folder-pictures")],
+)
 def test_a_folder_in_any_language(mine, name, made):
     (mine / "mine").rename(mine / name)
     assert run("folder", name, "--size", 16) == 0

@@ -22,9 +22,19 @@ from learnit_core.signals import ImageSplits, phantoms, slices
 from learnit_core.types import Sinogram
 
 TINY = ct.Profile(
-    "tiny", size=16, counts=(40, 4, 4), width=16, depth=3, num_frequencies=12, sigma=4.0, outer_rate=5e-3,
-    num_steps=150, num_views=8, limits=(10, 10, 20, 20), fit_steps=400,
-)  # fmt: skip
+    "tiny",
+    size=16,
+    counts=(40, 4, 4),
+    width=16,
+    depth=3,
+    num_frequencies=12,
+    sigma=4.0,
+    outer_rate=5e-3,
+    num_steps=150,
+    num_views=8,
+    limits=(10, 10, 20, 20),
+    fit_steps=400,
+)
 IMAGES = ct.load_signals(TINY, "phantoms")
 
 
@@ -52,8 +62,12 @@ def test_a_training_task_has_one_slice_and_its_own_angles():
         task = draw(jax.random.key(seed), data)
         jax.tree.map(np.testing.assert_array_equal, task.support, task.query)
         assert task.support.values.shape == (1, 8, 16)
-        sums = np.stack([radon(np.array(picture[..., 0]), np.rad2deg(task.support.angles[0]), circle=True).T
-                         for picture in IMAGES.train[:40]])  # fmt: skip
+        sums = np.stack(
+            [
+                radon(np.array(picture[..., 0]), np.rad2deg(task.support.angles[0]), circle=True).T
+                for picture in IMAGES.train[:40]
+            ]
+        )
         error = np.abs(sums - task.support.values[0]).max(axis=(1, 2))
         assert error.min() < 1e-3, "not a training slice seen at these angles"
         seen.append(int(error.argmin()))

@@ -136,10 +136,18 @@ def test_verdicts_are_paired_differences():
                 scores = 10 + views + i + np.random.default_rng([seed, views]).normal(size=20)
                 rows.append(
                     metrics.row(
-                        experiment="ct", trained_on=None, data="phantoms", split="test", init=name, seed=seed,
-                        observations=f"views={views}", steps=10, psnr_per_signal=scores, in_table=True,
+                        experiment="ct",
+                        trained_on=None,
+                        data="phantoms",
+                        split="test",
+                        init=name,
+                        seed=seed,
+                        observations=f"views={views}",
+                        steps=10,
+                        psnr_per_signal=scores,
+                        in_table=True,
                     )
-                )  # fmt: skip
+                )
     lines = [line.strip("| ").split(" | ") for line in results_ct.verdicts(rows)]
     found = {(line[0], line[1]): line[2:] for line in lines}
     assert len(found) == len(lines)
@@ -290,8 +298,14 @@ def test_the_summary_marks_the_best_initialisation_of_each_column():
     for views in ct.VIEWS:
         best = "mean" if views == 1 else "meta-reptile"
         rows += [row(name, views, 20.0 if name == best else 10.0) for name in ct_table.INITS]
-    content = {"results": rows, "seeds": [0], "profile": "quick", "device": "cpu", "command": "make results",
-               "profile_values": asdict(ct.LONG)}  # fmt: skip
+    content = {
+        "results": rows,
+        "seeds": [0],
+        "profile": "quick",
+        "device": "cpu",
+        "command": "make results",
+        "profile_values": asdict(ct.LONG),
+    }
     lines = {line.split("|")[1].strip(): line for line in results_ct.summary(content).splitlines() if "|" in line}
     assert lines["Mean"].split("|")[2:6] == [" **20.0** ", " 10.0 ", " 10.0 ", " 10.0 "]
     assert lines["Reptile"].split("|")[2:6] == [" 10.0 ", " **20.0** ", " **20.0** ", " **20.0** "]

@@ -43,8 +43,12 @@ def test_from_a_file_or_folder_that_is_there(server, place, case):
     assert call(case, *more, "--from", place / case.file) == 0
     check(place, case)
     assert (place / case.file).exists(), "the user's own file was removed"
-    folders = {"imagenette2-320.tgz": serve.imagenette(PICTURES), "img_align_celeba.zip": CELEBA,
-               "srn_chairs.zip": serve.srn(), "train-00000-of-00001.parquet": {case.file: case.content}}  # fmt: skip
+    folders = {
+        "imagenette2-320.tgz": serve.imagenette(PICTURES),
+        "img_align_celeba.zip": CELEBA,
+        "srn_chairs.zip": serve.srn(),
+        "train-00000-of-00001.parquet": {case.file: case.content},
+    }
     if case.file in folders:  # ENR's zips within a zip are none
         (unpacked := place / "unpacked").mkdir()
         for name, content in folders[case.file].items():
@@ -109,8 +113,11 @@ def test_a_folder_of_ones_own(place, mixed, packed, capsys):
 def test_what_is_no_archive_is_said(place, capsys):
     (place / "imagenette2-320.tgz").write_bytes(serve.PAGE)
     (place / "other.zip").write_bytes(b"hello")
-    for path, said in [("imagenette2-320.tgz", "web page.*Quota exceeded"), ("other.zip", "something else"),
-                       ("nothing.tgz", "there is nothing at")]:  # fmt: skip
+    for path, said in [
+        ("imagenette2-320.tgz", "web page.*Quota exceeded"),
+        ("other.zip", "something else"),
+        ("nothing.tgz", "there is nothing at"),
+    ]:
         assert call(CASES["imagenette"], "--from", path) == 1
         assert re.search(said, capsys.readouterr().err)
     assert call(CASES["imagenette"], "--source", "elsewhere") == 1

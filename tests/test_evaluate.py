@@ -66,9 +66,14 @@ def test_curves_of_a_quadratic():
     start, centres = {"w": jnp.array([1.0, -1.0])}, jnp.array([[0.0, 0.0], [2.0, 1.0], [5.0, 5.0]])
     judged = centres + 1
     found = evaluate.curves(
-        distance, lambda p, query: p["w"][0] - 10 * query[0], start, Task(centres, judged), jax.random.key(0),
-        optimizer=optax.sgd(0.25), num_steps=4,
-    )  # fmt: skip
+        distance,
+        lambda p, query: p["w"][0] - 10 * query[0],
+        start,
+        Task(centres, judged),
+        jax.random.key(0),
+        optimizer=optax.sgd(0.25),
+        num_steps=4,
+    )
     steps = np.arange(5)
     expected = [c + 0.75**steps * (1 - c) - 10 * (c + 1) for c in (0.0, 2.0, 5.0)]
     np.testing.assert_allclose(found, expected, rtol=1e-5)

@@ -263,9 +263,15 @@ def test_networks_as_frames_and_with_a_camera():
 
     corners = [jax.tree.map(lambda x, v=v: jnp.full(x.shape, v), NERF.init(jax.random.key(0))) for v in (0, 0.5)]
     widget = explorer.networks(
-        NERF, {"object": corners}, labels=("chair", "lamp"), shape=(4, 6), render=render,
-        cameras=[explorer.camera("Azimuth", high=360, unit="°", wraps=True)], engine="frames", frame_counts=(3, 4),
-    )  # fmt: skip
+        NERF,
+        {"object": corners},
+        labels=("chair", "lamp"),
+        shape=(4, 6),
+        render=render,
+        cameras=[explorer.camera("Azimuth", high=360, unit="°", wraps=True)],
+        engine="frames",
+        frame_counts=(3, 4),
+    )
     assert {(h, w) for _, h, w in asked} == {(4, 6)} and {a for a, _, _ in asked} == {0, 90, 180, 270}
     assert widget.scene["frames"]["counts"] == [3, 4]
     widget.position = [1.0, 350.0]  # nearest to 0° again, since the camera goes round

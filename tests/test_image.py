@@ -142,9 +142,14 @@ def run(tmp_path_factory):
 def after_two_steps(params, pictures):
     field = image.field_for(TINY, 1)
     curves = evaluate.curves(
-        losses.image_loss(field), image.score(field), params, image.tasks(pictures), jax.random.key(0),
-        optimizer=optax.sgd(TINY.inner_rate), num_steps=TINY.inner_steps,
-    )  # fmt: skip
+        losses.image_loss(field),
+        image.score(field),
+        params,
+        image.tasks(pictures),
+        jax.random.key(0),
+        optimizer=optax.sgd(TINY.inner_rate),
+        num_steps=TINY.inner_steps,
+    )
     return np.asarray(curves)[:, -1]
 
 

@@ -85,9 +85,14 @@ def test_cells_of_the_table_are_unique_and_the_papers_settings_stand_outside(tmp
 def test_the_papers_setting_is_not_repeated_where_it_was_chosen():
     chosen = {name: image_table.PAPER[name] for name in NAMES}
     rows, _ = image_table.table_rows(
-        made_up, MADE, image_table.TunedSettings(chosen, chosen, SETTINGS.tuned_on),
-        trained_on="waves", data="waves", seed=0, limit=40,
-    )  # fmt: skip
+        made_up,
+        MADE,
+        image_table.TunedSettings(chosen, chosen, SETTINGS.tuned_on),
+        trained_on="waves",
+        data="waves",
+        seed=0,
+        limit=40,
+    )
     assert len(rows) == 2 * len(NAMES)
 
 
@@ -159,11 +164,16 @@ def test_the_runner_averages_draws_and_takes_any_rate(network):
     for rate in (0.02, 0.05):
         expected = [
             evaluate.curves(
-                losses.image_loss(field), image.score(field), params, image.tasks(IMAGES.test[:3]), jax.random.key(0),
-                optimizer=optax.sgd(rate), num_steps=2,
+                losses.image_loss(field),
+                image.score(field),
+                params,
+                image.tasks(IMAGES.test[:3]),
+                jax.random.key(0),
+                optimizer=optax.sgd(rate),
+                num_steps=2,
             )
             for params in draws
-        ]  # fmt: skip
+        ]
         found = run(draws, Setting("sgd", rate), 2)
         np.testing.assert_allclose(found, np.mean(expected, axis=0), atol=1e-2)
         assert found.shape == (3, 3)
@@ -176,8 +186,11 @@ def test_baselines_are_what_they_are_called(network):
     profile = image.replace(TINY, fit_steps=300)
     made, reached = image_table.baselines(profile, field, IMAGES, meta_params, seed=1)
     assert {name: len(draws) for name, draws in made.items()} == {
-        "standard": 1, "mean": 1, "matched": 1, "shuffled": image_table.SHUFFLES,
-    }  # fmt: skip
+        "standard": 1,
+        "mean": 1,
+        "matched": 1,
+        "shuffled": image_table.SHUFFLES,
+    }
     coords = models.pixel_grid(8, 8)
     targets = {"mean": IMAGES.train.mean(axis=0).reshape(-1, 1), "matched": field.apply(meta_params, coords)}
     for name, target in targets.items():

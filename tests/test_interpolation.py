@@ -113,9 +113,14 @@ def test_the_report_is_json_and_a_table():
     fitted = interpolation.FittedTo(None, jnp.array([30.004, 29.5]), jnp.array([3.0, 4.0]))
     entry = interpolation.entry(fitted, np.float32([20, 30]), data="text")
     assert entry == {
-        "data": "text", "target_psnr_db": 30.0, "fitted_psnr_db": [30.0, 29.5], "steps": 3.5, "num_pairs": 2,
-        "agreement_db": 25.0, "agreement_std": 7.07,
-    }  # fmt: skip
+        "data": "text",
+        "target_psnr_db": 30.0,
+        "fitted_psnr_db": [30.0, 29.5],
+        "steps": 3.5,
+        "num_pairs": 2,
+        "agreement_db": 25.0,
+        "agreement_std": 7.07,
+    }
     assert json.loads(json.dumps(entry, allow_nan=False)) == entry
     line = interpolation.markdown({"MAML, SGD": entry}).split("\n")[-1]
     assert line == "| MAML, SGD | 29.5 to 30.0 | 2 | 25.0 ± 7.1 |"

@@ -139,8 +139,9 @@ def tree(layout, count=5):
         )
         made |= {f"{folder}/{name}": content for name, content in whole.items()}
     if layout == "authors":
-        made["car_splits.json"] = json.dumps({"train": ["object0", "object1", "object2", "gone"], "val": ["object3"],
-                                              "test": ["object4"]}).encode()  # fmt: skip
+        made["car_splits.json"] = json.dumps(
+            {"train": ["object0", "object1", "object2", "gone"], "val": ["object3"], "test": ["object4"]}
+        ).encode()
     return made
 
 
@@ -235,19 +236,28 @@ def edit(change):
     return edited
 
 
-@pytest.mark.parametrize("layout, changes, said", [
-    ("authors", dict(transforms=edit(lambda a: a.pop("camera_angle_x"))), "camera_angle_x"),
-    ("authors", dict(transforms=edit(lambda a: a.update(camera_angle_x=4.0))), "camera_angle_x is 4.0"),
-    ("authors", dict(transforms=edit(lambda a: a.update(frames=[]))), "no pictures"),
-    ("authors", dict(transforms=edit(lambda a: a["frames"][0].pop("file_path"))), "file_path"),
-    ("authors", dict(transforms=edit(lambda a: a["frames"][0].update(file_path="../x"))), "is missing"),
-    ("authors", dict(transforms=edit(lambda a: a["frames"][0]["transform_matrix"][0].__setitem__(0, 9.0))), "rigid"),
-    ("authors", dict(transforms=b"["), "not JSON"), ("authors", dict(r_003=b"not a picture"), "cannot be decoded"),
-    ("authors", dict(r_003=png(np.zeros((8, 9, 4), np.uint8))), "9 x 8 pixels; expected a square"),
-    ("srn", dict(intrinsics=b"1 2\n"), "not as expected"), ("srn", {"pose/000002": b"1 2 3"}, "16 numbers"),
-    ("srn", {"pose/000002": b" ".join([b"nan"] * 16)}, "finite"),
-    ("enr", dict(render_params=edit(lambda a: a.pop("00004"))), "no azimuth and elevation for 00004.png"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "layout, changes, said",
+    [
+        ("authors", dict(transforms=edit(lambda a: a.pop("camera_angle_x"))), "camera_angle_x"),
+        ("authors", dict(transforms=edit(lambda a: a.update(camera_angle_x=4.0))), "camera_angle_x is 4.0"),
+        ("authors", dict(transforms=edit(lambda a: a.update(frames=[]))), "no pictures"),
+        ("authors", dict(transforms=edit(lambda a: a["frames"][0].pop("file_path"))), "file_path"),
+        ("authors", dict(transforms=edit(lambda a: a["frames"][0].update(file_path="../x"))), "is missing"),
+        (
+            "authors",
+            dict(transforms=edit(lambda a: a["frames"][0]["transform_matrix"][0].__setitem__(0, 9.0))),
+            "rigid",
+        ),
+        ("authors", dict(transforms=b"["), "not JSON"),
+        ("authors", dict(r_003=b"not a picture"), "cannot be decoded"),
+        ("authors", dict(r_003=png(np.zeros((8, 9, 4), np.uint8))), "9 x 8 pixels; expected a square"),
+        ("srn", dict(intrinsics=b"1 2\n"), "not as expected"),
+        ("srn", {"pose/000002": b"1 2 3"}, "16 numbers"),
+        ("srn", {"pose/000002": b" ".join([b"nan"] * 16)}, "finite"),
+        ("enr", dict(render_params=edit(lambda a: a.pop("00004"))), "no azimuth and elevation for 00004.png"),
+    ],
+)
 def test_a_broken_object_is_named(layout, changes, said):
     with pytest.raises(LearnitError, match=said):
         read(layout, spoilt(layout, **changes))

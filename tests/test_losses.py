@@ -121,8 +121,12 @@ def test_radiance_loss_draws_every_pixel_of_every_view_and_no_other():
     views = views._replace(valid=np.array([[0, 6, 0, 6], [1, 3, 2, 6], [5, 6, 0, 1]], np.int32))
     loss = losses.radiance_loss(EMPTY, num_samples=2, rays_per_step=1, background=0.0)
     values = jax.vmap(lambda key: loss(jnp.zeros(()), views, key))(jax.random.split(jax.random.key(0), 4000))
-    inside = [views.images[v, r, c] for v, (t, b, left, right) in enumerate(views.valid) for r in range(t, b)
-              for c in range(left, right)]  # fmt: skip
+    inside = [
+        views.images[v, r, c]
+        for v, (t, b, left, right) in enumerate(views.valid)
+        for r in range(t, b)
+        for c in range(left, right)
+    ]
     expected = {round(float(np.mean(np.square(p / np.float32(255)))), 9) for p in np.asarray(inside, np.float32)}
     assert {round(float(value), 9) for value in values} == expected
 

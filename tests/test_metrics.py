@@ -9,16 +9,30 @@ from learnit_core import metrics
 from learnit_core.errors import LearnitError
 
 ABOUT = dict(
-    experiment="image", trained_on="text", data="text", split="test", init="meta-maml", observations="full", steps=2,
+    experiment="image",
+    trained_on="text",
+    data="text",
+    split="test",
+    init="meta-maml",
+    observations="full",
+    steps=2,
     seed=0,
-)  # fmt: skip
+)
 FRAME = dict(notebook="01_x", profile="quick", seed=0, precision="highest", seconds={"total": 1.23456})
 
 
 def test_a_row_holds_mean_and_sample_deviation():
     scores = np.array([20.0, 22.0, 27.0], np.float32)
-    row = metrics.row(**ABOUT, psnr_per_signal=scores, steps_to_match=np.array([3, 5, 7]), optimizer="sgd",
-                      learning_rate=0.01, tuned_on="validation", in_table=True, limit=40)  # fmt: skip
+    row = metrics.row(
+        **ABOUT,
+        psnr_per_signal=scores,
+        steps_to_match=np.array([3, 5, 7]),
+        optimizer="sgd",
+        learning_rate=0.01,
+        tuned_on="validation",
+        in_table=True,
+        limit=40,
+    )
     assert row["psnr_db"] == 23 and row["psnr_std"] == round(np.sqrt((9 + 1 + 16) / 2), 3)
     assert row["psnr_per_signal"] == [20, 22, 27] and row["num_signals"] == 3
     assert row["steps_to_match"] == 5 and row["steps_to_match_std"] == 2
@@ -36,10 +50,25 @@ def test_a_single_signal_has_no_deviation_and_no_match_is_null():
 
 def test_a_row_has_all_fields_of_the_design():
     assert set(metrics.row(**ABOUT, psnr_per_signal=[1.0])) == {
-        "experiment", "trained_on", "data", "split", "init", "observations", "steps", "optimizer", "learning_rate",
-        "tuned_on", "psnr_db", "psnr_std", "psnr_per_signal", "steps_to_match", "steps_to_match_std", "num_signals",
-        "seed", "in_table",
-    }  # fmt: skip
+        "experiment",
+        "trained_on",
+        "data",
+        "split",
+        "init",
+        "observations",
+        "steps",
+        "optimizer",
+        "learning_rate",
+        "tuned_on",
+        "psnr_db",
+        "psnr_std",
+        "psnr_per_signal",
+        "steps_to_match",
+        "steps_to_match_std",
+        "num_signals",
+        "seed",
+        "in_table",
+    }
     assert set(metrics.KEY) == set(ABOUT)
 
 

@@ -37,8 +37,11 @@ def one_source(place, **about):
     lines = ["[celeba]", 'title = "Faces"', 'licence = "research"', "accept_terms = true", "[[celeba.sources]]"]
     lines += [f"{key} = {json.dumps(value)}" for key, value in values.items()]
     if files:
-        lines.append("files = [" + ", ".join("{" + ", ".join(f"{k} = {json.dumps(v)}" for k, v in f.items()) + "}"
-                                             for f in files) + "]")  # fmt: skip
+        lines.append(
+            "files = ["
+            + ", ".join("{" + ", ".join(f"{k} = {json.dumps(v)}" for k, v in f.items()) + "}" for f in files)
+            + "]"
+        )
     (place / "sources.toml").write_text("\n".join(lines))
     return ["--manifest", str(place / "sources.toml"), "--accept-terms", "--size", "16"]
 
@@ -120,10 +123,15 @@ def test_a_drive(place, monkeypatch):
     assert asked == [("the-zip", True), ("the-list", True)]
 
 
-@pytest.mark.parametrize("answer, said", [
-    (serve.PAGE, "web page.*Quota exceeded"), (b"short", "5 bytes; expected"), (None, "quota"),
-    (RuntimeError("Too many users have viewed\nor downloaded"), "RuntimeError: Too many users have viewed"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "answer, said",
+    [
+        (serve.PAGE, "web page.*Quota exceeded"),
+        (b"short", "5 bytes; expected"),
+        (None, "quota"),
+        (RuntimeError("Too many users have viewed\nor downloaded"), "RuntimeError: Too many users have viewed"),
+    ],
+)
 def test_a_drive_with_its_quota_used_up(place, monkeypatch, answer, said):
     def download(*, id, output, resume):
         if isinstance(answer, Exception):
@@ -178,10 +186,15 @@ def test_kaggle(place, monkeypatch):
     assert "KAGGLEHUB_CACHE" not in os.environ
 
 
-@pytest.mark.parametrize("kind, module, function", [
-    ("drive", gdown, "download"), ("drive-folder", gdown, "download_folder"),
-    ("huggingface", huggingface_hub, "list_repo_files"), ("kaggle", kagglehub, "dataset_download"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "kind, module, function",
+    [
+        ("drive", gdown, "download"),
+        ("drive-folder", gdown, "download_folder"),
+        ("huggingface", huggingface_hub, "list_repo_files"),
+        ("kaggle", kagglehub, "dataset_download"),
+    ],
+)
 def test_only_errors_of_the_disk_end_the_search(place, monkeypatch, kind, module, function):
     """Errors of the network, too, have numbers."""
     error = None

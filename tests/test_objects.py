@@ -96,8 +96,9 @@ def test_splits_are_views_of_different_objects(name, tmp_path, monkeypatch):
         assert isinstance(views, Views)
         assert (views.images < 200).any(axis=(2, 3, 4)).all()  # every picture shows something
         rotation, position = views.camera_to_world[..., :3], views.camera_to_world[..., 3]
-        np.testing.assert_allclose(np.swapaxes(rotation, -1, -2) @ rotation, np.broadcast_to(np.eye(3), rotation.shape),
-                                   atol=1e-5)  # fmt: skip
+        np.testing.assert_allclose(
+            np.swapaxes(rotation, -1, -2) @ rotation, np.broadcast_to(np.eye(3), rotation.shape), atol=1e-5
+        )
         np.testing.assert_allclose(np.linalg.norm(position, axis=-1), objects.DISTANCE, rtol=1e-5)
         np.testing.assert_allclose(rotation[..., 2] * objects.DISTANCE, position, atol=1e-5)  # looks at the centre
     # A second time everything comes from the cache, and a damaged cache is rendered again.
@@ -105,8 +106,9 @@ def test_splits_are_views_of_different_objects(name, tmp_path, monkeypatch):
     assert len(files) == 3
     monkeypatch.setattr(tracing, "trace", lambda *_: pytest.fail("rendered again"))
     again = objects.splits(name, size=12, counts=(3, 2, 2), num_views=4)
-    assert all((a == b).all() for a, b in zip(jax.tree.leaves(again), jax.tree.leaves((train, validation, test)),
-                                              strict=True))  # fmt: skip
+    assert all(
+        (a == b).all() for a, b in zip(jax.tree.leaves(again), jax.tree.leaves((train, validation, test)), strict=True)
+    )
     monkeypatch.undo()
     monkeypatch.setenv("LEARNIT_CACHE", str(tmp_path))
     for file, damage in itertools.product(files, (b"", b"PK\x03\x04 not an archive")):

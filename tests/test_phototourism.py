@@ -254,10 +254,11 @@ def test_distortion_is_taken_out():
 def reprojection(model, found: Views, names):
     """Distances [pixels] between where the model's points were seen and where the prepared cameras see them."""
     centre, factor = tourism.normalisation(
-        np.array([-i.cam_from_world().rotation.matrix().T @ i.cam_from_world().translation
-                  for i in model.images.values()]),
+        np.array(
+            [-i.cam_from_world().rotation.matrix().T @ i.cam_from_world().translation for i in model.images.values()]
+        ),
         np.array([model.points3D[point].xyz for point in sorted(model.points3D)]),
-    )  # fmt: skip
+    )
     errors = []
     for image in model.images.values():
         if image.name not in names:

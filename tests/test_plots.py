@@ -112,9 +112,11 @@ def test_no_text_is_cut_off(name, tmp_path, shown):
 def test_picture_grid():
     grey, colour = RNG.uniform(0, 1, (5, 5, 1)), RNG.uniform(-0.5, 1.5, (5, 5, 3))
     figure = plots.picture_grid(
-        [[grey, None, colour], [colour]], row_labels=["first", "second"], column_labels=["a", "b", "c"],
+        [[grey, None, colour], [colour]],
+        row_labels=["first", "second"],
+        column_labels=["a", "b", "c"],
         captions=[["10 dB", "", "30 dB"], ["20 dB"]],
-    )  # fmt: skip
+    )
     axes = np.array(figure.axes).reshape(2, 3)
     drawn = [[len(axis.get_images()) for axis in row] for row in axes]
     assert drawn == [[1, 0, 1], [1, 0, 0]]
@@ -143,8 +145,9 @@ def test_step_curves():
     assert {text.get_text() for text in axis.get_legend().get_texts()} == set(plots.LABELS.values())
     for collection, curve in zip(axis.collections, CURVES.values(), strict=True):
         band = collection.get_paths()[0].vertices[:, 1]
-        np.testing.assert_allclose([band.min(), band.max()], [np.percentile(curve, 25, axis=0).min(),
-                                                              np.percentile(curve, 75, axis=0).max()])  # fmt: skip
+        np.testing.assert_allclose(
+            [band.min(), band.max()], [np.percentile(curve, 25, axis=0).min(), np.percentile(curve, 75, axis=0).max()]
+        )
     assert not plots.step_curves(CURVES, title="Fits", mark=None).axes[0].texts
 
 
@@ -176,8 +179,11 @@ def test_heat_table():
     ).axes
     found = {(text.get_position()[1], text.get_position()[0]): text for text in axis.texts}
     assert {place: text.get_text() for place, text in found.items()} == {
-        (0, 0): "30.2", (0, 1): "10.0", (1, 0): "20.0", (1, 1): "10.0",
-    }  # fmt: skip
+        (0, 0): "30.2",
+        (0, 1): "10.0",
+        (1, 0): "20.0",
+        (1, 1): "10.0",
+    }
     assert [found[place].get_fontweight() for place in ((0, 0), (1, 0))] == ["bold", "normal"]
     assert [text.get_text() for text in axis.get_yticklabels()] == ["a", "b"]
 

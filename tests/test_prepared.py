@@ -150,11 +150,19 @@ def spoil(folder, what):
         np.save(folder / "train.npy", np.array([{"a": 1}] * 30), allow_pickle=True)
 
 
-@pytest.mark.parametrize("what, said", [
-    ("json", "is not JSON"), ("version", "version 0; expected 1"), ("kind", "holds views; expected pictures"),
-    ("empty", "'test'.*is empty"), ("missing", "train.npy is missing or damaged"), ("cut", "missing or damaged"),
-    ("shape", r"uint8\[3, 8, 8, 3\]; expected uint8\[30, 8, 8, 3\]"), ("pickle", "missing or damaged.*Python objects"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "what, said",
+    [
+        ("json", "is not JSON"),
+        ("version", "version 0; expected 1"),
+        ("kind", "holds views; expected pictures"),
+        ("empty", "'test'.*is empty"),
+        ("missing", "train.npy is missing or damaged"),
+        ("cut", "missing or damaged"),
+        ("shape", r"uint8\[3, 8, 8, 3\]; expected uint8\[30, 8, 8, 3\]"),
+        ("pickle", "missing or damaged.*Python objects"),
+    ],
+)
 def test_a_spoilt_set_is_named(tmp_path, what, said):
     write(tmp_path / "set")
     spoil(tmp_path / "set", what)

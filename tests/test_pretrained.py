@@ -88,9 +88,14 @@ def scores(field, params, pictures, setting, num_steps=2):
     @jax.jit
     def run(params, tasks):
         return evaluate.curves(
-            losses.image_loss(field), image.score(field), params, tasks, jax.random.key(0),
-            optimizer=optimizer, num_steps=num_steps,
-        )  # fmt: skip
+            losses.image_loss(field),
+            image.score(field),
+            params,
+            tasks,
+            jax.random.key(0),
+            optimizer=optimizer,
+            num_steps=num_steps,
+        )
 
     return np.asarray(run(params, image.tasks(pictures)))[:, -1]
 
@@ -181,5 +186,5 @@ def test_appearances_show_their_photographs(landmark):
         errors = [
             np.mean((tourism.picture(profile, field, p, camera, height=camera.height, width=camera.width) - truth) ** 2)
             for p in [*corners, start]
-        ]  # fmt: skip
+        ]
         assert np.argmin(errors) == i, errors

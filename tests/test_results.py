@@ -33,10 +33,17 @@ def test_gaps_of_pictures_are_held_against_their_bounds(monkeypatch):
     monkeypatch.setattr(results_image, "BOUNDS", {"faces": (8.0, 5.0)})
     scores = {"standard": 10.0, "mean": 12.0, "matched": 16.0, "shuffled": 9.0, "meta-reptile": 9.5, "meta-maml": 20.0}
     rows = [
-        {"data": "faces", "seed": 1, "in_table": True, "init": init, "psnr_db": db, "psnr_per_signal": [db, db, db],
-         "steps_to_match": 8.0 if init == "standard" else None}
+        {
+            "data": "faces",
+            "seed": 1,
+            "in_table": True,
+            "init": init,
+            "psnr_db": db,
+            "psnr_per_signal": [db, db, db],
+            "steps_to_match": 8.0 if init == "standard" else None,
+        }
         for init, db in scores.items()
-    ]  # fmt: skip
+    ]
     lines = results_image.verdicts(rows)
     assert lines[0] == "| faces | 1 | MAML over Standard | +10.0 | [+10.0, +10.0] | 8 | yes |"
     assert lines[1] == "| faces | 1 | MAML over Matched | +4.0 | [+4.0, +4.0] | 5 | NO |"

@@ -109,8 +109,10 @@ def test_a_spoilt_transforms_file_is_named(tmp_path, spoil, message):
         scenes.load(tmp_path, size=12, counts=(9, 9, 9))
 
 
-@pytest.mark.parametrize("problem, message", [("alpha", "r_001.png has the mode RGB; expected RGBA"),
-                                              ("size", "r_001.png has a side of 8 pixels; expected 12")])  # fmt: skip
+@pytest.mark.parametrize(
+    "problem, message",
+    [("alpha", "r_001.png has the mode RGB; expected RGBA"), ("size", "r_001.png has a side of 8 pixels; expected 12")],
+)
 def test_a_spoilt_picture_is_named(tmp_path, problem, message):
     write_folder(tmp_path, [f"lamp{i}" for i in range(5)], num_views=2)
     file = tmp_path / "lamp1" / "r_001.png"

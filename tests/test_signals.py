@@ -237,9 +237,7 @@ def noise(folder, count, start=0, suffix=".png", side=12):
     return folder
 
 
-@pytest.mark.parametrize(
-    "name", ["a.png", "a.jpg", "a.JPEG", "a.webp", "a.bmp", "a.tif", "a.tiff", "a.gif"]
-)  # fmt: skip
+@pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.JPEG", "a.webp", "a.bmp", "a.tif", "a.tiff", "a.gif"])
 def test_every_kind_of_file(tmp_path, name):
     Image.fromarray(quarters()).save(tmp_path / name, quality=95)
     found = signals.load_test(str(tmp_path / name), size=16)

@@ -23,10 +23,23 @@ from learnit_core.signals.tourism import halves, some
 from learnit_core.tuning import Chosen
 
 TINY = tourism.Profile(
-    "tiny", size=16, width=16, depth=3, num_frequencies=3, max_log2=2.0, density="softplus", num_samples=8,
-    outer_rate=5e-3, num_steps=300, inner_rate=1.0, inner_steps=4, basic_rates=(5e-3, 4e-3), rays=32, count=30,
+    "tiny",
+    size=16,
+    width=16,
+    depth=3,
+    num_frequencies=3,
+    max_log2=2.0,
+    density="softplus",
+    num_samples=8,
+    outer_rate=5e-3,
+    num_steps=300,
+    inner_rate=1.0,
+    inner_steps=4,
+    basic_rates=(5e-3, 4e-3),
+    rays=32,
+    count=30,
     limit=20,
-)  # fmt: skip
+)
 
 
 @pytest.fixture(scope="module")
@@ -185,9 +198,14 @@ def test_the_table_has_every_start_before_and_after(run, collection):
     made = {"standard": field.init(jax.random.key(0)), "basic-steps": params, "basic": params, "meta-reptile": params}
     settings = {name: Chosen(Setting("sgd", 0.5), 25, "validation") for name in made}
     rows, curves = tourism_table.table_rows(
-        tourism_table.runner(TINY, field, some(collection.test, slice(0, 3))), made, settings, trained_on="landmark",
-        data="landmark", seed=0, limit=20,
-    )  # fmt: skip
+        tourism_table.runner(TINY, field, some(collection.test, slice(0, 3))),
+        made,
+        settings,
+        trained_on="landmark",
+        data="landmark",
+        seed=0,
+        limit=20,
+    )
     table = [row for row in rows if row["in_table"]]
     assert [row["init"] for row in table] == list(tourism_table.INITS)
     assert {row["steps"] for row in table} == {20} and sum(row["steps"] == 0 for row in rows) == 4
@@ -244,8 +262,9 @@ def test_the_path_of_another_collection_lies_among_its_cameras(collection):
     other = collection._replace(name="square")
     path = tourism_explorers.path_for(other)
     eyes, cameras = (
-        np.stack([path(t).pose[:, 3] for t in (0.0, 0.5, 1.0)]), collection.train.camera_to_world[:, 0, :, 3],
-    )  # fmt: skip
+        np.stack([path(t).pose[:, 3] for t in (0.0, 0.5, 1.0)]),
+        collection.train.camera_to_world[:, 0, :, 3],
+    )
     assert (eyes > cameras.min(axis=0)).all() and (eyes < cameras.max(axis=0)).all()
     right = path(0.5).pose[:, 0]
     assert (eyes[2] - eyes[0]) @ right > 0.5, "to the right"

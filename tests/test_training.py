@@ -39,11 +39,16 @@ def small_training(file=None, *, num_steps=500, chunk=5, every_seconds=0.0, paus
         return data + first_step / 1000
 
     return training.train(
-        meta.maml(loss, meta.adapt_with(loss, optax.sgd(1e-2), 1)), sample_tasks, source,
-        meta.init_state(field.init(jax.random.key(1)), OPTIMIZER), KEY, optimizer=OPTIMIZER,
-        num_steps=num_steps, chunk=chunk,
+        meta.maml(loss, meta.adapt_with(loss, optax.sgd(1e-2), 1)),
+        sample_tasks,
+        source,
+        meta.init_state(field.init(jax.random.key(1)), OPTIMIZER),
+        KEY,
+        optimizer=OPTIMIZER,
+        num_steps=num_steps,
+        chunk=chunk,
         checkpoint=training.Checkpoint(file, {"rate": 1e-2}, every_seconds) if file else None,
-    )  # fmt: skip
+    )
 
 
 def assert_same(found, expected):
@@ -270,9 +275,15 @@ def test_divergence_inside_a_chunk_names_its_step():
 
     with pytest.raises(LearnitError, match="diverged at step 20: the loss is inf .the loss was .*e.38 one step before"):
         training.train(
-            meta_grad, three_of, numbered, meta.init_state({"w": jnp.ones(1)}, optax.sgd(1.0)), KEY,
-            optimizer=optax.sgd(1.0), num_steps=40, chunk=30,
-        )  # fmt: skip
+            meta_grad,
+            three_of,
+            numbered,
+            meta.init_state({"w": jnp.ones(1)}, optax.sgd(1.0)),
+            KEY,
+            optimizer=optax.sgd(1.0),
+            num_steps=40,
+            chunk=30,
+        )
 
 
 def test_weights_that_are_not_finite_are_never_kept(checkpoint):

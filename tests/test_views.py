@@ -16,9 +16,21 @@ from learnit_core.tuning import Chosen
 from learnit_core.types import Views
 
 TINY = dataclasses.replace(
-    views.PROFILES["quick"], size=12, counts=(3, 2, 3), width=16, depth=3, num_frequencies=3, max_log2=2.0, samples=8,
-    rays=16, test_rays=16, inner_steps=2, num_steps=4, fit_steps=50, limit=25,
-)  # fmt: skip
+    views.PROFILES["quick"],
+    size=12,
+    counts=(3, 2, 3),
+    width=16,
+    depth=3,
+    num_frequencies=3,
+    max_log2=2.0,
+    samples=8,
+    rays=16,
+    test_rays=16,
+    inner_steps=2,
+    num_steps=4,
+    fit_steps=50,
+    limit=25,
+)
 
 
 @pytest.fixture(scope="module")
@@ -88,10 +100,13 @@ def test_scores_are_those_of_a_white_picture():
     """An empty field shows white; the score is then the PSNR of white, averaged over views."""
     images = np.random.default_rng(0).integers(0, 255, (2, 3, 4, 4, 3)).astype(np.uint8)
     made = Views(
-        images, np.zeros((2, 3, 4), np.int32), np.tile(objects.intrinsics(4), (2, 3, 1)),
-        np.tile(objects.look_at(0.0, 0.2), (2, 3, 1, 1)), np.full((2, 3), 2.0, np.float32),
+        images,
+        np.zeros((2, 3, 4), np.int32),
+        np.tile(objects.intrinsics(4), (2, 3, 1)),
+        np.tile(objects.look_at(0.0, 0.2), (2, 3, 1, 1)),
+        np.full((2, 3), 2.0, np.float32),
         np.full((2, 3), 6.0, np.float32),
-    )  # fmt: skip
+    )
     field = dataclasses.replace(views.field_for(TINY), apply=lambda params, p: jnp.zeros((*p.shape[:-1], 4)))
     one = jax.tree.map(lambda leaf: leaf[0], made)
     errors = np.mean(np.square(images[0].astype(float) / 255 - 1), axis=(1, 2, 3))

@@ -186,9 +186,15 @@ def test_a_search_on_a_folder_writes_among_the_results(small, settings, tmp_path
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [("depht=3", "no field 'depht'"), ("name=x", "no field 'name'"), ("decay=0", "no field 'decay'"),
-     ("counts=3", "no field 'counts'"), ("width", "width is to be int, found ''"), ("width=1.5", "found '1.5'")],
-)  # fmt: skip
+    [
+        ("depht=3", "no field 'depht'"),
+        ("name=x", "no field 'name'"),
+        ("decay=0", "no field 'decay'"),
+        ("counts=3", "no field 'counts'"),
+        ("width", "width is to be int, found ''"),
+        ("width=1.5", "found '1.5'"),
+    ],
+)
 def test_a_variant_that_cannot_be_is_refused(text, message):
     with pytest.raises(LearnitError, match=message):
         views_search.variant(text)

@@ -61,8 +61,9 @@ def test_backgrounds(background):
 def test_density_is_per_length_and_not_per_depth():
     """A slanted ray goes further through the same fog: 1 - exp(-σ |d| L)."""
     directions = jnp.array([[0.0, 0.0, -1.0], [0.75, 0.0, -1.0]])
-    seen = volume.render_rays(uniform(0.5), jnp.zeros((2, 3)), directions, near=1.0, far=3.0, num_samples=64,
-                              last_delta=2 / 64)  # fmt: skip
+    seen = volume.render_rays(
+        uniform(0.5), jnp.zeros((2, 3)), directions, near=1.0, far=3.0, num_samples=64, last_delta=2 / 64
+    )
     np.testing.assert_allclose(seen.opacity, 1 - np.exp(-0.5 * 2 * np.array([1, 1.25])), rtol=1e-5)
 
 
@@ -145,8 +146,17 @@ def test_memory_of_a_view_is_that_of_a_chunk():
 
     def temporaries(side, chunk):
         def render(params):
-            return volume.render_view(lambda p: field.apply(params, p), INTRINSICS, FORWARD, height=side, width=side,
-                                      chunk=chunk, near=1.0, far=3.0, num_samples=32).rgb  # fmt: skip
+            return volume.render_view(
+                lambda p: field.apply(params, p),
+                INTRINSICS,
+                FORWARD,
+                height=side,
+                width=side,
+                chunk=chunk,
+                near=1.0,
+                far=3.0,
+                num_samples=32,
+            ).rgb
 
         return jax.jit(render).lower(params).compile().memory_analysis().temp_size_in_bytes
 

@@ -96,9 +96,12 @@ def test_frequencies_come_back_bit_for_bit(tmp_path):
 
 def test_arrays_of_every_shape(tmp_path):
     arrays = {
-        "scalar": np.int32(7), "empty": np.zeros((0, 3), np.float32), "strided": np.arange(12.0).reshape(3, 4).T,
-        "flag": np.array([True, False]), "device": jnp.arange(3, dtype=jnp.uint8),
-    }  # fmt: skip
+        "scalar": np.int32(7),
+        "empty": np.zeros((0, 3), np.float32),
+        "strided": np.arange(12.0).reshape(3, 4).T,
+        "flag": np.array([True, False]),
+        "device": jnp.arange(3, dtype=jnp.uint8),
+    }
     weights.write_arrays(tmp_path / "a.safetensors", arrays, {"number": 1, "text": "ü", "list": [None, 0.1]})
     found, header = weights.read_arrays(tmp_path / "a.safetensors")
     assert found.keys() == arrays.keys() and header == {"number": 1, "text": "ü", "list": [None, 0.1]}

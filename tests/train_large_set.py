@@ -60,20 +60,36 @@ def main(folder: str, limit_gb: str, set_gb: str) -> None:
 
     peaks, key, optimizer = [], jax.random.key(0), optax.adam(1e-3)
     training.train(
-        meta_grad, image.sampler(BATCH), image.source(pictures, BATCH, key), meta.init_state(jnp.zeros(()), optimizer),
-        key, optimizer=optimizer, num_steps=num_steps, chunk=CHUNK, validate_every=1,
+        meta_grad,
+        image.sampler(BATCH),
+        image.source(pictures, BATCH, key),
+        meta.init_state(jnp.zeros(()), optimizer),
+        key,
+        optimizer=optimizer,
+        num_steps=num_steps,
+        chunk=CHUNK,
+        validate_every=1,
         validate=lambda params: peaks.append(peak()) or 0.0,
-    )  # fmt: skip
+    )
     try:
         pictures.stored(slice(None))
         all_at_once = "fits"
     except MemoryError:
         all_at_once = "MemoryError"
     settled = peaks[len(peaks) // 3]  # by then every program is compiled and two chunks have been held
-    print(json.dumps({
-        "limit_bytes": limit, "set_bytes": len(pictures) * 3 * SIDE**2, "read_bytes": num_steps * BATCH * 3 * SIDE**2,
-        "peak_bytes": peaks[-1], "growth_bytes": peaks[-1] - settled, "chunks": len(peaks), "all_at_once": all_at_once,
-    }))  # fmt: skip
+    print(
+        json.dumps(
+            {
+                "limit_bytes": limit,
+                "set_bytes": len(pictures) * 3 * SIDE**2,
+                "read_bytes": num_steps * BATCH * 3 * SIDE**2,
+                "peak_bytes": peaks[-1],
+                "growth_bytes": peaks[-1] - settled,
+                "chunks": len(peaks),
+                "all_at_once": all_at_once,
+            }
+        )
+    )
 
 
 if __name__ == "__main__":

@@ -45,14 +45,25 @@ def parser(description: str, epilog: str, *, size: int) -> argparse.ArgumentPars
 
 def downloads(made: argparse.ArgumentParser) -> None:
     """The arguments of scripts that download."""
-    made.add_argument("--from", dest="path", type=to_path, metavar="PATH",
-                      help="use this file or folder, which you already have, and download nothing")  # fmt: skip
+    made.add_argument(
+        "--from",
+        dest="path",
+        type=to_path,
+        metavar="PATH",
+        help="use this file or folder, which you already have, and download nothing",
+    )
     made.add_argument("--source", metavar="NAME", help="use only this one of the sources (--dry-run lists them)")
     made.add_argument("--accept-terms", action="store_true", help="you have read the set's terms and accept them")
-    made.add_argument("--keep-downloads", action="store_true",
-                      help="keep the archives, to prepare the set again in another size")  # fmt: skip
-    made.add_argument("--manifest", type=to_path, default=manifest.DEFAULT, metavar="FILE",
-                      help="another list of sources, for example of a mirror near you")  # fmt: skip
+    made.add_argument(
+        "--keep-downloads", action="store_true", help="keep the archives, to prepare the set again in another size"
+    )
+    made.add_argument(
+        "--manifest",
+        type=to_path,
+        default=manifest.DEFAULT,
+        metavar="FILE",
+        help="another list of sources, for example of a mirror near you",
+    )
 
 
 def run(main: Callable[[Sequence[str] | None], None], arguments: Sequence[str] | None = None) -> int:
@@ -86,9 +97,13 @@ def run(main: Callable[[Sequence[str] | None], None], arguments: Sequence[str] |
 
 
 def prepare(
-    arguments: argparse.Namespace, data: DataSet, make: Make, *,
-    choose: mirrors.Choose = mirrors.everything, options: Mapping[str, Any] | None = None,
-) -> None:  # fmt: skip
+    arguments: argparse.Namespace,
+    data: DataSet,
+    make: Make,
+    *,
+    choose: mirrors.Choose = mirrors.everything,
+    options: Mapping[str, Any] | None = None,
+) -> None:
     """Make one set, from what is fetched or was there, in the folder asked for; print what was made.
 
     ``choose`` is asked by sources that can send a part of the set. ``options`` decide the result, beside those of all

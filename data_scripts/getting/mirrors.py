@@ -194,6 +194,4 @@ def _kaggle(source: Source, folder: Path, wanted: Wanted) -> list[Path]:
             os.environ["KAGGLEHUB_CACHE"] = before
 
 
-_KINDS = {
-    "http": _http, "drive": _drive, "drive-folder": _drive_folder, "huggingface": _huggingface, "kaggle": _kaggle,
-}  # fmt: skip
+_KINDS = {"http": _http, "drive": _drive, "drive-folder": _drive_folder, "huggingface": _huggingface, "kaggle": _kaggle}

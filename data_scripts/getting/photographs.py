@@ -221,13 +221,20 @@ def write(
                 writer.append(row)
             closed[field], types[field] = writer.close(), writer.dtype.str
         entries[split] = {
-            "count": len(names[split]), "shape": closed["images"]["shape"], "names": names[split],
+            "count": len(names[split]),
+            "shape": closed["images"]["shape"],
+            "names": names[split],
             "arrays": {field: [entry["shape"], types[field]] for field, entry in closed.items()},
             "crc32": {field: entry["crc32"] for field, entry in closed.items()},
-        }  # fmt: skip
+        }
     centre, factor = tourism.normalisation(np.stack([p.camera_to_world[:, 3] for p in photographs]), points)
     np.save(folder / "points.npy", ((points - centre) * factor).astype(np.float32), allow_pickle=False)
     return {
-        "kind": "views", "unit": "photographs", "splits": entries, "skipped": left_out,
-        "centre": centre.tolist(), "factor": factor, "use": "make demo NOTEBOOK=04_phototourism",
-    }  # fmt: skip
+        "kind": "views",
+        "unit": "photographs",
+        "splits": entries,
+        "skipped": left_out,
+        "centre": centre.tolist(),
+        "factor": factor,
+        "use": "make demo NOTEBOOK=04_phototourism",
+    }

@@ -21,9 +21,14 @@ ENOUGH = 0.8  # share of the silhouettes that a visual hull should cover
 
 
 def write(
-    folder: Path, files: Files, splits: Mapping[str, Sequence[str]], parts: Mapping[str, Sequence[str]],
-    read: Callable[[Mapping[str, bytes]], Views], *, size: int,
-) -> dict[str, Any]:  # fmt: skip
+    folder: Path,
+    files: Files,
+    splits: Mapping[str, Sequence[str]],
+    parts: Mapping[str, Sequence[str]],
+    read: Callable[[Mapping[str, bytes]], Views],
+    *,
+    size: int,
+) -> dict[str, Any]:
     """Read the objects of all splits into ``folder``; returns what `prepared.json` says of them.
 
     ``splits`` are folders of objects, ``parts`` the files of each, ``read`` makes views of their contents. An object
@@ -80,9 +85,13 @@ def write(
             f"expected at least {100 * ENOUGH:.0f} %. Cameras and pictures do not fit: axes, or the sense of rotation."
         )
     return {
-        "kind": "views", "unit": "objects", "splits": entries, "skipped": skipped, "hull_agreement": round(found, 3),
+        "kind": "views",
+        "unit": "objects",
+        "splits": entries,
+        "skipped": skipped,
+        "hull_agreement": round(found, 3),
         "use": "for notebooks on scenes",
-    }  # fmt: skip
+    }
 
 
 def split(

@@ -114,17 +114,24 @@ def run(settings: Settings, *, rounds: int, size: int) -> None:
             seconds[name].append(time.perf_counter() - began)
     plain = np.median(seconds["plain"])
     report = {
-        "shape": [profile.maml_batch, profile.size, profile.size, 1], "device": metrics.device(),
-        "versions": metrics.versions(), "rounds": len(seconds["plain"]), "ways": {},
-    }  # fmt: skip
+        "shape": [profile.maml_batch, profile.size, profile.size, 1],
+        "device": metrics.device(),
+        "versions": metrics.versions(),
+        "rounds": len(seconds["plain"]),
+        "ways": {},
+    }
     for name, step in compiled.items():
         ratio = np.median(np.asarray(seconds["plain"]) / np.asarray(seconds[name]))
         report["ways"][name] = {
-            "median_seconds": round(float(np.median(seconds[name])), 3), "times_as_fast": round(float(ratio), 2),
-            "temporaries_bytes": step.memory_analysis().temp_size_in_bytes, "loss": float(outcomes[name][1]),
-        }  # fmt: skip
-        print(f"{name:9} {np.median(seconds[name]):6.2f} s a step, {ratio:4.2f} times as fast as plain "
-              f"({plain:.2f} s); loss {float(outcomes[name][1]):.6f}")  # fmt: skip
+            "median_seconds": round(float(np.median(seconds[name])), 3),
+            "times_as_fast": round(float(ratio), 2),
+            "temporaries_bytes": step.memory_analysis().temp_size_in_bytes,
+            "loss": float(outcomes[name][1]),
+        }
+        print(
+            f"{name:9} {np.median(seconds[name]):6.2f} s a step, {ratio:4.2f} times as fast as plain "
+            f"({plain:.2f} s); loss {float(outcomes[name][1]):.6f}"
+        )
     file = settings.out / "bench" / "image.json"
     metrics.write_json(file, report)
     print(f"wrote {file}\n{json.dumps(report['ways'])}")

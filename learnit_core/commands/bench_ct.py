@@ -54,17 +54,23 @@ def run(settings: Settings, *, rounds: int, steps: int, size: int) -> dict[str, 
     core, plain = (np.asarray(seconds[name]) for name in ("core", "plain"))
     days = float(np.median(core)) * ct.PROFILES["paper"].num_steps / 86400
     report = {
-        "shape": [profile.batch, size, size, profile.num_views], "device": metrics.device(),
-        "versions": metrics.versions(), "outer_steps": len(core), "losses": losses_by_step,
+        "shape": [profile.batch, size, size, profile.num_views],
+        "device": metrics.device(),
+        "versions": metrics.versions(),
+        "outer_steps": len(core),
+        "losses": losses_by_step,
         "median_seconds": {name: round(float(np.median(s)), 3) for name, s in seconds.items()},
         "times_as_fast": round(float(np.median(plain / core[: len(plain)])), 2),
         "temporaries_bytes": {name: c.memory_analysis().temp_size_in_bytes for name, c in compiled.items()},
-        "peak_memory_bytes": metrics.peak_memory_bytes(), "projected_days_of_the_paper": round(days, 1),
-    }  # fmt: skip
+        "peak_memory_bytes": metrics.peak_memory_bytes(),
+        "projected_days_of_the_paper": round(days, 1),
+    }
     file = settings.out / "bench" / "ct.json"
     metrics.write_json(file, report)
-    print(f"ct: {len(core)} outer steps, {np.median(core):.2f} s each, {report['times_as_fast']:.2f} times as fast as "
-          f"plain ({np.median(plain):.2f} s), loss {losses_by_step[0]:.5f} to {losses_by_step[-1]:.5f}")  # fmt: skip
+    print(
+        f"ct: {len(core)} outer steps, {np.median(core):.2f} s each, {report['times_as_fast']:.2f} times as fast as "
+        f"plain ({np.median(plain):.2f} s), loss {losses_by_step[0]:.5f} to {losses_by_step[-1]:.5f}"
+    )
     print(f"peak memory {report['peak_memory_bytes'] / 1e9:.1f} GB; the paper's 100,000 steps take {days:.1f} days")
     print(f"wrote {file}\n{json.dumps(report['median_seconds'])}")
     return report

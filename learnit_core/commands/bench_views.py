@@ -73,18 +73,24 @@ def run(settings: Settings, *, rounds: int, size: int) -> dict[str, Any]:
         rows = range(0, VIEW, ROWS)
         return jnp.concatenate([strip(params, origins[i : i + ROWS], directions[i : i + ROWS]) for i in rows])
 
-    ways = {("step", "core"): step_core, ("step", "plain"): step_plain, ("view", "core"): lambda: view(params),
-            ("view", "plain"): view_plain}  # fmt: skip
+    ways = {
+        ("step", "core"): step_core,
+        ("step", "plain"): step_plain,
+        ("view", "core"): lambda: view(params),
+        ("view", "plain"): view_plain,
+    }
     first = {}
     for name, way in ways.items():
         sine, cosine = (jnp.sin, jnp.cos) if "plain" in name else (models.sine, models.cosine)
         with mock.patch.multiple(models, sine=sine, cosine=cosine):  # the first call compiles
             first[name] = jax.block_until_ready(way())
     apart = {
-        what: max(float(jnp.max(jnp.abs(a - b))) for a, b in zip(jax.tree.leaves(first[what, "core"]),
-                                                                   jax.tree.leaves(first[what, "plain"]), strict=True))
+        what: max(
+            float(jnp.max(jnp.abs(a - b)))
+            for a, b in zip(jax.tree.leaves(first[what, "core"]), jax.tree.leaves(first[what, "plain"]), strict=True)
+        )
         for what in ("step", "view")
-    }  # fmt: skip
+    }
     seconds: dict[tuple[str, str], list[float]] = {name: [] for name in ways}
     for _ in range(settings.cap(rounds)):
         for name, way in ways.items():
@@ -92,18 +98,23 @@ def run(settings: Settings, *, rounds: int, size: int) -> dict[str, Any]:
             jax.block_until_ready(way())
             seconds[name].append(time.perf_counter() - began)
     report: dict[str, Any] = {
-        "shape": [profile.inner_steps, profile.rays, profile.samples], "device": metrics.device(),
-        "versions": metrics.versions(), "rounds": settings.cap(rounds), "largest_difference": apart,
+        "shape": [profile.inner_steps, profile.rays, profile.samples],
+        "device": metrics.device(),
+        "versions": metrics.versions(),
+        "rounds": settings.cap(rounds),
+        "largest_difference": apart,
         "peak_memory_bytes": metrics.peak_memory_bytes(),
-    }  # fmt: skip
+    }
     for what, label in {"step": "outer step", "view": f"view of {VIEW} x {VIEW}"}.items():
         core, plain = (np.asarray(seconds[what, way]) for way in ("core", "plain"))
         report[what] = {
             "median_seconds": {"core": round(float(np.median(core)), 3), "plain": round(float(np.median(plain)), 3)},
             "times_as_fast": round(float(np.median(plain / core)), 2),
         }
-        print(f"views: {label} {np.median(core):.2f} s, {report[what]['times_as_fast']:.2f} times as fast as plain "
-              f"({np.median(plain):.2f} s)")  # fmt: skip
+        print(
+            f"views: {label} {np.median(core):.2f} s, {report[what]['times_as_fast']:.2f} times as fast as plain "
+            f"({np.median(plain):.2f} s)"
+        )
     file = settings.out / "bench" / "views.json"
     metrics.write_json(file, report)
     print(f"wrote {file}\n{json.dumps({name: report[name]['median_seconds'] for name in ('step', 'view')})}")

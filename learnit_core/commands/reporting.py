@@ -31,10 +31,18 @@ def write(
     All values of the ``profile`` are kept, so that page and README say what was run, whatever the code says by then.
     """
     content = metrics.write(
-        target / f"{experiment}.json", notebook=notebook, profile=profile.name, seed=seeds[0], precision="highest",
-        seconds={}, results=rows, command=command(experiment, seeds), seeds=list(seeds), profile_values=asdict(profile),
+        target / f"{experiment}.json",
+        notebook=notebook,
+        profile=profile.name,
+        seed=seeds[0],
+        precision="highest",
+        seconds={},
+        results=rows,
+        command=command(experiment, seeds),
+        seeds=list(seeds),
+        profile_values=asdict(profile),
         **extra,
-    )  # fmt: skip
+    )
     (target / f"{experiment}.md").write_text(page(content), encoding="utf-8")
     return content
 

@@ -43,8 +43,15 @@ def run(settings: Settings, target: Path, seeds: Sequence[int]) -> dict[str, Any
             made = initialisations(profile, images, seed, settings)
 
             def fitted(entry, made=made, parts=parts, seed=seed):
-                found, _ = ct_table.entry_rows(runs[entry.views], made[entry.init], entry, limits,
-                                               trained_on="phantoms", data="phantoms", seed=seed)  # fmt: skip
+                found, _ = ct_table.entry_rows(
+                    runs[entry.views],
+                    made[entry.init],
+                    entry,
+                    limits,
+                    trained_on="phantoms",
+                    data="phantoms",
+                    seed=seed,
+                )
                 return parts[entry].keep(found)
 
             bar = tqdm(missing, desc=f"results of ct, seed {seed}", unit="fit")
@@ -157,10 +164,16 @@ def summary(content: dict[str, Any]) -> str:
         "|---|" + "---|" * len(ct.VIEWS),
     ]
     means = {
-        (name, views): np.mean([row["psnr_db"] for row in table
-                                if row["init"] == name and row["observations"] in (f"views={views}", "none")])
-        for name in {row["init"] for row in table} for views in ct.VIEWS
-    }  # fmt: skip
+        (name, views): np.mean(
+            [
+                row["psnr_db"]
+                for row in table
+                if row["init"] == name and row["observations"] in (f"views={views}", "none")
+            ]
+        )
+        for name in {row["init"] for row in table}
+        for views in ct.VIEWS
+    }
     best = {views: max(ct_table.INITS, key=lambda name: means[name, views]) for views in ct.VIEWS}
     for name in (name for name in ct_table.LABELS if (name, ct.VIEWS[0]) in means):
         cells = [f"{means[name, views]:.1f}" for views in ct.VIEWS]

@@ -56,9 +56,15 @@ def run(settings: Settings, target: Path, seeds: Sequence[int]) -> dict[str, Any
     pictures = image.large_test("text", count=7 if settings.max_steps is None else 2)
     agreements[large] = interpolation_part(large, pictures, interpolation.LARGE_VARIANTS, settings)
     return reporting.write(
-        target, "image", notebook="01_image_regression", profile=profile, seeds=seeds, rows=rows, page=page,
+        target,
+        "image",
+        notebook="01_image_regression",
+        profile=profile,
+        seeds=seeds,
+        rows=rows,
+        page=page,
         interpolation=agreements,
-    )  # fmt: skip
+    )
 
 
 def class_part(profile: image.Profile, data: str, seed: int, settings: Settings) -> list[dict[str, Any]]:
@@ -73,9 +79,14 @@ def class_part(profile: image.Profile, data: str, seed: int, settings: Settings)
     made, _ = image_table.baselines(profile, field, images, metas["meta-maml"], seed=seed)
     made |= {name: [params] for name, params in metas.items()}
     rows, _ = image_table.table_rows(
-        image_table.runner(field, images.test), made, image_table.tuned_settings(profile.name, data),
-        trained_on=data, data=data, seed=seed, limit=profile.limit,
-    )  # fmt: skip
+        image_table.runner(field, images.test),
+        made,
+        image_table.tuned_settings(profile.name, data),
+        trained_on=data,
+        data=data,
+        seed=seed,
+        limit=profile.limit,
+    )
     return rows + image_table.control_rows(images, data=data, seed=seed)
 
 
@@ -106,9 +117,11 @@ def verdicts(rows: Sequence[dict[str, Any]]) -> list[str]:
             mine = {row["init"]: row for row in table if (row["data"], row["seed"]) == (data, seed)}
             best = max(("mean", "matched", "shuffled"), key=lambda name, mine=mine: mine[name]["psnr_db"])
             for name, other, bound in (
-                ("meta-maml", "standard", over_standard), ("meta-maml", best, over_others),
-                ("meta-maml", "meta-reptile", 0.0), ("meta-reptile", "standard", 0.0),
-            ):  # fmt: skip
+                ("meta-maml", "standard", over_standard),
+                ("meta-maml", best, over_others),
+                ("meta-maml", "meta-reptile", 0.0),
+                ("meta-reptile", "standard", 0.0),
+            ):
                 difference = evaluate.paired_interval(mine[name]["psnr_per_signal"], mine[other]["psnr_per_signal"])
                 what = f"{image_table.LABELS[name]} over {image_table.LABELS[other]}"
                 lines.append(reporting.gap(where, what, difference, bound))

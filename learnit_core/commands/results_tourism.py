@@ -37,9 +37,14 @@ def run(settings: Settings, target: Path, seeds: Sequence[int]) -> dict[str, Any
             made["standard"] = baselines.standard(field, seed=seed)
             kept = {"belongs_to": belongs_to}
             kept["rows"], _ = tourism_table.table_rows(
-                tourism_table.runner(profile, field, collection.test), made, tuned,
-                trained_on="landmark", data="landmark", seed=seed, limit=profile.limit,
-            )  # fmt: skip
+                tourism_table.runner(profile, field, collection.test),
+                made,
+                tuned,
+                trained_on="landmark",
+                data="landmark",
+                seed=seed,
+                limit=profile.limit,
+            )
             metrics.write_json(file, kept)
         rows += kept["rows"]
     return reporting.write(

@@ -56,9 +56,15 @@ def run(settings: Settings, target: Path, seeds: Sequence[int], data: str = "cha
         views_baselines.controls(scenes, profile), trained_on=data, data=data, seed=seeds[0]
     )
     return reporting.write(
-        target, "views", notebook="03_view_synthesis", profile=profile, seeds=seeds, rows=rows, page=page,
+        target,
+        "views",
+        notebook="03_view_synthesis",
+        profile=profile,
+        seeds=seeds,
+        rows=rows,
+        page=page,
         recognised=recognised,
-    )  # fmt: skip
+    )
 
 
 def part(profile: views.Profile, scenes, tuned, seed: int, settings: Settings) -> dict[str, Any]:
@@ -87,12 +93,21 @@ def part(profile: views.Profile, scenes, tuned, seed: int, settings: Settings) -
         curve, _ = views_table.run(profile, field, made[name], all_given, setting, steps, every=every)
         rows += [
             metrics.row(
-                experiment="views", trained_on=None if name == "standard" else scenes.name, data=scenes.name,
-                split="test", init=name, observations="views=25", steps=i * every, psnr_per_signal=curve[:, i],
-                seed=seed, optimizer=setting.optimizer, learning_rate=setting.learning_rate, tuned_on=tuned_on,
+                experiment="views",
+                trained_on=None if name == "standard" else scenes.name,
+                data=scenes.name,
+                split="test",
+                init=name,
+                observations="views=25",
+                steps=i * every,
+                psnr_per_signal=curve[:, i],
+                seed=seed,
+                optimizer=setting.optimizer,
+                learning_rate=setting.learning_rate,
+                tuned_on=tuned_on,
             )
             for i in range(curve.shape[1])
-        ]  # fmt: skip
+        ]
     return {"rows": rows, "recognised": recognised, "matched_reaches_db": round(reached, 1)}
 
 
@@ -176,13 +191,18 @@ def page(content: dict[str, Any]) -> str:
 def summary(content: dict[str, Any]) -> str:
     """The table for README.md: means over objects and seeds."""
     rows = [row for row in content["results"] if row["observations"] in ("views=1", "none")]
-    lines = ["PSNR [dB] of held-out views of unseen chairs, fitted to a single picture.", "",
-             "| initialisation | un-adapted | fitted |", "|---|---|---|"]  # fmt: skip
+    lines = [
+        "PSNR [dB] of held-out views of unseen chairs, fitted to a single picture.",
+        "",
+        "| initialisation | un-adapted | fitted |",
+        "|---|---|---|",
+    ]
     means = {
         (name, fitted): np.mean(found)
-        for name in views_table.LABELS for fitted in (False, True)
+        for name in views_table.LABELS
+        for fitted in (False, True)
         if (found := [row["psnr_db"] for row in rows if (row["init"], row["in_table"]) == (name, fitted)])
-    }  # fmt: skip
+    }
     best = max(views_table.INITS, key=lambda name: means.get((name, True), -np.inf))
     for name, label in views_table.LABELS.items():
         if (name, True) in means:

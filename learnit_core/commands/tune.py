@@ -57,9 +57,12 @@ def tune_class(profile: image.Profile, data: str) -> dict[str, Any]:
             for column, tuned in found.items()
         }
     return {
-        "num_validation": len(images.validation), "limit": profile.limit, "device": metrics.device(),
-        "mean_and_matched_reach_db": {name: round(db, 1) for name, db in reached.items()}, "inits": entries,
-    }  # fmt: skip
+        "num_validation": len(images.validation),
+        "limit": profile.limit,
+        "device": metrics.device(),
+        "mean_and_matched_reach_db": {name: round(db, 1) for name, db in reached.items()},
+        "inits": entries,
+    }
 
 
 def _quickness(curve: np.ndarray, target: np.ndarray) -> float:

@@ -40,9 +40,12 @@ def tune_cell(
     """Both rounds for one initialisation and number of views."""
     screening = min(screening, limit)
     found = two_rounds(
-        lambda setting: run_few(draws, setting, screening), lambda setting: run_all(draws, setting, limit),
-        grid=GRID, finalists=FINALISTS, every=limit if limit % ct.EVERY else ct.EVERY,
-    )  # fmt: skip
+        lambda setting: run_few(draws, setting, screening),
+        lambda setting: run_all(draws, setting, limit),
+        grid=GRID,
+        finalists=FINALISTS,
+        every=limit if limit % ct.EVERY else ct.EVERY,
+    )
     return found | {"screening": {"num_validation": SCREENED, "steps": screening, "scores": found["screening"]}}
 
 
@@ -60,11 +63,13 @@ def run(settings: Settings, target: Path) -> None:
         part |= _tune_profile(name, profile, part["views"], save=draft.save) | {"initialisation": prints[name]}
     draft.finish(
         {
-            "command": "python -m learnit_core.commands.tune", "seed": 0, "grid": grid,
+            "command": "python -m learnit_core.commands.tune",
+            "seed": 0,
+            "grid": grid,
             "protocol": " ".join(__doc__.split("\n\n")[2].split()),
             "profiles": {name: {"phantoms": part} for name, part in draft.done.items()},
-        },
-    )  # fmt: skip
+        }
+    )
 
 
 def _tune_profile(name: str, profile: ct.Profile, done: dict[str, Any], *, save: Callable[[], None]) -> dict[str, Any]:
@@ -86,13 +91,21 @@ def _tune_profile(name: str, profile: ct.Profile, done: dict[str, Any], *, save:
             cells[init] = cell
             save()
         scores = {
-            filter_name: round(float(ct_table.psnrs(
-                ct_table.back_projected(images.validation, views, filter_name), images.validation).mean()), 3)
+            filter_name: round(
+                float(
+                    ct_table.psnrs(
+                        ct_table.back_projected(images.validation, views, filter_name), images.validation
+                    ).mean()
+                ),
+                3,
+            )
             for filter_name in ct_table.FILTERS
-        }  # fmt: skip
+        }
         cells["fbp"] = {"choice": max(scores, key=scores.__getitem__), "scores": scores}
     return {
-        "num_validation": len(images.validation), "limits": dict(zip(map(str, ct.VIEWS), profile.limits, strict=True)),
+        "num_validation": len(images.validation),
+        "limits": dict(zip(map(str, ct.VIEWS), profile.limits, strict=True)),
         "device": metrics.device(),
-        "mean_and_matched_reach_db": {init: round(db, 1) for init, db in reached.items()}, "views": done,
-    }  # fmt: skip
+        "mean_and_matched_reach_db": {init: round(db, 1) for init, db in reached.items()},
+        "views": done,
+    }

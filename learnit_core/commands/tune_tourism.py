@@ -39,17 +39,26 @@ def run(settings: Settings, target: Path) -> None:
         tuned = tune(curve_of, {"best": lambda curve: best_step(curve, 1)[1]}, grid=GRID)["best"]
         steps, score = best_step(curves[tuned.choice], min(tourism_table.EVERY, profile.limit))
         draft.done[name] = {
-            "choice": list(tuned.choice), "steps": steps, "score": round(score, 3), "scores": tuned.scores,
-        }  # fmt: skip
+            "choice": list(tuned.choice),
+            "steps": steps,
+            "score": round(score, 3),
+            "scores": tuned.scores,
+        }
         draft.save()
         print(f"{name}: {tuned.choice.optimizer} {tuned.choice.learning_rate:g} x {steps}: {score:.2f} dB", flush=True)
     draft.finish(
         {
-            "command": "python -m learnit_core.commands.tune --experiments tourism", "seed": 0, "grid": grid,
-            "protocol": " ".join(__doc__.split("\n\n")[1].split()), "num_validation": len(collection.validation.images),
-            "limit": profile.limit, "device": metrics.device(), "initialisations": prints, "inits": draft.done,
-        },
-    )  # fmt: skip
+            "command": "python -m learnit_core.commands.tune --experiments tourism",
+            "seed": 0,
+            "grid": grid,
+            "protocol": " ".join(__doc__.split("\n\n")[1].split()),
+            "num_validation": len(collection.validation.images),
+            "limit": profile.limit,
+            "device": metrics.device(),
+            "initialisations": prints,
+            "inits": draft.done,
+        }
+    )
 
 
 def initialisations() -> dict[str, tuple[Field, Params]]:

@@ -78,17 +78,27 @@ def run(settings: Settings, target: Path, data: str = "chairs") -> None:
             if name not in cells:
                 limit = settings.cap(LIMITS[num_given].get(name, profile.limit))
                 cells[name] = tune_cell(profile, field, made[name], scenes, num_given, limit)
-                print(f"{num_given} views, {name}: {cells[name]['choice']}, {cells[name]['steps']} steps, "
-                      f"{cells[name]['score']} dB", flush=True)  # fmt: skip
+                print(
+                    f"{num_given} views, {name}: {cells[name]['choice']}, {cells[name]['steps']} steps, "
+                    f"{cells[name]['score']} dB",
+                    flush=True,
+                )
                 draft.save()
     part = {
-        "num_validation": len(scenes.validation.images), "limit": profile.limit, "limits_25_views": LIMITS[25],
+        "num_validation": len(scenes.validation.images),
+        "limit": profile.limit,
+        "limits_25_views": LIMITS[25],
         "device": metrics.device(),
-        "initialisations": prints, "matched_reaches_db": round(reached, 1), "views": draft.done,
-    }  # fmt: skip
+        "initialisations": prints,
+        "matched_reaches_db": round(reached, 1),
+        "views": draft.done,
+    }
     draft.finish(
         {
-            "command": "python -m learnit_core.commands.tune", "seed": 0, "grid": grid,
-            "protocol": " ".join(" ".join(__doc__.split("\n\n")[1:]).split()), "profiles": {"quick": {data: part}},
-        },
-    )  # fmt: skip
+            "command": "python -m learnit_core.commands.tune",
+            "seed": 0,
+            "grid": grid,
+            "protocol": " ".join(" ".join(__doc__.split("\n\n")[1:]).split()),
+            "profiles": {"quick": {data: part}},
+        }
+    )

@@ -52,12 +52,22 @@ def run(settings: Settings, folder: str, count: int) -> dict:
                 curve, _ = views_table.run(profile, field, [start], tasks, setting, steps, every=steps)
                 kept["rows"].append(
                     metrics.row(
-                        experiment="views-folds", trained_on=None if name == "standard" else fold.name, data=fold.name,
-                        split="test", init=name, observations="views=1", steps=steps, psnr_per_signal=curve[:, -1],
-                        seed=0, optimizer=setting.optimizer, learning_rate=setting.learning_rate,
-                        tuned_on="validation", in_table=True, names=fold.test_names,
+                        experiment="views-folds",
+                        trained_on=None if name == "standard" else fold.name,
+                        data=fold.name,
+                        split="test",
+                        init=name,
+                        observations="views=1",
+                        steps=steps,
+                        psnr_per_signal=curve[:, -1],
+                        seed=0,
+                        optimizer=setting.optimizer,
+                        learning_rate=setting.learning_rate,
+                        tuned_on="validation",
+                        in_table=True,
+                        names=fold.test_names,
                     )
-                )  # fmt: skip
+                )
             metrics.write_json(file, kept)
         rows += kept["rows"]
         print(f"fold {turn + 1} of {count}: " + ", ".join(f"{r['init']} {r['psnr_db']:.1f} dB" for r in kept["rows"]))
@@ -65,11 +75,19 @@ def run(settings: Settings, folder: str, count: int) -> dict:
         name: [x for row in rows if row["init"] == name for x in row["psnr_per_signal"]] for name in TRIED
     }
     gap = evaluate.paired_interval(scores["meta-mv"], scores["standard"])
-    report = {"folder": Path(folder).name, "folds": count, "num_objects": len(scores["standard"]), "rows": rows,
-              "mv_over_standard_db": [round(x, 2) for x in gap], "device": metrics.device()}  # fmt: skip
+    report = {
+        "folder": Path(folder).name,
+        "folds": count,
+        "num_objects": len(scores["standard"]),
+        "rows": rows,
+        "mv_over_standard_db": [round(x, 2) for x in gap],
+        "device": metrics.device(),
+    }
     metrics.write_json(settings.out / "results" / f"views-folds-{Path(folder).name}.json", report)
-    print(f"MV over Standard, {report['num_objects']} objects: {gap.mean:+.1f} dB, 95 % interval [{gap.low:+.1f}, "
-          f"{gap.high:+.1f}]")  # fmt: skip
+    print(
+        f"MV over Standard, {report['num_objects']} objects: {gap.mean:+.1f} dB, 95 % interval [{gap.low:+.1f}, "
+        f"{gap.high:+.1f}]"
+    )
     return report
 
 

@@ -78,9 +78,13 @@ def run(settings: Settings, texts: Sequence[str], data: str = "chairs") -> None:
         field, learned, history = views.meta_train(profile, scenes, folder=folder / name)
         report["meta-mv"] = scores(profile, field, learned, scenes, "meta-mv", settings)
         report |= {
-            "profile": profile.training(), "data": scenes.name, "num_validation": len(scenes.validation.images),
-            "seconds": round(history.seconds, 1), "device": metrics.device(), "seed": 0,
-        }  # fmt: skip
+            "profile": profile.training(),
+            "data": scenes.name,
+            "num_validation": len(scenes.validation.images),
+            "seconds": round(history.seconds, 1),
+            "device": metrics.device(),
+            "seed": 0,
+        }
         metrics.write_json(folder / f"{name}.json", report)
         for init in TRIED:
             best = {n: max(row.items(), key=lambda item: item[1]) for n, row in report[init].items()}

@@ -43,8 +43,11 @@ def run(settings: Settings, target: Path, data: str, count: int) -> dict:
     num_objects = len(tasks.query.images)
     for i in range(min(SHOWN, num_objects)):
         camera = jax.tree.map(lambda leaf, i=i: leaf[i, :1], tasks.query)
-        networks = [views_explorers.corners(fitted["standard"], num_objects)[i], learned,
-                    views_explorers.corners(fitted["meta-mv"], num_objects)[i]]  # fmt: skip
+        networks = [
+            views_explorers.corners(fitted["standard"], num_objects)[i],
+            learned,
+            views_explorers.corners(fitted["meta-mv"], num_objects)[i],
+        ]
         seen = [np.asarray(views.pictures(profile, field, params, camera))[0] for params in networks]
         pictures.append([np.asarray(tasks.support.images[i, 0]) / 255, *seen, np.asarray(camera.images[0]) / 255])
         keys = (("standard", True), ("meta-mv", False), ("meta-mv", True))
@@ -58,10 +61,16 @@ def run(settings: Settings, target: Path, data: str, count: int) -> dict:
     }
     print(f"recognised, of {num_objects}: " + ", ".join(f"{plots.LABELS[n]} {k}" for n, k in recognised.items()))
     report = metrics.write(
-        target / "metrics.json", notebook="views_sheet", profile=profile.name, seed=0, precision="highest",
-        seconds={"total": time.perf_counter() - began}, results=rows, recognised=recognised,
+        target / "metrics.json",
+        notebook="views_sheet",
+        profile=profile.name,
+        seed=0,
+        precision="highest",
+        seconds={"total": time.perf_counter() - began},
+        results=rows,
+        recognised=recognised,
         gaps={what: [round(x, 2) for x in gap] for what, gap in gaps.items()},
-    )  # fmt: skip
+    )
     print(f"wrote {target / 'metrics.json'} and {target / 'figures' / 'one_view.png'}")
     return report
 

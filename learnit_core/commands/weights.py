@@ -88,14 +88,20 @@ def make(name: str, settings: Settings, target: Path, *, seed: int = 0) -> Path:
     if experiment in (tourism, views):
         profile = profile.for_algorithm(algorithm)
     provenance = {
-        "name": name, "command": f"python -m learnit_core.commands.weights {name}", "data": data,
-        "data_note": images.note, "train_shape": list(runs.pictures(images.train).shape), "algorithm": algorithm,
+        "name": name,
+        "command": f"python -m learnit_core.commands.weights {name}",
+        "data": data,
+        "data_note": images.note,
+        "train_shape": list(runs.pictures(images.train).shape),
+        "algorithm": algorithm,
         "seed": seed,
-        "profile": profile.training(), "seconds": round(history.seconds, 1),
-        "validation_psnr_db": round(history.validation[-1][1], 2), "num_validation": num_validation,
+        "profile": profile.training(),
+        "seconds": round(history.seconds, 1),
+        "validation_psnr_db": round(history.validation[-1][1], 2),
+        "num_validation": num_validation,
         "device": metrics.device(),
         "versions": metrics.versions(),
-    }  # fmt: skip
+    }
     file = target / f"{name}.safetensors"
     weights.save(file, field, params, provenance)
     return file
@@ -111,10 +117,16 @@ def make_appearance(name: str, settings: Settings, target: Path) -> Path:
     views = tourism.load_signals(profile, "landmark").test
     fitted = tourism.fit_photographs(profile, field, params, some(views, [index]), setting, steps)
     provenance = {
-        "name": name, "command": f"python -m learnit_core.commands.weights {name}", "from": source,
-        "from_validation_psnr_db": about["validation_psnr_db"], "photograph": f"test {index} of landmark",
-        "setting": list(setting), "steps": steps, "device": metrics.device(), "versions": metrics.versions(),
-    }  # fmt: skip
+        "name": name,
+        "command": f"python -m learnit_core.commands.weights {name}",
+        "from": source,
+        "from_validation_psnr_db": about["validation_psnr_db"],
+        "photograph": f"test {index} of landmark",
+        "setting": list(setting),
+        "steps": steps,
+        "device": metrics.device(),
+        "versions": metrics.versions(),
+    }
     file = target / f"{name}.safetensors"
     weights.save(file, field, jax.tree.map(lambda leaf: leaf[0], fitted), provenance)
     return file

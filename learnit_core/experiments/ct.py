@@ -219,12 +219,27 @@ def meta_train(
     def validate(params):
         return jnp.mean(
             evaluate.curves(
-                loss, score, params, unseen, jax.random.key(0), optimizer=optax.sgd(profile.inner_rate),
-                num_steps=profile.inner_steps, every=profile.inner_steps,
+                loss,
+                score,
+                params,
+                unseen,
+                jax.random.key(0),
+                optimizer=optax.sgd(profile.inner_rate),
+                num_steps=profile.inner_steps,
+                every=profile.inner_steps,
             )[:, -1]
-        )  # fmt: skip
+        )
 
     return runs.meta_train(
-        profile, field, images.train, meta_grad_for(profile, field, algorithm), sampler(profile), validate,
-        algorithm=algorithm, data=images.name, seed=seed, folder=folder, validate_every=5,
-    )  # fmt: skip
+        profile,
+        field,
+        images.train,
+        meta_grad_for(profile, field, algorithm),
+        sampler(profile),
+        validate,
+        algorithm=algorithm,
+        data=images.name,
+        seed=seed,
+        folder=folder,
+        validate_every=5,
+    )

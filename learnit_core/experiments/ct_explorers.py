@@ -27,12 +27,15 @@ def scan(truth: Float[np.ndarray, "size size 1"], *, num_angles: int = 60, side:
     step = 180 / num_angles
     return explorer.frames(
         {name: np.clip(pictures, 0, 1)[..., None] for name, pictures in panes.items()},
-        controls=[explorer.camera("Angle", high=180 - step, step=step, unit="°")], title="A scan", side=side,
-    )  # fmt: skip
+        controls=[explorer.camera("Angle", high=180 - step, step=step, unit="°")],
+        title="A scan",
+        side=side,
+    )
 
 
-def between_reconstructions(views: int = 4, labels: Sequence[str] = ("first head", "second head", "third head"),
-                            *, seed: int = 0) -> explorer.Explorer:  # fmt: skip
+def between_reconstructions(
+    views: int = 4, labels: Sequence[str] = ("first head", "second head", "third head"), *, seed: int = 0
+) -> explorer.Explorer:
     """Unseen phantoms, each reconstructed from so many projections from Standard and from the shipped start, mixed."""
     field, learned, _ = weights.pretrained(ct.SHIPPED["long"])
     truth = ct.load_signals(ct.PROFILES["quick"], "phantoms").test[: len(labels)]

@@ -23,9 +23,10 @@ INITS = ("standard", "mean", "matched", "shuffled", "meta-reptile")
 """Rows of the table, in the paper's order; filtered back-projection stands below them."""
 
 LABELS = plots.LABELS | {
-    "fbp": "filtered back-projection", "class-mean": "control: class mean",
+    "fbp": "filtered back-projection",
+    "class-mean": "control: class mean",
     "nearest-training": "control: nearest training slice",
-}  # fmt: skip
+}
 
 FILTERS = ("ramp", "shepp-logan", "cosine", "hamming", "hann")
 """Filters of ``skimage.transform.iradon``; the best on validation slices is used, a number of views each."""
@@ -58,9 +59,7 @@ def runner(field: Field, slices: Float[np.ndarray, "n size size 1"], views: int)
     def run(draws, setting, num_steps):
         stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *draws)
         turns = jnp.arange(len(slices)) % len(draws)
-        return np.asarray(
-            _curves(field, stacked, turns, setting.learning_rate, unseen, setting.optimizer, num_steps)
-        )  # fmt: skip
+        return np.asarray(_curves(field, stacked, turns, setting.learning_rate, unseen, setting.optimizer, num_steps))
 
     return run
 
@@ -74,9 +73,15 @@ def _curves(field, draws, turns, rate, tasks, optimizer, num_steps):
         params = jax.tree.map(lambda leaf: leaf[turn], draws)
         alone = jax.tree.map(lambda leaf: leaf[None], task)
         return evaluate.curves(
-            loss, score, params, alone, jax.random.key(0), optimizer=Setting(optimizer, rate).build(),
-            num_steps=num_steps, every=num_steps if num_steps % ct.EVERY else ct.EVERY,
-        )[0]  # fmt: skip
+            loss,
+            score,
+            params,
+            alone,
+            jax.random.key(0),
+            optimizer=Setting(optimizer, rate).build(),
+            num_steps=num_steps,
+            every=num_steps if num_steps % ct.EVERY else ct.EVERY,
+        )[0]
 
     return jax.lax.map(one, (turns, tasks))
 
@@ -187,18 +192,28 @@ def entry_rows(
 ) -> tuple[list[dict[str, Any]], np.ndarray]:
     """Rows of one entry, un-adapted (of those in the table) and fitted, and its curve."""
     about = dict(
-        experiment="ct", trained_on=None if entry.init == "standard" else trained_on, data=data, split="test",
-        init=entry.init, observations=f"views={entry.views}", seed=seed,
-    )  # fmt: skip
+        experiment="ct",
+        trained_on=None if entry.init == "standard" else trained_on,
+        data=data,
+        split="test",
+        init=entry.init,
+        observations=f"views={entry.views}",
+        seed=seed,
+    )
     setting, steps = entry.chosen.setting, min(entry.chosen.steps, limits[entry.views])
     curve = run(draws, setting, steps)
     rows = [metrics.row(**about, steps=0, psnr_per_signal=curve[:, 0])] if entry.in_table and steps else []
     rows.append(
         metrics.row(
-            **about, steps=steps, psnr_per_signal=curve[:, -1], optimizer=setting.optimizer,
-            learning_rate=setting.learning_rate, tuned_on=entry.chosen.tuned_on, in_table=entry.in_table,
+            **about,
+            steps=steps,
+            psnr_per_signal=curve[:, -1],
+            optimizer=setting.optimizer,
+            learning_rate=setting.learning_rate,
+            tuned_on=entry.chosen.tuned_on,
+            in_table=entry.in_table,
         )
-    )  # fmt: skip
+    )
     return rows, curve
 
 
@@ -208,10 +223,19 @@ def fbp_row(
     """Filtered back-projection as a row of the table."""
     pictures = back_projected(slices, views, settings.filters[views])
     return metrics.row(
-        experiment="ct", trained_on=None, data=data, split="test", init="fbp", observations=f"views={views}", steps=0,
-        psnr_per_signal=psnrs(pictures, slices), seed=seed, in_table=True, filter=settings.filters[views],
+        experiment="ct",
+        trained_on=None,
+        data=data,
+        split="test",
+        init="fbp",
+        observations=f"views={views}",
+        steps=0,
+        psnr_per_signal=psnrs(pictures, slices),
+        seed=seed,
+        in_table=True,
+        filter=settings.filters[views],
         tuned_on=settings.fits["standard"][views].tuned_on,
-    )  # fmt: skip
+    )
 
 
 def control_rows(images: ImageSplits, *, data: str, seed: int) -> list[dict[str, Any]]:
@@ -223,11 +247,19 @@ def control_rows(images: ImageSplits, *, data: str, seed: int) -> list[dict[str,
     }
     return [
         metrics.row(
-            experiment="ct", trained_on=images.name, data=data, split="test", init=name, observations="none", steps=0,
-            psnr_per_signal=score, seed=seed, in_table=True,
+            experiment="ct",
+            trained_on=images.name,
+            data=data,
+            split="test",
+            init=name,
+            observations="none",
+            steps=0,
+            psnr_per_signal=score,
+            seed=seed,
+            in_table=True,
         )
         for name, score in scores.items()
-    ]  # fmt: skip
+    ]
 
 
 def views_label(views: int) -> str:

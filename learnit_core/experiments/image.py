@@ -217,14 +217,27 @@ def meta_train(
     def validate(params):
         return jnp.mean(
             evaluate.curves(
-                loss, score(field), params, unseen, train_key,
-                optimizer=optax.sgd(profile.inner_rate), num_steps=profile.inner_steps,
+                loss,
+                score(field),
+                params,
+                unseen,
+                train_key,
+                optimizer=optax.sgd(profile.inner_rate),
+                num_steps=profile.inner_steps,
             )[:, -1]
-        )  # fmt: skip
+        )
 
     batch_size = profile.reptile_batch if algorithm == "reptile" else profile.maml_batch
     return runs.meta_train(
-        profile, field, images.train, meta_grad_for(profile, field, algorithm), sampler(batch_size), validate,
-        algorithm=algorithm, data=images.name, seed=seed, folder=folder,
+        profile,
+        field,
+        images.train,
+        meta_grad_for(profile, field, algorithm),
+        sampler(batch_size),
+        validate,
+        algorithm=algorithm,
+        data=images.name,
+        seed=seed,
+        folder=folder,
         source=lambda pictures, key: source(pictures, batch_size, key),
-    )  # fmt: skip
+    )

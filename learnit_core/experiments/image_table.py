@@ -55,9 +55,14 @@ def runner(field: Field, pictures: Float[np.ndarray, "signals h w c"]) -> Runner
 @functools.partial(jax.jit, static_argnames=("field", "optimizer", "num_steps"))
 def _curves(field, params, rate, tasks, optimizer, num_steps):
     return evaluate.curves(
-        losses.image_loss(field), image.score(field), params, tasks, jax.random.key(0),
-        optimizer=Setting(optimizer, rate).build(), num_steps=num_steps,
-    )  # fmt: skip
+        losses.image_loss(field),
+        image.score(field),
+        params,
+        tasks,
+        jax.random.key(0),
+        optimizer=Setting(optimizer, rate).build(),
+        num_steps=num_steps,
+    )
 
 
 def tuned_settings(profile: str, data: str) -> TunedSettings:
@@ -107,9 +112,14 @@ def table_rows(
 
         curves[name] = curve(settings.to_match[name], limit)
         about = dict(
-            experiment="image", trained_on=None if name == "standard" else trained_on, data=data, split="test",
-            init=name, observations="full", seed=seed,
-        )  # fmt: skip
+            experiment="image",
+            trained_on=None if name == "standard" else trained_on,
+            data=data,
+            split="test",
+            init=name,
+            observations="full",
+            seed=seed,
+        )
         rows.append(metrics.row(**about, steps=0, psnr_per_signal=curves[name][:, 0]))
         columns = [(settings.after_two_steps[name], settings.to_match[name], settings.tuned_on[name], True)]
         if paper_too and any(PAPER[name] != setting for setting in columns[0][:2]):
@@ -121,11 +131,16 @@ def table_rows(
                 match = dict(steps_to_match=steps, never_matched=int(never), limit=limit, match_setting=list(to_match))
             rows.append(
                 metrics.row(
-                    **about, steps=STEPS, psnr_per_signal=curve(two_steps, STEPS)[:, STEPS],
-                    optimizer=two_steps.optimizer, learning_rate=two_steps.learning_rate, tuned_on=tuned_on,
-                    in_table=in_table, **match,
+                    **about,
+                    steps=STEPS,
+                    psnr_per_signal=curve(two_steps, STEPS)[:, STEPS],
+                    optimizer=two_steps.optimizer,
+                    learning_rate=two_steps.learning_rate,
+                    tuned_on=tuned_on,
+                    in_table=in_table,
+                    **match,
                 )
-            )  # fmt: skip
+            )
     return rows, curves
 
 
@@ -138,11 +153,19 @@ def control_rows(images: ImageSplits, *, data: str, seed: int) -> list[dict[str,
     }
     return [
         metrics.row(
-            experiment="image", trained_on=images.name, data=data, split="test", init=name, observations="none",
-            steps=0, psnr_per_signal=score, seed=seed, in_table=True,
+            experiment="image",
+            trained_on=images.name,
+            data=data,
+            split="test",
+            init=name,
+            observations="none",
+            steps=0,
+            psnr_per_signal=score,
+            seed=seed,
+            in_table=True,
         )
         for name, score in scores.items()
-    ]  # fmt: skip
+    ]
 
 
 def markdown(rows: Sequence[Mapping[str, Any]]) -> str:

@@ -59,9 +59,7 @@ def fit_to(
 
     Those that never get there keep what they have after ``max_steps``: look at ``psnr``.
     """
-    return _fit_to(
-        field, params, image.tasks(pictures), setting.learning_rate, target_db, setting.optimizer, max_steps
-    )  # fmt: skip
+    return _fit_to(field, params, image.tasks(pictures), setting.learning_rate, target_db, setting.optimizer, max_steps)
 
 
 def corners(stacked: Params, count: int) -> list[Params]:
@@ -124,10 +122,14 @@ def entry(fitted: FittedTo, agreements: np.ndarray, *, data: str) -> dict[str, A
     """What the metrics file says of one way of fitting; a single pair has no deviation."""
     deviation = round(float(agreements.std(ddof=1)), 2) if len(agreements) > 1 else None
     return {
-        "data": data, "target_psnr_db": TARGET_DB, "fitted_psnr_db": [round(float(p), 2) for p in fitted.psnr],
-        "steps": round(float(np.mean(fitted.steps)), 1), "num_pairs": len(agreements),
-        "agreement_db": round(float(agreements.mean()), 2), "agreement_std": deviation,
-    }  # fmt: skip
+        "data": data,
+        "target_psnr_db": TARGET_DB,
+        "fitted_psnr_db": [round(float(p), 2) for p in fitted.psnr],
+        "steps": round(float(np.mean(fitted.steps)), 1),
+        "num_pairs": len(agreements),
+        "agreement_db": round(float(agreements.mean()), 2),
+        "agreement_std": deviation,
+    }
 
 
 def markdown(report: Mapping[str, Mapping[str, Any]]) -> str:

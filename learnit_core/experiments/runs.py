@@ -50,9 +50,12 @@ def meta_train(
         # A trial with few steps, or another profile, must not stand in the way of the real run.
         name = f"{algorithm}-{data}-{profile.name}-{profile.num_steps}-seed{seed}.safetensors"
         config = profile.training() | {
-            "algorithm": algorithm, "data": data, "seed": seed,
-            "train_shape": list(pictures(train).shape), "train_checksum": _checksum(pictures(train)),
-        }  # fmt: skip
+            "algorithm": algorithm,
+            "data": data,
+            "seed": seed,
+            "train_shape": list(pictures(train).shape),
+            "train_checksum": _checksum(pictures(train)),
+        }
         checkpoint = training.Checkpoint(Path(folder) / name, config)
     state, history = training.train(
         meta_grad,

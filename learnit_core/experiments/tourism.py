@@ -32,7 +32,7 @@ from learnit_core.experiments.tourism_pictures import (
     picture,
     render,
     score_for,
-)  # fmt: skip
+)
 from learnit_core.experiments.tourism_profiles import (
     ALGORITHMS,
     APPEARANCE_FIT,
@@ -43,7 +43,7 @@ from learnit_core.experiments.tourism_profiles import (
     VALIDATED,
     Profile,
     appearance_name,
-)  # fmt: skip
+)
 from learnit_core.fit import fit
 from learnit_core.signals import photographer, prepared, tourism
 from learnit_core.signals.prepared import SPLITS
@@ -51,19 +51,44 @@ from learnit_core.signals.tourism import Collection
 from learnit_core.types import Field, Params, PRNGKey, Task, Views
 
 __all__ = [
-    "ALGORITHMS", "APPEARANCES", "APPEARANCE_FIT", "LONG", "PROFILES", "SHIPPED", "VALIDATED", "Camera", "Profile",
-    "appearance_name", "camera_of", "field_for", "fit_photographs", "load_signals", "loss_for", "meta_grad_for",
-    "meta_train", "photograph", "picture", "prepared_collection", "render", "sampler", "score_for", "tasks", "validate",
-]  # fmt: skip
+    "ALGORITHMS",
+    "APPEARANCES",
+    "APPEARANCE_FIT",
+    "LONG",
+    "PROFILES",
+    "SHIPPED",
+    "VALIDATED",
+    "Camera",
+    "Profile",
+    "appearance_name",
+    "camera_of",
+    "field_for",
+    "fit_photographs",
+    "load_signals",
+    "loss_for",
+    "meta_grad_for",
+    "meta_train",
+    "photograph",
+    "picture",
+    "prepared_collection",
+    "render",
+    "sampler",
+    "score_for",
+    "tasks",
+    "validate",
+]
 
 
 @functools.cache
 def field_for(profile: Profile) -> Field:
     """The profile's network: position to colour and density, the same colour from all sides."""
     return models.nerf_mlp(
-        width=profile.width, depth=profile.depth, num_frequencies=profile.num_frequencies, max_log2=profile.max_log2,
+        width=profile.width,
+        depth=profile.depth,
+        num_frequencies=profile.num_frequencies,
+        max_log2=profile.max_log2,
         density=profile.density,
-    )  # fmt: skip
+    )
 
 
 def load_signals(profile: Profile, data: str, *, seed: int = 0) -> Collection:
@@ -97,7 +122,7 @@ def loss_for(profile: Profile, field: Field) -> Callable:
     """The loss on photographs: colours of random pixels."""
     return losses.radiance_loss(
         field, num_samples=profile.num_samples, rays_per_step=profile.rays, last_delta=LAST_DELTA
-    )  # fmt: skip
+    )
 
 
 def tasks(views: Views) -> Task:
@@ -120,9 +145,7 @@ def sampler() -> Callable[[PRNGKey, Views], Task]:
 def meta_grad_for(profile: Profile, field: Field) -> meta.MetaGrad:
     """Reptile with the profile's inner loop; with one inner step that is Basic NeRF's gradient, times a rate."""
     loss = loss_for(profile, field)
-    return meta.reptile(
-        loss, meta.adapt_with(loss, optax.sgd(profile.inner_rate), profile.inner_steps, remat=False)
-    )  # fmt: skip
+    return meta.reptile(loss, meta.adapt_with(loss, optax.sgd(profile.inner_rate), profile.inner_steps, remat=False))
 
 
 def meta_train(
@@ -144,10 +167,19 @@ def meta_train(
     chunk = max(1, min(1600 // profile.inner_steps, profile.num_steps // 10))
     looks = max(1, profile.num_steps // chunk // 10)
     return runs.meta_train(
-        profile, field, collection.train, meta_grad_for(profile, field), sampler(),
-        lambda params: validate(validated, field, params, unseen), algorithm=algorithm, data=collection.name, seed=seed,
-        folder=folder, chunk=chunk, validate_every=looks,
-    )  # fmt: skip
+        profile,
+        field,
+        collection.train,
+        meta_grad_for(profile, field),
+        sampler(),
+        lambda params: validate(validated, field, params, unseen),
+        algorithm=algorithm,
+        data=collection.name,
+        seed=seed,
+        folder=folder,
+        chunk=chunk,
+        validate_every=looks,
+    )
 
 
 @functools.partial(jax.jit, static_argnames=("profile", "field"))
@@ -155,9 +187,15 @@ def validate(profile: Profile, field: Field, params: Params, unseen: Task) -> Fl
     """Mean PSNR [dB] on the right halves of photographs whose left halves are fitted as ``VALIDATED`` says."""
     setting, num_steps = VALIDATED[0], min(VALIDATED[1], profile.limit)
     scores = evaluate.curves(
-        loss_for(profile, field), score_for(profile, field), params, unseen, jax.random.key(0),
-        optimizer=setting.build(), num_steps=num_steps, every=num_steps,
-    )  # fmt: skip
+        loss_for(profile, field),
+        score_for(profile, field),
+        params,
+        unseen,
+        jax.random.key(0),
+        optimizer=setting.build(),
+        num_steps=num_steps,
+        every=num_steps,
+    )
     return jnp.mean(scores[:, -1])
 
 

@@ -89,9 +89,18 @@ def between_appearances(
     """Four networks in the corners of a square, and a slider that moves the camera. Begins in the middle of both."""
     shape = path(0.5).height, path(0.5).width
     return explorer.networks(
-        field, panes, labels=labels, shape=shape, title="One landmark, four appearances", cameras=[PATH],
-        render=renderer(profile, field, path), engine=engine, frame_counts=frames, side=side, position=[0.5, 0.5, 0.5],
-    )  # fmt: skip
+        field,
+        panes,
+        labels=labels,
+        shape=shape,
+        title="One landmark, four appearances",
+        cameras=[PATH],
+        render=renderer(profile, field, path),
+        engine=engine,
+        frame_counts=frames,
+        side=side,
+        position=[0.5, 0.5, 0.5],
+    )
 
 
 def shipped_corners() -> tuple[Field, list[Params]]:
@@ -112,9 +121,14 @@ def corners(
 
 
 def grid(
-    profile: Profile, field: Field, corners: Sequence[Params], camera: Camera, *, side: int = 5,
+    profile: Profile,
+    field: Field,
+    corners: Sequence[Params],
+    camera: Camera,
+    *,
+    side: int = 5,
     centre: Params | None = None,
-) -> list[list[Float[np.ndarray, "h w 3"]]]:  # fmt: skip
+) -> list[list[Float[np.ndarray, "h w 3"]]]:
     """Figure 2 of the supplement: pictures of bilinear mixtures of four networks from one camera.
 
     ``centre``, if it is given, stands in the middle in place of the mixture.
@@ -128,7 +142,7 @@ def grid(
             mixed[side // 2] = centre
         rows.append(
             [tourism.picture(profile, field, p, camera, height=camera.height, width=camera.width) for p in mixed]
-        )  # fmt: skip
+        )
     return rows
 
 

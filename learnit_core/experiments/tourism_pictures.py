@@ -48,9 +48,13 @@ def render(profile: Profile, field: Field, params: Params, u, v, intrinsics, pos
     def one(point):
         ray = volume.rays_through(*point, intrinsics, pose)
         return volume.render_rays(
-            lambda p: field.apply(params, p), *ray, near=near, far=far, num_samples=profile.num_samples,
+            lambda p: field.apply(params, p),
+            *ray,
+            near=near,
+            far=far,
+            num_samples=profile.num_samples,
             last_delta=LAST_DELTA,
-        ).rgb  # fmt: skip
+        ).rgb
 
     return jax.lax.map(one, (u, v), batch_size=min(256, u.shape[0]))
 
@@ -61,8 +65,9 @@ def picture(
     """What a camera sees of the place that ``params`` hold, in [0, 1]."""
     scale = np.array([width / camera.width, height / camera.height], np.float32)
     intrinsics = np.asarray(camera.intrinsics, np.float32) * np.tile(scale, 2)
-    found = _picture(profile, field, params, intrinsics, np.asarray(camera.pose, np.float32), camera.near, camera.far,
-                     height, width)  # fmt: skip
+    found = _picture(
+        profile, field, params, intrinsics, np.asarray(camera.pose, np.float32), camera.near, camera.far, height, width
+    )
     return np.clip(np.asarray(found), 0, 1)
 
 

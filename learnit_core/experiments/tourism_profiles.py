@@ -62,10 +62,14 @@ class Profile:
             return self
         few = max(2, settings.max_steps)
         return replace(
-            self, num_steps=min(self.num_steps, few), inner_steps=min(self.inner_steps, few),
-            limit=min(self.limit, few), count=min(self.count, 20 + 10 * few), size=min(self.size, 24),
+            self,
+            num_steps=min(self.num_steps, few),
+            inner_steps=min(self.inner_steps, few),
+            limit=min(self.limit, few),
+            count=min(self.count, 20 + 10 * few),
+            size=min(self.size, 24),
             num_samples=min(self.num_samples, 8 * few),
-        )  # fmt: skip
+        )
 
 
 PROFILES = {
@@ -90,9 +94,10 @@ LONG = replace(PROFILES["quick"], num_steps=5000)
 """The profile `quick` trained for longer: what is shipped, and what ``make results`` judges."""
 
 SHIPPED = {
-    "meta-reptile": "tourism-landmark-quick-reptile", "basic": "tourism-landmark-quick-basic",
+    "meta-reptile": "tourism-landmark-quick-reptile",
+    "basic": "tourism-landmark-quick-basic",
     "basic-steps": "tourism-landmark-quick-basic-steps",
-}  # fmt: skip
+}
 """Names for :func:`learnit_core.weights.pretrained`."""
 
 APPEARANCES = {"overcast": 0, "morning": 7, "evening": 19, "night": 16}

@@ -23,8 +23,9 @@ INITS = ("standard", "basic-steps", "basic", "meta-reptile")
 """Rows of the table. Both kinds of Basic NeRF are trained on the same photographs as Reptile."""
 
 LABELS = plots.LABELS | {
-    "class-mean": "control: mean photograph", "nearest-training": "control: nearest training photograph",
-}  # fmt: skip
+    "class-mean": "control: mean photograph",
+    "nearest-training": "control: nearest training photograph",
+}
 
 EVERY = 25
 """Fits are scored every so many steps."""
@@ -63,9 +64,15 @@ def runner(profile: Profile, field: Field, views: Views) -> Runner:
 @functools.partial(jax.jit, static_argnames=("profile", "field", "optimizer", "num_steps", "every"))
 def _curves(profile, field, params, rate, tasks: Task, optimizer, num_steps, every):
     return evaluate.curves(
-        tourism.loss_for(profile, field), tourism.score_for(profile, field), params, tasks, jax.random.key(0),
-        optimizer=Setting(optimizer, rate).build(), num_steps=num_steps, every=every,
-    )  # fmt: skip
+        tourism.loss_for(profile, field),
+        tourism.score_for(profile, field),
+        params,
+        tasks,
+        jax.random.key(0),
+        optimizer=Setting(optimizer, rate).build(),
+        num_steps=num_steps,
+        every=every,
+    )
 
 
 def tuned_settings(profile: str, data: str) -> dict[str, Chosen]:
@@ -114,11 +121,17 @@ def table_rows(
                 rows.append(metrics.row(**start, psnr_per_signal=curve[:, 0]))
             rows.append(
                 metrics.row(
-                    **about, trained_on=trained, init=name, steps=steps, psnr_per_signal=curve[:, -1],
-                    optimizer=chosen.setting.optimizer, learning_rate=chosen.setting.learning_rate,
-                    tuned_on=chosen.tuned_on, in_table=in_table,
+                    **about,
+                    trained_on=trained,
+                    init=name,
+                    steps=steps,
+                    psnr_per_signal=curve[:, -1],
+                    optimizer=chosen.setting.optimizer,
+                    learning_rate=chosen.setting.learning_rate,
+                    tuned_on=chosen.tuned_on,
+                    in_table=in_table,
                 )
-            )  # fmt: skip
+            )
     return rows, curves
 
 
@@ -140,11 +153,19 @@ def control_rows(train: Views, views: Views, *, data: str, seed: int) -> list[di
         scores["nearest-training"].append(-10 * np.log10(errors.min()))
     return [
         metrics.row(
-            experiment="phototourism", trained_on=data, data=data, split="test", init=name, observations="none",
-            steps=0, psnr_per_signal=np.array(score), seed=seed, in_table=True,
+            experiment="phototourism",
+            trained_on=data,
+            data=data,
+            split="test",
+            init=name,
+            observations="none",
+            steps=0,
+            psnr_per_signal=np.array(score),
+            seed=seed,
+            in_table=True,
         )
         for name, score in scores.items()
-    ]  # fmt: skip
+    ]
 
 
 def markdown(rows: Sequence[Mapping[str, Any]]) -> str:

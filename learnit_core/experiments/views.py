@@ -141,9 +141,12 @@ def load_signals(profile: Profile, data: str, *, seed: int = 0) -> SceneSplits:
 def field_for(profile: Profile) -> Field:
     """The profile's network: position to colour and density."""
     return models.nerf_mlp(
-        width=profile.width, depth=profile.depth, num_frequencies=profile.num_frequencies, max_log2=profile.max_log2,
+        width=profile.width,
+        depth=profile.depth,
+        num_frequencies=profile.num_frequencies,
+        max_log2=profile.max_log2,
         density=profile.density,
-    )  # fmt: skip
+    )
 
 
 def loss_for(profile: Profile, field: Field, *, rays: int | None = None) -> Callable:
@@ -163,8 +166,12 @@ def tasks(views: Views, num_given: int, num_held_out: int = HELD_OUT) -> Task:
             f"found {total} views an object: expected at least {max(2 * num_given, 2 * num_held_out)}, to fit "
             f"{num_given} of them and score {num_held_out} others"
         )
-    return Task(*(jax.tree.map(lambda leaf, part=part: jnp.asarray(leaf[:, part]), views)
-                  for part in (slice(num_given), slice(half, half + num_held_out))))  # fmt: skip
+    return Task(
+        *(
+            jax.tree.map(lambda leaf, part=part: jnp.asarray(leaf[:, part]), views)
+            for part in (slice(num_given), slice(half, half + num_held_out))
+        )
+    )
 
 
 def given(views: Views, algorithm: str) -> Views:
@@ -187,9 +194,15 @@ def pictures(profile: Profile, field: Field, params: Params, views: Views) -> Fl
     def one(camera):
         intrinsics, pose, near, far = camera
         seen = render_view(
-            lambda points: field.apply(params, points), intrinsics, pose, height=size, width=size, near=near, far=far,
+            lambda points: field.apply(params, points),
+            intrinsics,
+            pose,
+            height=size,
+            width=size,
+            near=near,
+            far=far,
             num_samples=profile.samples,
-        )  # fmt: skip
+        )
         return jnp.clip(seen.rgb, 0, 1)
 
     return jax.lax.map(one, (views.intrinsics, views.camera_to_world, views.near, views.far))
@@ -226,8 +239,16 @@ def curves(
 
     def one(pair):
         start, task = pair
-        fitted = fit(loss, start, task.support, jax.random.key(0), optimizer=setting.build(), num_steps=num_steps,
-                     probe=lambda params: params, probe_every=every)  # fmt: skip
+        fitted = fit(
+            loss,
+            start,
+            task.support,
+            jax.random.key(0),
+            optimizer=setting.build(),
+            num_steps=num_steps,
+            probe=lambda params: params,
+            probe_every=every,
+        )
         # Scored together afterwards: what renders is compiled once.
         seen = jax.tree.map(lambda a, b: jnp.concatenate([a[None], b]), start, fitted.probes)
         return jax.lax.map(lambda params: score(params, task.query), seen), fitted.params
@@ -280,7 +301,16 @@ def meta_train(
     chunk = 800 if joint else 50
     eighths = max(1, training_profile.num_steps // (8 * chunk))  # a curve to look at, however short the training is
     return runs.meta_train(
-        training_profile, field, given(scenes.train, algorithm), grad, sample_tasks,
-        lambda params: validate(profile, field, params, unseen), algorithm=algorithm, data=scenes.name, seed=seed,
-        folder=folder, chunk=chunk, validate_every=eighths,
-    )  # fmt: skip
+        training_profile,
+        field,
+        given(scenes.train, algorithm),
+        grad,
+        sample_tasks,
+        lambda params: validate(profile, field, params, unseen),
+        algorithm=algorithm,
+        data=scenes.name,
+        seed=seed,
+        folder=folder,
+        chunk=chunk,
+        validate_every=eighths,
+    )

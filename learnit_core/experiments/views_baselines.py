@@ -31,8 +31,10 @@ def make(
     keys = jax.random.split(jax.random.fold_in(jax.random.key(seed), 2**31 - 1), 3)  # as in baselines: other keys
     cameras = jax.tree.map(lambda leaf: jnp.asarray(leaf[0]), scenes.validation)
     half = -(-len(cameras.images) // 2)
-    given, unseen = (jax.tree.map(lambda leaf, part=part: leaf[part], cameras)
-                     for part in (slice(half), slice(half, half + views.HELD_OUT)))  # fmt: skip
+    given, unseen = (
+        jax.tree.map(lambda leaf, part=part: leaf[part], cameras)
+        for part in (slice(half), slice(half, half + views.HELD_OUT))
+    )
     for num_steps in (profile.fit_steps, 2 * profile.fit_steps):
         matched = _matched(profile, field, learned, given, keys[1], num_steps)
         reached = float(_alike(profile, field, matched, learned, unseen))

@@ -64,9 +64,14 @@ def animation(
 
 
 def between_objects(
-    profile: views.Profile, field: Field, panes: Mapping[str, Sequence[Params]], *, labels: Sequence[str],
-    counts: tuple[int, int] = (11, 12), side: int = 200,
-) -> explorer.Explorer:  # fmt: skip
+    profile: views.Profile,
+    field: Field,
+    panes: Mapping[str, Sequence[Params]],
+    *,
+    labels: Sequence[str],
+    counts: tuple[int, int] = (11, 12),
+    side: int = 200,
+) -> explorer.Explorer:
     """From one object's weights to another's while the camera goes around: pictures made beforehand.
 
     ``counts`` are the pictures along the way and around.
@@ -78,10 +83,17 @@ def between_objects(
 
     step = 360 / counts[1]
     return explorer.networks(
-        field, panes, labels=labels, shape=(profile.size,) * 2, title="Between two objects", engine="frames",
-        cameras=[explorer.camera("Azimuth", high=360, step=step, unit="°", wraps=True)], render=render,
-        frame_counts=counts, side=side,
-    )  # fmt: skip
+        field,
+        panes,
+        labels=labels,
+        shape=(profile.size,) * 2,
+        title="Between two objects",
+        engine="frames",
+        cameras=[explorer.camera("Azimuth", high=360, step=step, unit="°", wraps=True)],
+        render=render,
+        frame_counts=counts,
+        side=side,
+    )
 
 
 def fitted(

@@ -24,9 +24,7 @@ INITS = ("standard", "matched", "shuffled", "joint", "meta-sv", "meta-mv")
 NAMES = {"mv": "meta-mv", "sv": "meta-sv", "joint": "joint"}
 """Names of the rows that are trained."""
 
-LABELS = plots.LABELS | {
-    "class-mean": "control: class mean", "nearest-training": "control: nearest training object",
-}  # fmt: skip
+LABELS = plots.LABELS | {"class-mean": "control: class mean", "nearest-training": "control: nearest training object"}
 
 
 PAPER = {
@@ -108,11 +106,17 @@ def table_rows(
         rows.append(metrics.row(**about, trained_on=trained, init=name, steps=0, psnr_per_signal=curve[:, 0]))
         rows.append(
             metrics.row(
-                **about, trained_on=trained, init=name, steps=steps, psnr_per_signal=curve[:, -1],
-                optimizer=chosen.setting.optimizer, learning_rate=chosen.setting.learning_rate,
-                tuned_on=chosen.tuned_on, in_table=True,
+                **about,
+                trained_on=trained,
+                init=name,
+                steps=steps,
+                psnr_per_signal=curve[:, -1],
+                optimizer=chosen.setting.optimizer,
+                learning_rate=chosen.setting.learning_rate,
+                tuned_on=chosen.tuned_on,
+                in_table=True,
             )
-        )  # fmt: skip
+        )
     return rows, fitted
 
 
@@ -120,11 +124,19 @@ def control_rows(scores: Mapping[str, np.ndarray], *, trained_on: str, data: str
     """The controls (:func:`learnit_core.experiments.views_baselines.controls`) as rows of the table."""
     return [
         metrics.row(
-            experiment="views", trained_on=trained_on, data=data, split="test", init=name, observations="none", steps=0,
-            psnr_per_signal=score, seed=seed, in_table=True,
+            experiment="views",
+            trained_on=trained_on,
+            data=data,
+            split="test",
+            init=name,
+            observations="none",
+            steps=0,
+            psnr_per_signal=score,
+            seed=seed,
+            in_table=True,
         )
         for name, score in scores.items()
-    ]  # fmt: skip
+    ]
 
 
 def retrieval(profile: views.Profile, field: Field, fitted: Params, tasks: Task) -> tuple[int, np.ndarray]:

@@ -12,6 +12,17 @@ from learnit_core.explorer.upload import to_png, upload
 from learnit_core.explorer.widget import Explorer
 
 __all__ = [
-    "Control", "Explorer", "camera", "frames", "line", "networks", "square", "steps", "fit_steps", "to_png",
-    "triangle", "upload", "write_page",
-]  # fmt: skip
+    "Control",
+    "Explorer",
+    "camera",
+    "frames",
+    "line",
+    "networks",
+    "square",
+    "steps",
+    "fit_steps",
+    "to_png",
+    "triangle",
+    "upload",
+    "write_page",
+]

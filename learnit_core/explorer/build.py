@@ -53,9 +53,20 @@ def networks(
     Raises LearnitError for corners of another architecture, weights that are not finite, a wrong number of corners,
     an engine that cannot draw this field, or a ``render`` whose pictures are not [height, width, 1 or 3].
     """
-    return _networks(field, panes, places.between(labels), shape, title=title, cameras=cameras, render=render,
-                     engine=engine, weights_type=weights_type, frame_counts=frame_counts, side=side,
-                     position=position)  # fmt: skip
+    return _networks(
+        field,
+        panes,
+        places.between(labels),
+        shape,
+        title=title,
+        cameras=cameras,
+        render=render,
+        engine=engine,
+        weights_type=weights_type,
+        frame_counts=frame_counts,
+        side=side,
+        position=position,
+    )
 
 
 def steps(
@@ -111,8 +122,21 @@ def _frames(panes, controls, title, side, position, corners=None):
     return Explorer(scene, data, controls=controls, draw=draw, corners=corners, position=position)
 
 
-def _networks(field, panes, control, shape, *, title, cameras=(), render=None, engine="auto", weights_type="float16",
-              frame_counts=(21,), side=240, position=None):  # fmt: skip
+def _networks(
+    field,
+    panes,
+    control,
+    shape,
+    *,
+    title,
+    cameras=(),
+    render=None,
+    engine="auto",
+    weights_type="float16",
+    frame_counts=(21,),
+    side=240,
+    position=None,
+):
     controls = [control, *cameras]
     checks.check_scene(panes, controls, title=title, side=side, shape=shape)
     checks.check_cameras(cameras, render)
@@ -146,8 +170,9 @@ def _networks(field, panes, control, shape, *, title, cameras=(), render=None, e
     if drawn_by != "kernel":
         network, data = export.network_bytes(field, list(panes.values()), weights_type=weights_type)
         scene["network"] = network
-    return Explorer(scene, data, controls=controls, draw=draw, corners=panes, position=start, stills=stills,
-                    seconds=seconds)  # fmt: skip
+    return Explorer(
+        scene, data, controls=controls, draw=draw, corners=panes, position=start, stills=stills, seconds=seconds
+    )
 
 
 def _as_frames(panes, draw, controls, frame_counts, size, title, side, position):
@@ -170,10 +195,18 @@ def _as_frames(panes, draw, controls, frame_counts, size, title, side, position)
 
 def _scene(engine, controls, titles, shape, title, side):
     described = [
-        {"kind": c.kind, "name": c.name, "labels": list(c.labels), "low": c.low, "high": c.high, "step": c.step,
-         "unit": c.unit, "wraps": c.wraps}
+        {
+            "kind": c.kind,
+            "name": c.name,
+            "labels": list(c.labels),
+            "low": c.low,
+            "high": c.high,
+            "step": c.step,
+            "unit": c.unit,
+            "wraps": c.wraps,
+        }
         for c in controls
-    ]  # fmt: skip
+    ]
     return {
         "title": title,
         "engine": engine,

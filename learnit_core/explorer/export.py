@@ -51,9 +51,14 @@ def network_bytes(
                 little_endian = np.dtype(kind).newbyteorder("<")
                 chunks += [np.asarray(layer[name]).astype(little_endian).tobytes() for name in ("w", "b")]
     network = {
-        "model": field.spec["model"], "w0": field.spec.get("w0", 1.0), "final": field.spec.get("final", "identity"),
-        "layers": layers, "types": types, "frequencies": len(buffer), "panes": [len(pane) for pane in panes],
-    }  # fmt: skip
+        "model": field.spec["model"],
+        "w0": field.spec.get("w0", 1.0),
+        "final": field.spec.get("final", "identity"),
+        "layers": layers,
+        "types": types,
+        "frequencies": len(buffer),
+        "panes": [len(pane) for pane in panes],
+    }
     return network, b"".join(chunks)
 
 

@@ -96,9 +96,11 @@ def distances(x: Array, y: Array, z: Array) -> list[Array]:
     along = jnp.clip((0.2 * sx + 0.18 * sy + 0.07 * sz) / 0.0773, 0, 1)
     arm = _ball(sx - 0.2 * along, sy - 0.18 * along, sz - 0.07 * along, 0.035)
     bronze = _union(
-        _ball(sx, y - jnp.clip(y, 0.4, 0.66), sz, 0.085), _ball(sx, y - 0.83, sz, 0.065), arm,
+        _ball(sx, y - jnp.clip(y, 0.4, 0.66), sz, 0.085),
+        _ball(sx, y - 0.83, sz, 0.065),
+        arm,
         _ball(x - 0.95, y - 0.63, z - 1.15, 0.08),
-    )  # fmt: skip
+    )
     return [y, wall, marble, roof, dark, bronze, _pillar(radius, y, 0.36, 0.0, 0.14)]
 
 

@@ -113,10 +113,14 @@ def shot(index: int, *, size: int, seed: int = 0) -> Shot:
     feet = np.where(there[:, None], feet, 50.0)
     people = People(*_arrays(feet, rng.uniform(0.02, 0.6, (MOST_PEOPLE, 3))))
     return Shot(
-        (height, width), np.array([focal, focal, width / 2, height / 2]),
-        pose_at(eye, target, roll=rng.normal(0, np.radians(1.5))), light, people,
-        exposure=float(2 ** rng.uniform(-0.6, 0.6)), balance=np.exp(rng.normal(0, 0.07, 3)),
-    )  # fmt: skip
+        (height, width),
+        np.array([focal, focal, width / 2, height / 2]),
+        pose_at(eye, target, roll=rng.normal(0, np.radians(1.5))),
+        light,
+        people,
+        exposure=float(2 ** rng.uniform(-0.6, 0.6)),
+        balance=np.exp(rng.normal(0, 0.07, 3)),
+    )
 
 
 def develop(taken: Shot) -> UInt8[np.ndarray, "h w 3"]:
@@ -165,9 +169,7 @@ def photographs(
     found = []
     for index, taken in enumerate(shots):
         seen = np.flatnonzero(sees(taken, points))
-        found.append(
-            Photograph(f"photo_{index:04}.png", develop(taken), taken.intrinsics, taken.camera_to_world, seen)
-        )  # fmt: skip
+        found.append(Photograph(f"photo_{index:04}.png", develop(taken), taken.intrinsics, taken.camera_to_world, seen))
     return found, points
 
 

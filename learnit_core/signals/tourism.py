@@ -95,7 +95,7 @@ def collect(photographs: Sequence[Photograph], points: Float[np.ndarray, "points
     return {
         split: _views([_moved(by_name[name], centre, factor) for name in dealt[split]], scaled, side)
         for split in SPLITS
-    }  # fmt: skip
+    }
 
 
 def _moved(photograph: Photograph, centre, factor) -> Photograph:

@@ -39,9 +39,11 @@ FIELDS = {
 }
 CONTROLS = {"line": 2, "triangle": 3, "square": 4, "steps": 4}  # and how many networks they have
 CHOICES = {
-    "line": explorer.line("a", "b"), "triangle": explorer.triangle("a", "b", "c"),
-    "square": explorer.square("a", "b", "c", "d"), "steps": explorer.fit_steps([0, 1, 2, 8]),
-}  # fmt: skip
+    "line": explorer.line("a", "b"),
+    "triangle": explorer.triangle("a", "b", "c"),
+    "square": explorer.square("a", "b", "c", "d"),
+    "steps": explorer.fit_steps([0, 1, 2, 8]),
+}
 
 
 @functools.cache

@@ -202,9 +202,11 @@ OUT_OF_MEMORY = """
 WebGL2RenderingContext.prototype.getError = function () { return this.OUT_OF_MEMORY; };
 """
 HALVES_OF_WEBGL = [
-    (NO_FLOATS, "textures of floats"), (NO_SHADERS, "refuses a shader"), (SMALL_TEXTURES, "too wide"),
+    (NO_FLOATS, "textures of floats"),
+    (NO_SHADERS, "refuses a shader"),
+    (SMALL_TEXTURES, "too wide"),
     (OUT_OF_MEMORY, "failed with error 1285"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("script, why", HALVES_OF_WEBGL)

@@ -34,16 +34,35 @@ def draw(rng: np.random.Generator) -> dict[str, Any]:
     paint = _tint(rng)
     second = _tint(rng) if rng.random() < 0.2 else paint
     return dict(
-        length=length, width=width, hood=hood, cabin=cabin, front=front * length, rear=rear * length,
-        front_slope=rng.uniform(0.02, 0.1) if kind in ("van", "lorry") else rng.uniform(0.14, 0.3), rear_slope=slope,
-        lean=rng.uniform(0.03, 0.07), clear=wheel * rng.uniform(0.6, 0.85), round=rng.uniform(0.04, 0.1),
-        wheel=wheel, tyre=rng.uniform(0.055, 0.08), axle=length * rng.uniform(0.58, 0.66), rim=rng.uniform(0.5, 0.7),
-        kind=kind, cargo=rng.uniform(-0.05, 0.12), sign_wide=rng.uniform(0.08, 0.25), pillar=rng.uniform(-0.05, 0.1),
-        sign=kind not in ("lorry", "pickup", "sports") and rng.random() < 0.15, glass=rng.uniform(0.12, 0.3),
+        length=length,
+        width=width,
+        hood=hood,
+        cabin=cabin,
+        front=front * length,
+        rear=rear * length,
+        front_slope=rng.uniform(0.02, 0.1) if kind in ("van", "lorry") else rng.uniform(0.14, 0.3),
+        rear_slope=slope,
+        lean=rng.uniform(0.03, 0.07),
+        clear=wheel * rng.uniform(0.6, 0.85),
+        round=rng.uniform(0.04, 0.1),
+        wheel=wheel,
+        tyre=rng.uniform(0.055, 0.08),
+        axle=length * rng.uniform(0.58, 0.66),
+        rim=rng.uniform(0.5, 0.7),
+        kind=kind,
+        cargo=rng.uniform(-0.05, 0.12),
+        sign_wide=rng.uniform(0.08, 0.25),
+        pillar=rng.uniform(-0.05, 0.1),
+        sign=kind not in ("lorry", "pickup", "sports") and rng.random() < 0.15,
+        glass=rng.uniform(0.12, 0.3),
         spoiler=kind == "sports" and rng.random() < 0.6,
-        paint=paint, second=second, cargo_colour=_tint(rng), trim=np.full(3, rng.uniform(0.12, 0.4)),
-        rim_colour=np.full(3, rng.uniform(0.4, 0.85)), sign_colour=_tint(rng),
-    )  # fmt: skip
+        paint=paint,
+        second=second,
+        cargo_colour=_tint(rng),
+        trim=np.full(3, rng.uniform(0.12, 0.4)),
+        rim_colour=np.full(3, rng.uniform(0.4, 0.85)),
+        sign_colour=_tint(rng),
+    )
 
 
 def parts(o: dict, p: Point) -> list[Part]:
@@ -88,9 +107,13 @@ def _parts(o: dict, p: Point) -> list[Part]:
     mirror = box(moved(side, o["width"] + 0.03, o["front"] + 0.16, hood + 0.05), (0.045, 0.03, 0.03), 0.02)
 
     found = [
-        Part(body, body_colour), Part(cabin, cabin_colour), Part(wheel, wheel_colour), Part(bumper, o["trim"]),
-        Part(light, light_colour), Part(mirror, o["paint"]),
-    ]  # fmt: skip
+        Part(body, body_colour),
+        Part(cabin, cabin_colour),
+        Part(wheel, wheel_colour),
+        Part(bumper, o["trim"]),
+        Part(light, light_colour),
+        Part(mirror, o["paint"]),
+    ]
     if o["kind"] == "lorry":
         half = (roof + o["cargo"] - low - 0.1) / 2
         cargo = box(moved(p, 0, load_y, low + 0.1 + half), (o["width"] + 0.02, load_half, half), 0.02)
@@ -115,9 +138,12 @@ def _cabin(o: dict, side: Point, low: float, roof: float) -> np.ndarray:
         return (across + run * (along - low) / height) / np.hypot(1, run / height)
 
     sides = [
-        plane(x - (o["width"] - 0.01), z, o["lean"]), plane(o["front"] - y, z, o["front_slope"]),
-        plane(y - o["rear"], z, o["rear_slope"]), z - roof, low - z,
-    ]  # fmt: skip
+        plane(x - (o["width"] - 0.01), z, o["lean"]),
+        plane(o["front"] - y, z, o["front_slope"]),
+        plane(y - o["rear"], z, o["rear_slope"]),
+        z - roof,
+        low - z,
+    ]
     q = [d + r for d in sides]
     outside = np.sqrt(sum(np.square(np.maximum(d, 0)) for d in q))
     inside = np.minimum(np.maximum(np.maximum(np.maximum(q[0], q[1]), np.maximum(q[2], q[3])), q[4]), 0)

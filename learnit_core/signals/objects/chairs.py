@@ -32,16 +32,37 @@ def draw(rng: np.random.Generator) -> dict[str, Any]:
     arms = back != "none" and rng.random() < (0.7 if back == "cushion" else 0.35)
     solid = arms and back == "cushion" and rng.random() < 0.6
     return dict(
-        legs=legs, back=back, arms=arms, solid=solid, star=rng.random() < 0.6, bar=rng.random() < 0.4,
-        width=width, depth=depth, seat=seat, thick=thick, seat_edge=thick * rng.uniform(0.2, 0.95),
-        leg=leg, foot=leg * rng.uniform(0.5, 1.0), splay=rng.uniform(0.0, 0.13), inset=rng.uniform(0.03, 0.1),
-        bar_height=rng.uniform(0.3, 0.6), height=height, tilt=rng.uniform(0.05, 0.28),
-        back_width=width * rng.uniform(0.82, 1.0), round_back=rng.uniform(0.2, 0.95),
+        legs=legs,
+        back=back,
+        arms=arms,
+        solid=solid,
+        star=rng.random() < 0.6,
+        bar=rng.random() < 0.4,
+        width=width,
+        depth=depth,
+        seat=seat,
+        thick=thick,
+        seat_edge=thick * rng.uniform(0.2, 0.95),
+        leg=leg,
+        foot=leg * rng.uniform(0.5, 1.0),
+        splay=rng.uniform(0.0, 0.13),
+        inset=rng.uniform(0.03, 0.1),
+        bar_height=rng.uniform(0.3, 0.6),
+        height=height,
+        tilt=rng.uniform(0.05, 0.28),
+        back_width=width * rng.uniform(0.82, 1.0),
+        round_back=rng.uniform(0.2, 0.95),
         back_thick=rng.uniform(0.07, 0.13) if soft else rng.uniform(0.025, 0.045),
-        lifted=(back == "panel") * rng.uniform(0, 0.25), count=int(rng.integers(3, 7)), rungs=int(rng.integers(2, 5)),
-        arm_height=rng.uniform(0.2, 0.3), arm=rng.uniform(0.04, 0.06) + 0.03 * solid, frame_colour=frame,
-        seat_colour=top, back_colour=top if back in ("panel", "cushion") else wood, arm_colour=top if solid else frame,
-    )  # fmt: skip
+        lifted=(back == "panel") * rng.uniform(0, 0.25),
+        count=int(rng.integers(3, 7)),
+        rungs=int(rng.integers(2, 5)),
+        arm_height=rng.uniform(0.2, 0.3),
+        arm=rng.uniform(0.04, 0.06) + 0.03 * solid,
+        frame_colour=frame,
+        seat_colour=top,
+        back_colour=top if back in ("panel", "cushion") else wood,
+        arm_colour=top if solid else frame,
+    )
 
 
 def parts(o: dict, p: Point) -> list[Part]:
@@ -88,8 +109,9 @@ def _back(o: dict, p: Point) -> list[Part]:
         flat = moved(lean, 0, 0, rise + lifted)
         found = [Part(box(flat, (wide, o["back_thick"], rise - lifted), o["back_thick"] * o["round_back"]), colour)]
         if lifted > 0.1:  # it stands on two bars
-            found.append(Part(rod(folded(lean, 0), (wide * 0.6, 0, 0), (wide * 0.6, 0, 0.6), 0.03, 0.03),
-                              o["frame_colour"]))  # fmt: skip
+            found.append(
+                Part(rod(folded(lean, 0), (wide * 0.6, 0, 0), (wide * 0.6, 0, 0.6), 0.03, 0.03), o["frame_colour"])
+            )
         return found
     post = rod(folded(lean, 0), (wide - 0.04, 0, 0), (wide - 0.04, 0, 2 * rise), 0.04, 0.036)
     rail = box(moved(lean, 0, 0, 2 * rise - 0.02), (wide, 0.035, 0.07), 0.03)
@@ -108,8 +130,10 @@ def _arms(o: dict, p: Point) -> list[Part]:
     if o["solid"]:
         return [Part(box(moved(side, x, 0, z - 0.22), (o["arm"], o["depth"], 0.25), 0.05), o["arm_colour"])]
     rest = box(moved(side, x, 0.02, z), (o["arm"], o["depth"] - 0.02, 0.032), 0.025)
-    return [Part(rest, o["arm_colour"]), Part(rod(side, (x, front, o["seat"]), (x, front, z), 0.03, 0.03),
-                                              o["frame_colour"])]  # fmt: skip
+    return [
+        Part(rest, o["arm_colour"]),
+        Part(rod(side, (x, front, o["seat"]), (x, front, z), 0.03, 0.03), o["frame_colour"]),
+    ]
 
 
 def _tint(rng: np.random.Generator, palette) -> np.ndarray:

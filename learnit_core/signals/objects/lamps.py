@@ -61,12 +61,29 @@ def draw(rng: np.random.Generator) -> dict[str, Any]:
         if rng.random() < 0.35 and shade != "square":
             count, low, half = int(rng.integers(2, 4)), min(0.28, low * 0.6), half * 0.8
     return dict(
-        kind=kind, shade=shade, vase=vase, pear=pear, tripod=tripod, count=count, tilt=tilt, base_z=base_z,
-        base_low=base_low, base_half=rng.uniform(0.025, 0.05), base_square=rng.random() < 0.3, pole=pole, bend=bend,
-        end=end, low=low, high=low * (0.45 if kind == "desk" else 1) * rng.uniform(0.35, 1), half=half,
-        vase_x=rng.uniform(0.16, 0.34), vase_z=rng.uniform(0.3, 0.5), metal_colour=metal, shade_colour=tone,
+        kind=kind,
+        shade=shade,
+        vase=vase,
+        pear=pear,
+        tripod=tripod,
+        count=count,
+        tilt=tilt,
+        base_z=base_z,
+        base_low=base_low,
+        base_half=rng.uniform(0.025, 0.05),
+        base_square=rng.random() < 0.3,
+        pole=pole,
+        bend=bend,
+        end=end,
+        low=low,
+        high=low * (0.45 if kind == "desk" else 1) * rng.uniform(0.35, 1),
+        half=half,
+        vase_x=rng.uniform(0.16, 0.34),
+        vase_z=rng.uniform(0.3, 0.5),
+        metal_colour=metal,
+        shade_colour=tone,
         body_colour=_tint(rng, _BODIES) if rng.random() < 0.7 else metal,
-    )  # fmt: skip
+    )
 
 
 def parts(o: dict, p: Point) -> list[Part]:
