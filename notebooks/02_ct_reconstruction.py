@@ -69,7 +69,10 @@ from IPython.display import Markdown, display
 from learnit_core import evaluate, explorer, metrics, models, plots, signals, tomography, weights
 from learnit_core.errors import LearnitError
 from learnit_core.evaluate import Setting
-from learnit_core.experiments import baselines, ct, ct_explorers, ct_table, interpolation
+from learnit_core.experiments import baselines, ct
+from learnit_core.experiments.ct import explorers as ct_explorers
+from learnit_core.experiments.ct import table as ct_table
+from learnit_core.experiments.image import interpolation
 from learnit_core.experiments.settings import Settings
 from learnit_core.signals import phantoms, slices
 

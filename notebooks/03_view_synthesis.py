@@ -65,8 +65,11 @@ import numpy as np
 from IPython.display import Markdown, display
 
 from learnit_core import evaluate, metrics, plots, volume, weights
-from learnit_core.experiments import baselines, views, views_baselines, views_explorers, views_table
+from learnit_core.experiments import baselines, views
 from learnit_core.experiments.settings import Settings
+from learnit_core.experiments.views import baselines as views_baselines
+from learnit_core.experiments.views import explorers as views_explorers
+from learnit_core.experiments.views import table as views_table
 
 # %% [markdown]
 # ## Choices

@@ -66,8 +66,10 @@ import numpy as np
 from IPython.display import Markdown, display
 
 from learnit_core import evaluate, explorer, metrics, plots, weights
-from learnit_core.experiments import baselines, tourism, tourism_explorers, tourism_table
+from learnit_core.experiments import baselines, tourism
 from learnit_core.experiments.settings import Settings
+from learnit_core.experiments.tourism import explorers as tourism_explorers
+from learnit_core.experiments.tourism import table as tourism_table
 from learnit_core.signals.tourism import halves, some
 
 # %% [markdown]

@@ -12,10 +12,12 @@ from skimage.transform import iradon, radon
 from test_ct import IMAGES, TINY
 
 from learnit_core import evaluate, metrics
-from learnit_core.commands import results_ct, tune_ct
-from learnit_core.commands.drafts import fingerprint
 from learnit_core.evaluate import Setting
-from learnit_core.experiments import baselines, ct, ct_table
+from learnit_core.experiments import baselines, ct
+from learnit_core.experiments.ct import results as results_ct
+from learnit_core.experiments.ct import table as ct_table
+from learnit_core.experiments.ct import tune as tune_ct
+from learnit_core.experiments.drafts import fingerprint
 from learnit_core.experiments.settings import Settings
 from learnit_core.tuning import Chosen
 
@@ -195,7 +197,7 @@ def test_baselines_of_slices_are_what_they_are_called(network):
     assert len(made["shuffled"]) == baselines.SHUFFLES and min(reached.values()) > 25
 
 
-TUNED = json.loads((resources.files("learnit_core.experiments") / "ct_tuned.json").read_text("utf-8"))
+TUNED = json.loads((resources.files("learnit_core.experiments") / "ct" / "tuned.json").read_text("utf-8"))
 
 
 def test_tuned_settings_are_found_and_borrowed():

@@ -11,15 +11,13 @@ import pytest
 from learnit_core import explorer
 from learnit_core.commands import gallery
 from learnit_core.errors import LearnitError
-from learnit_core.experiments import (
-    ct,
-    ct_explorers,
-    image_explorers,
-    interpolation,
-    tourism_explorers,
-    views_explorers,
-    views_table,
-)
+from learnit_core.experiments import ct
+from learnit_core.experiments.ct import explorers as ct_explorers
+from learnit_core.experiments.image import explorers as image_explorers
+from learnit_core.experiments.image import interpolation
+from learnit_core.experiments.tourism import explorers as tourism_explorers
+from learnit_core.experiments.views import explorers as views_explorers
+from learnit_core.experiments.views import table as views_table
 
 MOST = 3_000_000
 """Bytes that the page of one experiment may have."""

@@ -13,7 +13,8 @@ from test_image import IMAGES, TINY
 
 from learnit_core import evaluate, losses, metrics, models
 from learnit_core.evaluate import Setting
-from learnit_core.experiments import image, image_table
+from learnit_core.experiments import image
+from learnit_core.experiments.image import table as image_table
 
 NAMES = image_table.INITS
 SETTINGS = image_table.TunedSettings(
@@ -208,7 +209,7 @@ def test_baselines_are_what_they_are_called(network):
 # The settings that were tuned
 
 
-TUNED = json.loads((resources.files("learnit_core.experiments") / "image_tuned.json").read_text("utf-8"))
+TUNED = json.loads((resources.files("learnit_core.experiments") / "image" / "tuned.json").read_text("utf-8"))
 
 
 def test_tuned_settings_are_found_and_borrowed():

@@ -9,7 +9,7 @@ import pytest
 
 from learnit_core import models
 from learnit_core.evaluate import Setting
-from learnit_core.experiments import interpolation
+from learnit_core.experiments.image import interpolation
 from learnit_core.types import Field
 
 CONSTANT = Field(

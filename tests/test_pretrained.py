@@ -14,15 +14,10 @@ import learnit_core
 from learnit_core import evaluate, losses, signals, weights
 from learnit_core.commands.weights import APPEARANCES, RECIPES
 from learnit_core.evaluate import Setting
-from learnit_core.experiments import (
-    ct,
-    ct_table,
-    image,
-    image_table,
-    tourism,
-    tourism_explorers,
-    views,
-)
+from learnit_core.experiments import ct, image, tourism, views
+from learnit_core.experiments.ct import table as ct_table
+from learnit_core.experiments.image import table as image_table
+from learnit_core.experiments.tourism import explorers as tourism_explorers
 from learnit_core.signals import objects
 
 FOLDER = Path(learnit_core.__file__).parent / "pretrained"

@@ -6,8 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from learnit_core.commands import results, results_image
-from learnit_core.experiments import image, image_table, interpolation
+from learnit_core.commands import results
+from learnit_core.experiments import image
+from learnit_core.experiments.image import interpolation
+from learnit_core.experiments.image import results as results_image
+from learnit_core.experiments.image import table as image_table
 from learnit_core.experiments.settings import Settings
 
 ROOT = Path(__file__).parents[1]

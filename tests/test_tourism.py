@@ -11,12 +11,15 @@ import numpy as np
 import pytest
 
 from learnit_core import explorer, weights
-from learnit_core.commands import results_tourism, tune_tourism
-from learnit_core.commands.drafts import fingerprint
 from learnit_core.errors import LearnitError
 from learnit_core.evaluate import Setting
-from learnit_core.experiments import tourism, tourism_explorers, tourism_table
+from learnit_core.experiments import tourism
+from learnit_core.experiments.drafts import fingerprint
 from learnit_core.experiments.settings import Settings
+from learnit_core.experiments.tourism import explorers as tourism_explorers
+from learnit_core.experiments.tourism import results as results_tourism
+from learnit_core.experiments.tourism import table as tourism_table
+from learnit_core.experiments.tourism import tune as tune_tourism
 from learnit_core.fit import fit
 from learnit_core.signals import prepared
 from learnit_core.signals.tourism import halves, some
@@ -368,7 +371,7 @@ def test_a_short_run_of_results(small, tmp_path, monkeypatch):
 
 
 def test_the_tuned_file_belongs_to_what_is_shipped():
-    text = (resources.files("learnit_core.experiments") / "tourism_tuned.json").read_text("utf-8")
+    text = (resources.files("learnit_core.experiments") / "tourism" / "tuned.json").read_text("utf-8")
     tuned = json.loads(text)
     assert tuned["initialisations"] == {name: fingerprint(file) for name, file in tourism.SHIPPED.items()}
     for name in tourism_table.INITS:

@@ -9,8 +9,11 @@ import pytest
 
 from learnit_core.errors import LearnitError
 from learnit_core.evaluate import Setting
-from learnit_core.experiments import baselines, runs, views, views_baselines, views_explorers, views_table
+from learnit_core.experiments import baselines, runs, views
 from learnit_core.experiments.settings import Settings
+from learnit_core.experiments.views import baselines as views_baselines
+from learnit_core.experiments.views import explorers as views_explorers
+from learnit_core.experiments.views import table as views_table
 from learnit_core.signals import objects
 from learnit_core.tuning import Chosen
 from learnit_core.types import Views

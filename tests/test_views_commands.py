@@ -14,23 +14,21 @@ from test_scenes import write_folder
 from test_views import TINY
 
 from learnit_core import weights
-from learnit_core.commands import (
-    bench_views,
-    results_views,
-    tune_views,
-    views_folds,
-    views_search,
-    views_sheet,
-)
+from learnit_core.commands import views_folds, views_search, views_sheet
 from learnit_core.commands import weights as weights_command
-from learnit_core.commands.drafts import fingerprint
 from learnit_core.errors import LearnitError
 from learnit_core.evaluate import Setting
-from learnit_core.experiments import views, views_baselines, views_table
+from learnit_core.experiments import views
+from learnit_core.experiments.drafts import fingerprint
 from learnit_core.experiments.settings import Settings
+from learnit_core.experiments.views import baselines as views_baselines
+from learnit_core.experiments.views import bench as bench_views
+from learnit_core.experiments.views import results as results_views
+from learnit_core.experiments.views import table as views_table
+from learnit_core.experiments.views import tune as tune_views
 from learnit_core.tuning import Chosen
 
-TUNED = json.loads((resources.files("learnit_core.experiments") / "views_tuned.json").read_text("utf-8"))
+TUNED = json.loads((resources.files("learnit_core.experiments") / "views" / "tuned.json").read_text("utf-8"))
 CHOSEN = {name: {n: Chosen(Setting("sgd", 0.1), 25, "somewhere") for n in (1, 25)} for name in views_table.INITS}
 
 

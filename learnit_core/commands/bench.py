@@ -21,9 +21,10 @@ import numpy as np
 import optax
 
 from learnit_core import losses, meta, metrics, models
-from learnit_core.commands import bench_ct, bench_views
 from learnit_core.experiments import ct, image, views
+from learnit_core.experiments.ct import bench as bench_ct
 from learnit_core.experiments.settings import Settings
+from learnit_core.experiments.views import bench as bench_views
 
 EXPERIMENTS = ["image", "ct", "views"]
 

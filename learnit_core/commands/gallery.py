@@ -10,8 +10,11 @@ from typing import Any
 from tqdm import tqdm
 
 from learnit_core.errors import LearnitError
-from learnit_core.experiments import ct_explorers, image_explorers, tourism_explorers, views_explorers
+from learnit_core.experiments.ct import explorers as ct_explorers
+from learnit_core.experiments.image import explorers as image_explorers
 from learnit_core.experiments.settings import Settings
+from learnit_core.experiments.tourism import explorers as tourism_explorers
+from learnit_core.experiments.views import explorers as views_explorers
 from learnit_core.explorer import write_page
 
 EXPERIMENTS = (image_explorers, ct_explorers, views_explorers, tourism_explorers)

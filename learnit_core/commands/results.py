@@ -10,9 +10,12 @@ import re
 from pathlib import Path
 
 import learnit_core
-from learnit_core.commands import results_ct, results_image, results_tourism, results_views
 from learnit_core.errors import LearnitError
+from learnit_core.experiments.ct import results as results_ct
+from learnit_core.experiments.image import results as results_image
 from learnit_core.experiments.settings import Settings
+from learnit_core.experiments.tourism import results as results_tourism
+from learnit_core.experiments.views import results as results_views
 
 SEEDS = (0, 1, 2)
 TARGET = Path(learnit_core.__file__).parents[1] / "docs" / "results"

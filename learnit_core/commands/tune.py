@@ -17,17 +17,20 @@ import numpy as np
 from tqdm import tqdm
 
 from learnit_core import evaluate, metrics, weights
-from learnit_core.commands import tune_ct, tune_tourism, tune_views
-from learnit_core.commands.drafts import Draft, fingerprint
 from learnit_core.errors import LearnitError
-from learnit_core.experiments import image, image_table
+from learnit_core.experiments import image
+from learnit_core.experiments.ct import tune as tune_ct
+from learnit_core.experiments.drafts import Draft, fingerprint
+from learnit_core.experiments.image import table as image_table
 from learnit_core.experiments.settings import Settings
+from learnit_core.experiments.tourism import tune as tune_tourism
+from learnit_core.experiments.views import tune as tune_views
 from learnit_core.tuning import GRID, tune
 
 COMMAND = "python -m learnit_core.commands.tune"
 OTHERS = {"ct": tune_ct, "views": tune_views, "tourism": tune_tourism}
 EXPERIMENTS = ["image", *OTHERS]
-TARGET = Path(image.__file__).with_name("image_tuned.json")
+TARGET = Path(image.__file__).with_name("tuned.json")
 
 
 def tune_class(profile: image.Profile, data: str) -> dict[str, Any]:

@@ -15,8 +15,9 @@ from pathlib import Path
 from learnit_core import evaluate, metrics
 from learnit_core.errors import LearnitError
 from learnit_core.evaluate import Setting
-from learnit_core.experiments import baselines, views, views_table
+from learnit_core.experiments import baselines, views
 from learnit_core.experiments.settings import Settings
+from learnit_core.experiments.views import table as views_table
 from learnit_core.signals import scenes
 
 TRIED = {

@@ -17,8 +17,9 @@ from typing import Any
 from learnit_core import metrics
 from learnit_core.errors import LearnitError
 from learnit_core.evaluate import Setting
-from learnit_core.experiments import baselines, views, views_table
+from learnit_core.experiments import baselines, views
 from learnit_core.experiments.settings import Settings
+from learnit_core.experiments.views import table as views_table
 
 TRIED = {
     "meta-mv": {

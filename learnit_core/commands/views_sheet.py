@@ -16,8 +16,10 @@ import numpy as np
 
 from learnit_core import evaluate, metrics, plots, weights
 from learnit_core.errors import LearnitError
-from learnit_core.experiments import baselines, views, views_explorers, views_table
+from learnit_core.experiments import baselines, views
 from learnit_core.experiments.settings import Settings
+from learnit_core.experiments.views import explorers as views_explorers
+from learnit_core.experiments.views import table as views_table
 
 SHOWN = 5
 

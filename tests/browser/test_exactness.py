@@ -9,8 +9,9 @@ import pytest
 from browsing import Widget, networks
 
 from learnit_core import explorer, models, weights
-from learnit_core.experiments import image, interpolation
-from learnit_core.experiments.interpolation import VARIANTS
+from learnit_core.experiments import image
+from learnit_core.experiments.image import interpolation
+from learnit_core.experiments.image.interpolation import VARIANTS
 
 pytestmark = pytest.mark.browser
 

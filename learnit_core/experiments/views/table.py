@@ -49,7 +49,7 @@ def tuned_settings(profile: str, data: str) -> dict[str, dict[int, Chosen]]:
     """
     if profile == "paper":
         return {name: {1: chosen, 25: chosen} for name, chosen in PAPER.items()}
-    file = resources.files("learnit_core.experiments") / "views_tuned.json"
+    file = resources.files("learnit_core.experiments") / "views" / "tuned.json"
     profiles = json.loads(file.read_text("utf-8"))["profiles"]
     size = profile if profile in profiles else "quick"
     name = data if data in profiles[size] else "chairs"
@@ -121,7 +121,7 @@ def table_rows(
 
 
 def control_rows(scores: Mapping[str, np.ndarray], *, trained_on: str, data: str, seed: int) -> list[dict[str, Any]]:
-    """The controls (:func:`learnit_core.experiments.views_baselines.controls`) as rows of the table."""
+    """The controls (:func:`learnit_core.experiments.views.baselines.controls`) as rows of the table."""
     return [
         metrics.row(
             experiment="views",

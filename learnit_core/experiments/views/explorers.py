@@ -11,7 +11,8 @@ from jaxtyping import Float
 from PIL import Image
 
 from learnit_core import explorer, weights
-from learnit_core.experiments import baselines, views, views_table
+from learnit_core.experiments import baselines, views
+from learnit_core.experiments.views import table as views_table
 from learnit_core.signals import objects
 from learnit_core.types import Field, Params, Views
 

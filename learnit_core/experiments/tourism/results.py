@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from learnit_core import evaluate, metrics
-from learnit_core.commands import reporting
-from learnit_core.experiments import baselines, tourism, tourism_table
+from learnit_core.experiments import baselines, tourism
+from learnit_core.experiments import report as reporting
 from learnit_core.experiments.settings import Settings
+from learnit_core.experiments.tourism import table as tourism_table
 
 
 def run(settings: Settings, target: Path, seeds: Sequence[int]) -> dict[str, Any]:

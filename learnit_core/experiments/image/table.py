@@ -71,7 +71,7 @@ def tuned_settings(profile: str, data: str) -> TunedSettings:
     Photographs take the settings of ``faces``, and profiles or initialisations that were not tuned those of
     ``quick``; ``tuned_on`` says so.
     """
-    profiles = json.loads((resources.files("learnit_core.experiments") / "image_tuned.json").read_text("utf-8"))[
+    profiles = json.loads((resources.files("learnit_core.experiments") / "image" / "tuned.json").read_text("utf-8"))[
         "profiles"
     ]
     built_in = data if data in profiles["quick"] else "faces"

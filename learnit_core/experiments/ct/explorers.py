@@ -8,8 +8,9 @@ import numpy as np
 from jaxtyping import Float
 
 from learnit_core import explorer, tomography, weights
-from learnit_core.experiments import baselines, ct, ct_table
-from learnit_core.experiments.interpolation import corners
+from learnit_core.experiments import baselines, ct
+from learnit_core.experiments.ct import table as ct_table
+from learnit_core.experiments.image.interpolation import corners
 
 
 def scan(truth: Float[np.ndarray, "size size 1"], *, num_angles: int = 60, side: int = 220) -> explorer.Explorer:

@@ -1,7 +1,7 @@
 """Image regression (paper section 4.1, Table 1): fit a picture with a SIREN in two gradient steps.
 
 Profiles, field, tasks and meta-training. Notebook, weights, tuning, results, bench and tests all start from here;
-the comparison of initialisations stands in :mod:`learnit_core.experiments.image_table`.
+the comparison of initialisations stands in :mod:`learnit_core.experiments.image.table`.
 """
 
 import functools

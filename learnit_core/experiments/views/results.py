@@ -15,10 +15,12 @@ from typing import Any
 import numpy as np
 
 from learnit_core import evaluate, metrics, weights
-from learnit_core.commands import reporting
-from learnit_core.commands.drafts import fingerprint
-from learnit_core.experiments import views, views_baselines, views_table
+from learnit_core.experiments import report as reporting
+from learnit_core.experiments import views
+from learnit_core.experiments.drafts import fingerprint
 from learnit_core.experiments.settings import Settings
+from learnit_core.experiments.views import baselines as views_baselines
+from learnit_core.experiments.views import table as views_table
 
 OVER = {"standard": 3.5, "shuffled": 3.0}
 """Gaps between MV and these that this project promises [dB]; also SV over Standard 3, MV over itself un-adapted 1.5."""

@@ -5,7 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from learnit_core import explorer, weights
-from learnit_core.experiments import image, image_table, interpolation
+from learnit_core.experiments import image
+from learnit_core.experiments.image import interpolation
+from learnit_core.experiments.image import table as image_table
 
 NUM_STEPS = 20
 """Gradient steps that the explorer of a fit shows."""

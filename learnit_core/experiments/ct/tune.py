@@ -20,12 +20,13 @@ from typing import Any
 from tqdm import tqdm
 
 from learnit_core import evaluate, metrics, weights
-from learnit_core.commands.drafts import Draft, fingerprint
-from learnit_core.experiments import baselines, ct, ct_table
+from learnit_core.experiments import baselines, ct
+from learnit_core.experiments.ct import table as ct_table
+from learnit_core.experiments.drafts import Draft, fingerprint
 from learnit_core.experiments.settings import Settings
 from learnit_core.tuning import two_rounds
 
-TARGET = Path(ct.__file__).with_name("ct_tuned.json")
+TARGET = Path(ct.__file__).with_name("tuned.json")
 GRID = {"sgd": (1.0, 3.0, 10.0, 30.0, 100.0), "adam": (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2)}
 """Rates tried. The loss is the mean square of line averages, whose gradients are small: hence SGD's large ones."""
 

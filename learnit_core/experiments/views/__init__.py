@@ -1,7 +1,7 @@
 """View synthesis (paper section 4.3): an object in three dimensions from a single picture.
 
 Profiles, field, tasks and meta-training. Notebook, weights, tuning, results and tests all start from here; the
-comparison of initialisations stands in :mod:`learnit_core.experiments.views_table`.
+comparison of initialisations stands in :mod:`learnit_core.experiments.views.table`.
 """
 
 import functools

@@ -11,7 +11,7 @@ from jax import Array
 from jaxtyping import Float
 
 from learnit_core import volume
-from learnit_core.experiments.tourism_profiles import Profile
+from learnit_core.experiments.tourism.profiles import Profile
 from learnit_core.types import Field, Params, Views
 
 LAST_DELTA = 1e10

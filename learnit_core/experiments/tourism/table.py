@@ -80,7 +80,7 @@ def tuned_settings(profile: str, data: str) -> dict[str, Chosen]:
 
     The profile ``paper`` takes the paper's own for Reptile.
     """
-    content = json.loads((resources.files("learnit_core.experiments") / "tourism_tuned.json").read_text("utf-8"))
+    content = json.loads((resources.files("learnit_core.experiments") / "tourism" / "tuned.json").read_text("utf-8"))
     exact = (profile, data) == ("quick", "landmark")
     tuned_on = "validation" if exact else "validation of landmark, profile quick"
     chosen = {

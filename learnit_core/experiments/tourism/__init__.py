@@ -23,7 +23,7 @@ from learnit_core import evaluate, losses, meta, models, training
 from learnit_core.errors import LearnitError
 from learnit_core.evaluate import Setting
 from learnit_core.experiments import runs
-from learnit_core.experiments.tourism_pictures import (
+from learnit_core.experiments.tourism.pictures import (
     LAST_DELTA,
     Camera,
     camera_of,
@@ -33,7 +33,7 @@ from learnit_core.experiments.tourism_pictures import (
     render,
     score_for,
 )
-from learnit_core.experiments.tourism_profiles import (
+from learnit_core.experiments.tourism.profiles import (
     ALGORITHMS,
     APPEARANCE_FIT,
     APPEARANCES,

@@ -1,7 +1,7 @@
 """Computed tomography (paper section 4.2): a slice from a handful of projections, with a network as its only prior.
 
 Profiles, field, tasks and meta-training. Notebook, weights, tuning, results and tests all start from here; the
-comparison of initialisations stands in :mod:`learnit_core.experiments.ct_table`.
+comparison of initialisations stands in :mod:`learnit_core.experiments.ct.table`.
 """
 
 import functools

@@ -19,13 +19,15 @@ from typing import Any
 import jax
 
 from learnit_core import metrics, weights
-from learnit_core.commands.drafts import Draft, fingerprint
-from learnit_core.experiments import views, views_baselines, views_table
+from learnit_core.experiments import views
 from learnit_core.experiments.baselines import Draws
+from learnit_core.experiments.drafts import Draft, fingerprint
 from learnit_core.experiments.settings import Settings
+from learnit_core.experiments.views import baselines as views_baselines
+from learnit_core.experiments.views import table as views_table
 from learnit_core.tuning import two_rounds
 
-TARGET = Path(views.__file__).with_name("views_tuned.json")
+TARGET = Path(views.__file__).with_name("tuned.json")
 GRID = {"sgd": (0.1, 0.3, 1.0), "adam": (3e-4, 1e-3, 3e-3)}
 CELLS = {1: views_table.INITS, 25: ("standard", "meta-mv")}
 SCREENED, SCREENING_STEPS = 5, 100

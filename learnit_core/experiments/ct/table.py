@@ -118,7 +118,7 @@ def tuned_settings(profile: str, data: str) -> TunedSettings:
 
     The profile ``paper`` takes the paper's own. ``tuned_on`` says so.
     """
-    file = resources.files("learnit_core.experiments") / "ct_tuned.json"
+    file = resources.files("learnit_core.experiments") / "ct" / "tuned.json"
     profiles = json.loads(file.read_text("utf-8"))["profiles"]
     size, built_in = (profile if profile in profiles else "quick"), "phantoms"
     exact = (size, built_in) == (profile, data)

@@ -13,8 +13,10 @@ from typing import Any
 import numpy as np
 
 from learnit_core import evaluate, metrics, weights
-from learnit_core.commands import reporting
-from learnit_core.experiments import image, image_table, interpolation
+from learnit_core.experiments import image
+from learnit_core.experiments import report as reporting
+from learnit_core.experiments.image import interpolation
+from learnit_core.experiments.image import table as image_table
 from learnit_core.experiments.settings import Settings
 
 BOUNDS = {

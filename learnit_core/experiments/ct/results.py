@@ -14,8 +14,9 @@ import numpy as np
 from tqdm import tqdm
 
 from learnit_core import evaluate, metrics
-from learnit_core.commands import reporting
-from learnit_core.experiments import baselines, ct, ct_table
+from learnit_core.experiments import baselines, ct
+from learnit_core.experiments import report as reporting
+from learnit_core.experiments.ct import table as ct_table
 from learnit_core.experiments.settings import Settings
 
 OVER_STANDARD = {2: 2.5, 4: 4.0, 8: 5.0}
