@@ -15,8 +15,8 @@ from learnit_core.experiments.views import baselines as views_baselines
 from learnit_core.experiments.views import explorers as views_explorers
 from learnit_core.experiments.views import table as views_table
 from learnit_core.signals import objects
+from learnit_core.structures import Views
 from learnit_core.tuning import Chosen
-from learnit_core.types import Views
 
 TINY = dataclasses.replace(
     views.PROFILES["quick"],
