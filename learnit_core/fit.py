@@ -7,10 +7,14 @@ import jax
 import jax.numpy as jnp
 import optax
 from jax import Array
-from jaxtyping import Float
+from jaxtyping import Float, Int, Scalar
 
 from learnit_core.errors import LearnitError
 from learnit_core.structures import Batch, LossFn, Params, PRNGKey
+
+
+Carry = tuple[Params, optax.OptState]
+"""What a step hands to the next."""
 
 
 class Fit(NamedTuple):
@@ -40,13 +44,11 @@ def fit(
     """
     if num_steps % probe_every:
         raise LearnitError(f"found {num_steps} steps and a probe every {probe_every}: expected a multiple")
+    descend = step_of(loss, batch, key, optimizer)
 
     def step(carry, i):
-        params, opt_state = carry
-        value, grads = jax.value_and_grad(loss)(params, batch, jax.random.fold_in(key, i))
-        updates, opt_state = optimizer.update(grads, opt_state, params)
-        params = optax.apply_updates(params, updates)
-        return (params, opt_state), (value, probe(params) if probe and probe_every == 1 else None)
+        carry, value = descend(carry, i)
+        return carry, (value, probe(carry[0]) if probe and probe_every == 1 else None)
 
     def block(carry, indices):
         carry, (values, _) = jax.lax.scan(step, carry, indices)
@@ -58,3 +60,20 @@ def fit(
     else:
         (params, _), (losses, probes) = jax.lax.scan(block, start, indices.reshape(-1, probe_every))
     return Fit(params, losses.ravel(), probes)
+
+
+def step_of(
+    loss: LossFn, batch: Batch, key: PRNGKey, optimizer: optax.GradientTransformation
+) -> Callable[[Carry, Int[Array, ""] | int], tuple[Carry, Scalar]]:
+    """Step ``i`` of a fit, for loops of one's own: ``step((params, opt_state), i)`` gives the next and the loss before.
+
+    It begins from ``(params, optimizer.init(params))``.
+    """
+
+    def step(carry, i):
+        params, opt_state = carry
+        value, grads = jax.value_and_grad(loss)(params, batch, jax.random.fold_in(key, i))
+        updates, opt_state = optimizer.update(grads, opt_state, params)
+        return (optax.apply_updates(params, updates), opt_state), value
+
+    return step
