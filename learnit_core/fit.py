@@ -12,7 +12,6 @@ from jaxtyping import Float, Int, Scalar
 from learnit_core.errors import LearnitError
 from learnit_core.structures import Batch, LossFn, Params, PRNGKey
 
-
 Carry = tuple[Params, optax.OptState]
 """What a step hands to the next."""
 

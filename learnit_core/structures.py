@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+import jax
 import numpy as np
 from jax import Array
 from jaxtyping import Float, Int, Key, PyTree, Scalar, UInt8
@@ -50,6 +51,11 @@ class Field:
             return (id(self),)
         # Fixed arrays count by their bytes, everything else by its value.
         return tuple((k, v.tobytes() if hasattr(v, "tobytes") else v) for k, v in sorted(self.spec.items()))
+
+
+def rows(tree: PyTree[Array], i: Any) -> PyTree[Array]:
+    """Entry, slice or selection ``i`` of every leaf's leading axis."""
+    return jax.tree.map(lambda leaf: leaf[i], tree)
 
 
 class Task(NamedTuple):

@@ -180,7 +180,7 @@ example = image.tasks(images.test[:1])
 example = jax.tree.map(lambda leaf: leaf[0], example)
 
 tuned = image_table.tuned_settings(profile.name, images.name)
-random_weights = image_table.standard(field, seed=SEED)
+random_weights = baselines.standard(field, seed=SEED)
 best = tuned.after_two_steps["standard"]
 print(
     f"best for two steps from random weights, chosen on {tuned.tuned_on['standard']}: {best.optimizer} {best.learning_rate:g}"
@@ -289,7 +289,7 @@ if histories:
 # Predict before you run: which of these is closest to MAML after two steps?
 
 # %%
-made, reached = image_table.baselines(profile, field, images, metas["meta-maml"], seed=SEED)
+made, reached = baselines.of_pictures(profile, field, images, metas["meta-maml"], seed=SEED)
 made |= {name: [params] for name, params in metas.items()}
 print("Mean and Matched agree with their targets to", {name: f"{db:.0f} dB" for name, db in reached.items()})
 
@@ -380,7 +380,7 @@ for name, splits in classes.items():
         continue
     learned = {init: weights.pretrained(file)[:2] for init, file in shipped[name].items()}
     grey, maml_start = learned["meta-maml"]
-    others, _ = image_table.baselines(profile, grey, splits, maml_start, seed=SEED)
+    others, _ = baselines.of_pictures(profile, grey, splits, maml_start, seed=SEED)
     others |= {init: [params] for init, (_, params) in learned.items()}
     class_rows, _ = image_table.table_rows(
         image_table.runner(grey, splits.test),
@@ -476,7 +476,7 @@ for name, files in image.SHIPPED["standard"].items():
     tuned_large = image_table.tuned_settings("standard", name)
     large_tuned = tuned_large.after_two_steps
     height = truth.shape[1]
-    pair = {"standard": image_table.standard(large, seed=SEED), "meta-maml": start}
+    pair = {"standard": baselines.standard(large, seed=SEED), "meta-maml": start}
     row, caption = [], []
     for init, params in pair.items():
         for shown_picture in image.frames(large, params, truth[:1], large_tuned[init], 2)[0, [0, 2]]:
@@ -604,7 +604,7 @@ display(Markdown(interpolation.markdown(interpolation_report)))
 large, start, _ = weights.pretrained(image.SHIPPED["standard"]["text"]["meta-maml"])
 strings = image.large_test("text", count=num_fitted)
 side = strings.shape[1]
-large_starts = {"standard": image_table.standard(large, seed=SEED), "meta-maml": start}
+large_starts = {"standard": baselines.standard(large, seed=SEED), "meta-maml": start}
 large_fits = {}
 for name in interpolation.LARGE_VARIANTS:
     init, setting = interpolation.VARIANTS[name]
@@ -722,7 +722,7 @@ photo_tuned = photo_settings.after_two_steps
 def fit_photo(truth, name="photograph"):
     """Fit one photograph [64, 64, 3] in 0, 2 and 10 steps from random weights and from the shipped initialisation."""
     grey_field, learned, _ = photo_start
-    starts = {"standard": image_table.standard(grey_field, seed=SEED), "meta-maml": learned}
+    starts = {"standard": baselines.standard(grey_field, seed=SEED), "meta-maml": learned}
     rows, captions, report = [], [], {}
     for init, params in starts.items():
         fitted = image.channel_frames(grey_field, params, truth, photo_tuned[init], 10)[[0, 2, 10]]

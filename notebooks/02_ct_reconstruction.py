@@ -330,7 +330,7 @@ else:
 # Mean and Matched already *show* a head before they see any projection. Predict: is that enough?
 
 # %%
-made, reached = baselines.baselines(profile, field, images, learned, seed=SEED)
+made, reached = baselines.of_pictures(profile, field, images, learned, seed=SEED)
 made["meta-reptile"] = [learned]
 print("Mean and Matched agree with their targets to", {name: f"{db:.0f} dB" for name, db in reached.items()})
 

@@ -22,7 +22,7 @@ from learnit_core.signals import ImageSplits, phantoms, slices
 from learnit_core.structures import Sinogram
 
 TINY = ct.Profile(
-    "tiny",
+    name="tiny",
     size=16,
     counts=(40, 4, 4),
     width=16,

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from learnit_core.experiments.drafts import fingerprint
 from skimage.transform import iradon, radon
 from test_ct import IMAGES, TINY
 
@@ -17,7 +18,6 @@ from learnit_core.experiments import baselines, ct
 from learnit_core.experiments.ct import results as results_ct
 from learnit_core.experiments.ct import table as ct_table
 from learnit_core.experiments.ct import tune as tune_ct
-from learnit_core.experiments.drafts import fingerprint
 from learnit_core.experiments.settings import Settings
 from learnit_core.tuning import Chosen
 
@@ -192,7 +192,7 @@ def test_tuning_takes_the_best_setting_and_step_of_the_second_round():
 
 def test_baselines_of_slices_are_what_they_are_called(network):
     field, (params, *_) = network
-    made, reached = baselines.baselines(TINY, field, IMAGES, params, seed=1)
+    made, reached = baselines.of_pictures(TINY, field, IMAGES, params, seed=1)
     assert set(made) == set(ct_table.INITS) - {"meta-reptile"}
     assert len(made["shuffled"]) == baselines.SHUFFLES and min(reached.values()) > 25
 

@@ -185,7 +185,7 @@ def test_the_runner_averages_draws_and_takes_any_rate(network):
 def test_baselines_are_what_they_are_called(network):
     field, (meta_params, _) = network
     profile = image.replace(TINY, fit_steps=300)
-    made, reached = image_table.baselines(profile, field, IMAGES, meta_params, seed=1)
+    made, reached = baselines.of_pictures(profile, field, IMAGES, meta_params, seed=1)
     assert {name: len(draws) for name, draws in made.items()} == {
         "standard": 1,
         "mean": 1,

@@ -9,12 +9,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from learnit_core.experiments.drafts import fingerprint
 
 from learnit_core import explorer, weights
 from learnit_core.errors import LearnitError
 from learnit_core.evaluate import Setting
 from learnit_core.experiments import tourism
-from learnit_core.experiments.drafts import fingerprint
 from learnit_core.experiments.settings import Settings
 from learnit_core.experiments.tourism import explorers as tourism_explorers
 from learnit_core.experiments.tourism import results as results_tourism
@@ -26,7 +26,7 @@ from learnit_core.signals.tourism import halves, some
 from learnit_core.tuning import Chosen
 
 TINY = tourism.Profile(
-    "tiny",
+    name="tiny",
     size=16,
     width=16,
     depth=3,

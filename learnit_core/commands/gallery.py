@@ -3,22 +3,16 @@
 import argparse
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 from tqdm import tqdm
 
+from learnit_core import experiments
 from learnit_core.errors import LearnitError
-from learnit_core.experiments.ct import explorers as ct_explorers
-from learnit_core.experiments.image import explorers as image_explorers
+from learnit_core.experiments.experiment import Experiment
 from learnit_core.experiments.settings import Settings
-from learnit_core.experiments.tourism import explorers as tourism_explorers
-from learnit_core.experiments.views import explorers as views_explorers
 from learnit_core.explorer import write_page
-
-EXPERIMENTS = (image_explorers, ct_explorers, views_explorers, tourism_explorers)
-"""Modules whose ``sections()`` stand on the page, in this order."""
 
 TITLE = "learnit: sliders through weight space"
 
@@ -29,12 +23,12 @@ INTRODUCTION = (
 )
 
 
-def write(target: Path, experiments: Sequence[Any]) -> tuple[Path, int]:
+def write(target: Path, shown: Iterable[Experiment]) -> tuple[Path, int]:
     """Write the page of these experiments; returns its path and how many explorers stand on it."""
     made = []
-    with tqdm(experiments, desc="gallery", unit="experiment") as bar:
+    with tqdm([one for one in shown if one.sections], desc="gallery", unit="experiment") as bar:
         for experiment in bar:
-            bar.set_postfix_str(experiment.__name__.rpartition(".")[2].removesuffix("_explorers"))
+            bar.set_postfix_str(experiment.name)
             made += experiment.sections()
     (text, first), *others = made
     return write_page(target, TITLE, [(INTRODUCTION + text, first), *others]), len(made)
@@ -46,7 +40,7 @@ def main(arguments: list[str] | None = None) -> int:
     target = parser.parse_args(arguments).target or Settings.from_env().out / "gallery" / "index.html"
     logging.getLogger("jax").setLevel(logging.ERROR)
     try:
-        page, count = write(target, EXPERIMENTS)
+        page, count = write(target, experiments.ALL.values())
     except LearnitError as error:
         print(error, file=sys.stderr)
         return 1

@@ -5,8 +5,8 @@ import tomllib
 from pathlib import Path
 
 import learnit_core
+from learnit_core import experiments
 from learnit_core.errors import LearnitError
-from learnit_core.signals import BUILTIN, objects
 
 ROOT = Path(next(iter(learnit_core.__path__))).resolve().parent
 """The checkout. Commands that need more than the package say so when it is not there."""
@@ -44,9 +44,10 @@ def absolute_environment(environ: dict[str, str]) -> dict[str, str]:
     Data may be the name of a built-in class, which stays a name.
     """
     resolved = dict(environ)
+    built_in = {name for experiment in experiments.ALL.values() for name in experiment.classes}
     resolved["LEARNIT_OUT"] = environ.get("LEARNIT_OUT", "").strip() or "out"
     for name in ("LEARNIT_OUT", "LEARNIT_CACHE", "LEARNIT_DATA", "LEARNIT_TEST_DATA"):
         value = resolved.get(name, "").strip()
-        if value and not (name.endswith("DATA") and value in {*BUILTIN, *objects.CLASSES}):
+        if value and not (name.endswith("DATA") and value in built_in):
             resolved[name] = os.path.abspath(os.path.expanduser(value))
     return resolved

@@ -10,16 +10,13 @@ import re
 from pathlib import Path
 
 import learnit_core
+from learnit_core import experiments
 from learnit_core.errors import LearnitError
-from learnit_core.experiments.ct import results as results_ct
-from learnit_core.experiments.image import results as results_image
+from learnit_core.experiments import report
 from learnit_core.experiments.settings import Settings
-from learnit_core.experiments.tourism import results as results_tourism
-from learnit_core.experiments.views import results as results_views
 
 SEEDS = (0, 1, 2)
 TARGET = Path(learnit_core.__file__).parents[1] / "docs" / "results"
-PARTS = {"image": results_image, "ct": results_ct, "views": results_views, "tourism": results_tourism}
 
 
 def into_readme(text: str, block: str, experiment: str) -> str:
@@ -30,21 +27,23 @@ def into_readme(text: str, block: str, experiment: str) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="learnit_core.commands.results", description=__doc__.splitlines()[0])
+    names = list(experiments.ALL)
     parser.add_argument("--target", type=Path, default=TARGET, help="folder to write to (default: docs/results)")
-    parser.add_argument("--experiments", nargs="+", default=list(PARTS), choices=PARTS)
+    parser.add_argument("--experiments", nargs="+", default=names, choices=names)
     parser.add_argument("--seeds", nargs="+", type=int, default=list(SEEDS), help="of meta-training (default: 0 1 2)")
     arguments = parser.parse_args()
     settings = Settings.from_env()
     try:
         settings.keep(arguments.target, TARGET)
-        for name in (name for name in PARTS if name in arguments.experiments):
-            content = PARTS[name].run(settings, arguments.target, arguments.seeds)
-            report(arguments.target, PARTS[name].verdicts(content["results"]), PARTS[name].summary(content), name)
+        for name in arguments.experiments:
+            results = experiments.ALL[name].results
+            content = report.run(experiments.ALL[name], settings, arguments.target, arguments.seeds)
+            tell(arguments.target, results.verdicts(content["results"]), results.summary(content), name)
     except LearnitError as error:
         parser.exit(1, f"{error}\n")
 
 
-def report(target: Path, verdicts: list[str], summary: str, experiment: str) -> None:
+def tell(target: Path, verdicts: list[str], summary: str, experiment: str) -> None:
     """Print the verdicts; with results that the project keeps, bring README.md's table up to date."""
     readme = TARGET.parents[1] / "README.md"
     if target.resolve() == TARGET and readme.exists():

@@ -1,7 +1,7 @@
-"""The initialisations that the learned ones are compared with, made for a class of pictures and one random seed."""
+"""The initialisations that the learned ones are compared with, made for a class of signals and one random seed."""
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
@@ -9,50 +9,50 @@ import jax.numpy as jnp
 from jax import Array
 
 from learnit_core import evaluate, inits, losses, models, signals
+from learnit_core.experiments.fits import Draws
 from learnit_core.signals import ImageSplits
-from learnit_core.structures import Field, Params, Pixels
+from learnit_core.structures import Batch, Field, LossFn, Params, Pixels
 
 FIT_DB = 40.0
 """What Mean and Matched have to reach to their targets, unclipped: a poor fit would make them look worse [dB]."""
 SHUFFLES = 3
 
-Draws = Sequence[Params]
-"""Parameters of one initialisation; several draws where a single one would be luck."""
-
 
 def standard(field: Field, *, seed: int = 0) -> Params:
     """The random draw that stands for Standard, with a key of its own."""
-    return inits.standard(field, _keys(seed)[0])
+    return inits.standard(field, keys(seed)[0])
 
 
-def _keys(seed: int) -> Array:
+def shuffled(learned: Params, *, seed: int = 0) -> Draws:
+    """Three draws of Shuffled."""
+    return [inits.shuffled(learned, key) for key in jax.random.split(keys(seed)[2], SHUFFLES)]
+
+
+def keys(seed: int) -> Array:
     """Keys of Standard, of the fits of Mean and Matched, and of Shuffled; none is used in meta-training."""
     return jax.random.split(jax.random.fold_in(jax.random.key(seed), 2**31 - 1), 3)
 
 
-def baselines(
-    profile: Any, field: Field, images: ImageSplits, meta_params: Params, *, seed: int = 0
+def make(
+    field: Field,
+    loss_for: Callable[[Field], LossFn],
+    targets: Mapping[str, Batch],
+    learned: Params,
+    *,
+    fit_steps: int,
+    seed: int = 0,
 ) -> tuple[dict[str, Draws], dict[str, float]]:
-    """Standard, Mean, Matched and Shuffled, and the PSNR [dB] that Mean and Matched reach to their targets.
+    """Standard, those fitted to ``targets`` (Mean, Matched) and Shuffled, and the PSNR [dB] that the fitted ones reach.
 
-    They are made in the space of pictures, by fitting pixels, in tomography too. ``profile.fit_steps`` is how long.
-
-    ``meta_params`` is the initialisation that Matched imitates and Shuffled permutes (MAML's, as in the paper). A fit
-    that ends below 40 dB is made again with twice and four times the steps.
+    ``targets`` are batches as ``loss_for(field)`` reads them, a mean square of values in [0, 1]; Shuffled permutes
+    ``learned``. A fit that ends below 40 dB after ``fit_steps`` is made again with twice and four times the steps.
     """
-    shape = images.train.shape[1:]
-    _, fit_key, shuffle_key = _keys(seed)
-    coords = models.pixel_grid(*shape[:2])
-    targets = {
-        "mean": Pixels(coords, jnp.reshape(signals.mean_signal(images.train), (-1, shape[2]))),
-        "matched": Pixels(coords, field.apply(meta_params, coords)),
-    }
 
     def fitted(i_and_target):
         i, target = i_and_target
-        for num_steps in (profile.fit_steps, 2 * profile.fit_steps, 4 * profile.fit_steps):
-            params, db = _fitted_init(field, target, jax.random.fold_in(fit_key, i), num_steps)
-            if db >= FIT_DB or profile.fit_steps < 100:  # a run cut short is only a trial
+        for num_steps in (fit_steps, 2 * fit_steps, 4 * fit_steps):
+            params, db = _fitted(loss_for, field, target, jax.random.fold_in(keys(seed)[1], i), num_steps)
+            if db >= FIT_DB or fit_steps < 100:  # a run cut short is only a trial
                 break
         return [params], float(db)
 
@@ -60,13 +60,28 @@ def baselines(
     found = evaluate.side_by_side(fitted, enumerate(targets.values()))
     for name, (draws, db) in zip(targets, found, strict=True):
         made[name], reached[name] = draws, db
-    made["shuffled"] = [inits.shuffled(meta_params, key) for key in jax.random.split(shuffle_key, SHUFFLES)]
-    return made, reached
+    return made | {"shuffled": shuffled(learned, seed=seed)}, reached
 
 
-@functools.partial(jax.jit, static_argnames=("field", "num_steps"))
-def _fitted_init(field, target, key, num_steps):
+def of_pictures(
+    profile: Any, field: Field, images: ImageSplits, learned: Params, *, seed: int = 0
+) -> tuple[dict[str, Draws], dict[str, float]]:
+    """The same for a class of pictures, in tomography too: Mean and Matched are fitted in the space of pictures.
+
+    ``learned`` is the initialisation that Matched imitates and Shuffled permutes (MAML's, as in the paper).
+    """
+    height, width, channels = images.train.shape[1:]
+    coords = models.pixel_grid(height, width)
+    targets = {
+        "mean": Pixels(coords, jnp.reshape(signals.mean_signal(images.train), (-1, channels))),
+        "matched": Pixels(coords, field.apply(learned, coords)),
+    }
+    return make(field, losses.image_loss, targets, learned, fit_steps=profile.fit_steps, seed=seed)
+
+
+@functools.partial(jax.jit, static_argnames=("loss_for", "field", "num_steps"))
+def _fitted(loss_for, field, target, key, num_steps):
     """Parameters fitted to ``target`` and the PSNR they reach, not clipped [dB]."""
-    loss = losses.image_loss(field)
+    loss = loss_for(field)
     params = inits.fitted(field, loss, target, key, num_steps=num_steps).params
     return params, -10 * jnp.log10(loss(params, target, key))

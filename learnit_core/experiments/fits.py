@@ -15,7 +15,7 @@ import numpy as np
 from learnit_core.errors import LearnitError
 from learnit_core.evaluate import Setting
 from learnit_core.fit import step_of
-from learnit_core.structures import Field, LossFn, Params, PRNGKey, Task
+from learnit_core.structures import Field, LossFn, Params, PRNGKey, Task, rows
 
 Draws = Sequence[Params]
 """Parameters of one initialisation; several draws where a single one would be luck."""
@@ -64,7 +64,9 @@ def fit_all(
     return Fitted(jax.tree.map(lambda leaf: np.asarray(leaf)[:, :points], curves), params)
 
 
-def mean_curves(measures: Measures, field: Field, draws: Draws, tasks: Task, setting: Setting, num_steps: int, **control):
+def mean_curves(
+    measures: Measures, field: Field, draws: Draws, tasks: Task, setting: Setting, num_steps: int, **control
+):
     """Scores as of :func:`fit_all`, but every signal is fitted from every draw, and its scores are averaged."""
     return np.mean(
         [fit_all(measures, field, [draw], tasks, setting, num_steps, **control).curves for draw in draws], axis=0
@@ -77,16 +79,15 @@ def _fit_all(measures, field, draws, turns, rate, num_steps, tasks, key, optimiz
 
     def one(turn_and_task):
         turn, task = turn_and_task
-        start = jax.tree.map(lambda leaf: leaf[turn], draws)
+        start = rows(draws, turn)
         descend = step_of(loss, task.support, key, build)
-        unseen = jax.tree.map(lambda found: jnp.zeros(found.shape, found.dtype), jax.eval_shape(score, start, task.query))
+        nothing = jax.tree.map(lambda a: jnp.zeros(a.shape, a.dtype), jax.eval_shape(score, start, task.query))
 
         def block(carry, k):
             # Beyond the last step nothing is computed: the loop has no turns, and the score is left out.
             begin = k * every
-            seen = jax.lax.cond(
-                begin < num_steps + every, lambda params: score(params, task.query), lambda _: unseen, carry[0]
-            )
+            live = begin < num_steps + every
+            seen = jax.lax.cond(live, lambda params: score(params, task.query), lambda _: nothing, carry[0])
             end = jnp.minimum(begin + every, num_steps)
             return jax.lax.fori_loop(begin, end, lambda i, carry: descend(carry, i)[0], carry), seen
 

@@ -1,12 +1,18 @@
-"""What the results of all experiments say alike: command, seeds and machine, and gaps with their bounds."""
+"""The results of an experiment: what is kept of a run, the page's frame, and gaps held against their bounds."""
 
-from collections.abc import Callable, Mapping, Sequence
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from learnit_core import metrics
+import numpy as np
+from tqdm import tqdm
+
+from learnit_core import evaluate, metrics
 from learnit_core.evaluate import Interval
+from learnit_core.experiments.experiment import Experiment, Part
+from learnit_core.experiments.settings import Settings
 
 HOLDS = (
     'with 95 % bootstrap intervals; a gap holds ("yes") if its whole interval lies above the bound, "mean only" if no '
@@ -15,36 +21,64 @@ HOLDS = (
 """What the last column of the tables of gaps says."""
 
 
-def write(
-    target: Path,
-    experiment: str,
-    *,
-    notebook: str,
-    profile: Any,
-    seeds: Sequence[int],
-    rows: list[dict[str, Any]],
-    page: Callable[[dict[str, Any]], str],
-    **extra: Any,
-) -> dict[str, Any]:
-    """Write an experiment's numbers and its page to ``target``, and return what the page is made of.
+def run(experiment: Experiment, settings: Settings, target: Path, seeds: Sequence[int]) -> dict[str, Any]:
+    """Make what is missing of the seeds asked for, and write numbers and page to ``target``; returns the numbers.
 
-    All values of the ``profile`` are kept, so that page and README say what was run, whatever the code says by then.
+    Every part is kept under ``$LEARNIT_OUT/results`` as soon as it is done, so that an interrupted run goes on behind
+    it. All values of the profile are kept, so that page and README say what was run, whatever the code says by then.
     """
+    results = experiment.results
+    profile = results.profile.capped(settings)
+    found = []
+    for group in results.parts(profile, settings, seeds):
+        done = {part.name: kept(part, settings) for part in group}
+        missing = [part for part in group if done[part.name] is None]
+        bar = tqdm(missing, desc=f"results of {experiment.name}", unit="part", disable=not missing)
+        for part, made in zip(bar, evaluate.side_by_side(lambda part: keep(part, settings), missing), strict=True):
+            done[part.name] = made
+        found += done.values()
+    rows = [*results.controls(profile, seeds), *(row for part in found for row in part["rows"])]
     content = metrics.write(
-        target / f"{experiment}.json",
-        notebook=notebook,
+        target / f"{experiment.name}.json",
+        notebook=experiment.notebook,
         profile=profile.name,
         seed=seeds[0],
         precision="highest",
         seconds={},
         results=rows,
-        command=command(experiment, seeds),
+        command=command(experiment.name, seeds),
         seeds=list(seeds),
         profile_values=asdict(profile),
-        **extra,
+        **results.extra(profile, settings, seeds, found),
     )
-    (target / f"{experiment}.md").write_text(page(content), encoding="utf-8")
+    (target / f"{experiment.name}.md").write_text(results.page(content), encoding="utf-8")
     return content
+
+
+def kept(part: Part, settings: Settings) -> dict[str, Any] | None:
+    """What was made of a part before, unless something that it belongs to has changed since."""
+    file = _file(part, settings)
+    found = json.loads(file.read_text("utf-8")) if file.exists() else {}
+    return found if _unnamed(found.get("belongs_to")) == _unnamed(part.belongs_to) else None
+
+
+def keep(part: Part, settings: Settings) -> dict[str, Any]:
+    """Make a part, and write it."""
+    made = {"belongs_to": part.belongs_to, **part.make()}
+    metrics.write_json(_file(part, settings), made)
+    return made
+
+
+def _file(part: Part, settings: Settings) -> Path:
+    return settings.out / "results" / f"{part.name}.json"
+
+
+def _unnamed(belongs_to: Any) -> Any:
+    """As JSON, and without the names of profiles, which decide no number (`long` was called `quick` once)."""
+    plain = json.loads(json.dumps(belongs_to))
+    if isinstance(plain, list):
+        return [{k: v for k, v in one.items() if k != "name"} if isinstance(one, dict) else one for one in plain]
+    return plain
 
 
 def profile_of(kind: type, content: Mapping[str, Any]) -> Any:
@@ -58,13 +92,68 @@ def command(experiment: str, seeds: Sequence[int]) -> str:
     return f"make results ARGS='--experiments {experiment} --seeds {' '.join(map(str, seeds))}'"
 
 
-def gaps(*before: str) -> list[str]:
-    """The head of the table that :func:`gap` makes the lines of, with columns ``before`` the seed's."""
-    columns = [*before, "seed", "difference", "mean [dB]", "interval", "bound", "holds"]
-    return [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
+def page(
+    content: Mapping[str, Any],
+    title: str,
+    *paragraphs: str,
+    gaps: str = "## Gaps",
+    paired: str,
+    note: str = "",
+    columns: Sequence[str] = (),
+    verdicts: Sequence[str],
+    sections: Iterable[str],
+) -> str:
+    """The frame of a results page: title and ``paragraphs``, the table of gaps under its heading, then ``sections``.
+
+    ``paired`` says over what differences are paired, ``note`` what else is to be said of them; ``columns`` stand before
+    the seed's in the table of gaps.
+    """
+    generated = f"Generated by `{content['command']}`; do not edit. "
+    first, *others = paragraphs
+    head = [f"# Results: {title}", generated + first, *others, gaps, f"Paired over {paired}, {HOLDS} {note}".strip()]
+    names = [*columns, "seed", "difference", "mean [dB]", "interval", "bound", "holds"]
+    table = [f"| {' | '.join(names)} |", "|---" * len(names) + "|", *verdicts]
+    return "\n\n".join([*head, "\n".join(table), *sections]).rstrip() + "\n"
 
 
-def gap(where: str | int, what: str, difference: Interval, bound: float | None, *, digits: int = 1) -> str:
+class Gap(NamedTuple):
+    """A comparison: rows with the values ``of`` against rows with the values ``over`` (of several, the best by mean).
+
+    "{best}" in ``what`` is that row's label. ``bound`` is what this project promises [dB], if it does.
+    """
+
+    what: str
+    of: Mapping[str, Any]
+    over: Mapping[str, Any] | Sequence[Mapping[str, Any]]
+    bound: float | None = None
+
+
+def cell(init: str, **values: Any) -> dict[str, Any]:
+    """The values of the row of an initialisation that stands in the table; others as given."""
+    return {"init": init, "in_table": True, **values}
+
+
+def measured(
+    gaps: Iterable[Gap], rows: Sequence[Mapping[str, Any]], labels: Mapping[str, str]
+) -> list[tuple[str, Interval, float | None]]:
+    """Each gap in words, its paired interval [dB] and its bound; gaps of rows that are not there are left out."""
+
+    def find(values):
+        return next((row for row in rows if all(row[name] == value for name, value in values.items())), None)
+
+    found = []
+    for gap in gaps:
+        others = [gap.over] if isinstance(gap.over, Mapping) else gap.over
+        of, rivals = find(gap.of), [row for row in map(find, others) if row is not None]
+        if of is None or not rivals:
+            continue
+        best = max(rivals, key=lambda row: row["psnr_db"])
+        interval = evaluate.paired_interval(of["psnr_per_signal"], best["psnr_per_signal"])
+        found.append((gap.what.replace("{best}", labels.get(best["init"], best["init"])), interval, gap.bound))
+    return found
+
+
+def verdict(where: str | int, what: str, difference: Interval, bound: float | None, *, digits: int = 1) -> str:
     """One line of the table of gaps: a paired difference [dB] with ``digits``, held against its bound if there is one.
 
     ``where`` is the seed, with what stands in columns before it; the last column is as :data:`HOLDS` says.
@@ -73,6 +162,29 @@ def gap(where: str | int, what: str, difference: Interval, bound: float | None, 
     held = "–" if bound is None else "yes" if low > bound else "mean only" if mean > bound else "NO"
     said = "–" if bound is None else f"{bound:g}"
     return f"| {where} | {what} | {mean:+.{digits}f} | [{low:+.{digits}f}, {high:+.{digits}f}] | {said} | {held} |"
+
+
+def verdicts(
+    rows: Sequence[Mapping[str, Any]],
+    gaps_of: Callable[[Sequence[Mapping[str, Any]]], Iterable[Gap]],
+    labels: Mapping[str, str],
+    *,
+    digits: int = 1,
+) -> list[str]:
+    """One line a comparison and meta-training seed: ``gaps_of(rows of the seed)``, measured."""
+    lines = []
+    for seed in sorted({row["seed"] for row in rows if row["observations"] != "none"}):
+        mine = [row for row in rows if row["seed"] == seed]
+        lines += [verdict(seed, *found, digits=digits) for found in measured(gaps_of(mine), mine, labels)]
+    return lines
+
+
+def means(rows: Iterable[Mapping[str, Any]], *by: str) -> dict[tuple, float]:
+    """Mean PSNR [dB] over signals and seeds of the rows with the same values of ``by``."""
+    scores: dict[tuple, list[float]] = {}
+    for row in rows:
+        scores.setdefault(tuple(row[name] for name in by), []).append(row["psnr_db"])
+    return {key: float(np.mean(found)) for key, found in scores.items()}
 
 
 def seeds(content: Mapping[str, Any]) -> str:

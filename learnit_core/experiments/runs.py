@@ -48,7 +48,9 @@ def meta_train(
     checkpoint = None
     if folder is not None:
         # A trial with few steps, or another profile, must not stand in the way of the real run.
-        name = f"{algorithm}-{data}-{profile.name}-{profile.num_steps}-seed{seed}.safetensors"
+        file = Path(folder) / f"{algorithm}-{data}-{profile.name}-{profile.num_steps}-seed{seed}.safetensors"
+        earlier = file.with_name(file.name.replace("-long-", "-quick-"))  # what `long` was called before it had a name
+        file = earlier if earlier.exists() and not file.exists() else file
         config = profile.training() | {
             "algorithm": algorithm,
             "data": data,
@@ -56,7 +58,7 @@ def meta_train(
             "train_shape": list(pictures(train).shape),
             "train_checksum": _checksum(pictures(train)),
         }
-        checkpoint = training.Checkpoint(Path(folder) / name, config)
+        checkpoint = training.Checkpoint(file, config, passed_over=("name",))
     state, history = training.train(
         meta_grad,
         sample_tasks,

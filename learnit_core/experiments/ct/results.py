@@ -92,7 +92,7 @@ def initialisations(profile: ct.Profile, images, seed: int, settings: Settings) 
     # Where `make weights` trains what is shipped: seed 0 is that very run.
     folder = settings.out / "weights" / ct.SHIPPED["long"]
     field, params, _ = ct.meta_train(profile, images, seed=seed, folder=folder)
-    made, _ = baselines.baselines(profile, field, images, params, seed=seed)
+    made, _ = baselines.of_pictures(profile, field, images, params, seed=seed)
     return made | {"meta-reptile": [params]}
 
 

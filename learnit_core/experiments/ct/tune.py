@@ -77,7 +77,7 @@ def _tune_profile(name: str, profile: ct.Profile, done: dict[str, Any], *, save:
     """Tune the cells of one shipped initialisation that are not ``done``, and say what they were tuned with."""
     field, meta_params, _ = weights.pretrained(ct.SHIPPED[name])
     images = ct.load_signals(profile, "phantoms")
-    made, reached = baselines.baselines(profile, field, images, meta_params)
+    made, reached = baselines.of_pictures(profile, field, images, meta_params)
     made["meta-reptile"] = [meta_params]
     for views in ct.VIEWS:
         run_few = ct_table.runner(field, images.validation[:SCREENED], views)

@@ -1,14 +1,14 @@
 """Image regression (paper section 4.1, Table 1): fit a picture with a SIREN in two gradient steps.
 
-Profiles, field, tasks and meta-training. Notebook, weights, tuning, results, bench and tests all start from here;
-the comparison of initialisations stands in :mod:`learnit_core.experiments.image.table`.
+Profiles, field, tasks and meta-training; the comparison of initialisations stands in :mod:`.table`, what commands need
+to know in :mod:`.record`.
 """
 
 import functools
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -20,10 +20,8 @@ from jaxtyping import Float
 from learnit_core import evaluate, losses, meta, models, signals, training
 from learnit_core.errors import LearnitError
 from learnit_core.evaluate import Setting
-from learnit_core.experiments import runs
+from learnit_core.experiments import experiment, fits, runs
 from learnit_core.experiments.runs import outer_optimizer  # noqa: F401 (part of the experiment)
-from learnit_core.experiments.settings import Settings
-from learnit_core.fit import fit
 from learnit_core.signals import ImageSplits, Pictures
 from learnit_core.structures import Field, Params, Pixels, PRNGKey, Task
 
@@ -31,23 +29,16 @@ CLASSES = ("text", "sdf", "faces")
 ALGORITHMS = ("maml", "fomaml", "reptile")
 
 
-@dataclass(frozen=True)
-class Profile:
-    """Everything that decides a meta-training and its test, for one size of machine.
+@dataclass(frozen=True, kw_only=True)
+class Profile(experiment.Profile):
+    """A profile of image regression.
 
     ``counts`` are training, validation and test signals of the classes that can be drawn at will; ``fit_steps``
     those of Mean and Matched; ``limit`` the steps after which a fit that has not matched MAML is given up.
     """
 
-    name: str
-    size: int
     counts: tuple[int, int, int]
-    width: int
-    depth: int
     w0: float
-    outer_rate: float
-    num_steps: int
-    decay: bool = True
     inner_rate: float = 1e-2
     inner_steps: int = 2
     maml_batch: int = 3
@@ -55,32 +46,29 @@ class Profile:
     fit_steps: int = 1500
     limit: int = 100
 
-    def training(self) -> dict[str, Any]:
-        """What decides the meta-trained weights: a checkpoint of other values is refused."""
-        return {name: value for name, value in asdict(self).items() if name not in ("fit_steps", "limit", "counts")}
+    UNTRAINED: ClassVar = ("fit_steps", "limit", "counts")
 
-    def capped(self, settings: Settings) -> "Profile":
-        """The same with every loop cut to ``settings.max_steps``; tasks a step, signals drawn and their size, too."""
-        if settings.max_steps is None:
-            return self
+    def shortened(self, few: int) -> dict:
         loops = ("num_steps", "fit_steps", "limit", "maml_batch", "reptile_batch")
-        shorter = {name: max(2, settings.cap(getattr(self, name))) for name in loops}
-        most = (10 * settings.max_steps, 2 * settings.max_steps, max(2, settings.max_steps))
-        size = min(self.size, max(64, settings.max_steps))  # a trial of few steps shows that everything runs
-        return replace(self, **shorter, size=size, counts=tuple(map(min, self.counts, most)))
+        counts = tuple(map(min, self.counts, (10 * few, 2 * few, few)))
+        return {name: min(getattr(self, name), few) for name in loops} | {
+            "size": min(self.size, max(64, few)),
+            "counts": counts,
+        }
 
 
 PROFILES = {
     "quick": Profile(
-        "quick", size=32, counts=(2000, 12, 20), width=128, depth=4, w0=60.0, outer_rate=3e-4,
+        name="quick", size=32, counts=(2000, 12, 20), width=128, depth=4, w0=60.0, outer_rate=3e-4,
         num_steps=600, fit_steps=300, limit=40,
     ),
     "standard": Profile(
-        "standard", size=64, counts=(10_000, 20, 64), width=256, depth=5, w0=100.0, outer_rate=2e-4, num_steps=10_000
+        name="standard", size=64, counts=(10_000, 20, 64), width=256, depth=5, w0=100.0, outer_rate=2e-4,
+        num_steps=10_000,
     ),
     # Supplement section 1 and the authors' code: constant Adam 1e-5, SIREN 5 x 256 with w0 = 200 at 178 x 178.
     "paper": Profile(
-        "paper", size=178, counts=(10_000, 100, 100), width=256, depth=5, w0=200.0, outer_rate=1e-5,
+        name="paper", size=178, counts=(10_000, 100, 100), width=256, depth=5, w0=200.0, outer_rate=1e-5,
         num_steps=150_000, decay=False, fit_steps=3000,
     ),
 }  # fmt: skip
@@ -147,6 +135,11 @@ def sampler(batch_size: int) -> Callable[[PRNGKey, Array | training.Excerpt], Ta
     return sample_tasks
 
 
+def batch_size(profile: Profile, algorithm: str) -> int:
+    """Pictures an outer step."""
+    return profile.reptile_batch if algorithm == "reptile" else profile.maml_batch
+
+
 def source(pictures: np.ndarray | Pictures, batch_size: int, key: PRNGKey) -> training.Source:
     """Training pictures for :func:`sampler`: all at once, or from disk those that each chunk draws."""
     if not isinstance(pictures, Pictures):
@@ -164,12 +157,23 @@ def score(field: Field) -> Callable[[Params, Pixels], Array]:
     return lambda params, pixels: evaluate.psnr(field.apply(params, pixels.coords), pixels.values)
 
 
+def measures(field: Field, tasks: Task) -> tuple[Callable, Callable]:
+    """What a fit descends and is scored by: squared error and PSNR [dB] over all pixels."""
+    del tasks
+    return losses.image_loss(field), score(field)
+
+
+def _as_shown(field, tasks):
+    del tasks
+    return losses.image_loss(field), lambda params, pixels: field.apply(params, pixels.coords)
+
+
 def frames(
     field: Field, params: Params, pictures: np.ndarray, setting: Setting, num_steps: int
 ) -> Float[np.ndarray, "signals shown h w c"]:
     """What the network shows of each picture [signals, h, w, c] after 0, 1, … gradient steps on it."""
-    shown = _frames(field, params, tasks(pictures), setting.learning_rate, setting.optimizer, num_steps)
-    return np.asarray(shown).reshape(len(pictures), num_steps + 1, *pictures.shape[1:])
+    shown = fits.fit_all(_as_shown, field, [params], tasks(pictures), setting, num_steps).curves
+    return shown.reshape(len(pictures), num_steps + 1, *pictures.shape[1:])
 
 
 def channel_frames(
@@ -177,20 +181,6 @@ def channel_frames(
 ) -> Float[np.ndarray, "shown h w c"]:
     """The same for one colour picture [h, w, c] and a grey network, fitted to each channel by itself."""
     return np.stack(frames(field, params, np.moveaxis(picture, -1, 0)[..., None], setting, num_steps)[..., 0], axis=-1)
-
-
-@functools.partial(jax.jit, static_argnames=("field", "optimizer", "num_steps"))
-def _frames(field, params, tasks, rate, optimizer, num_steps):
-    loss, build = losses.image_loss(field), Setting(optimizer, rate).build()
-
-    def one(task):
-        def show(p):
-            return field.apply(p, task.support.coords)
-
-        fitted = fit(loss, params, task.support, jax.random.key(0), optimizer=build, num_steps=num_steps, probe=show)
-        return jnp.concatenate([show(params)[None], fitted.probes])
-
-    return jax.lax.map(one, tasks)
 
 
 def meta_grad_for(profile: Profile, field: Field, algorithm: str) -> meta.MetaGrad:
@@ -227,17 +217,17 @@ def meta_train(
             )[:, -1]
         )
 
-    batch_size = profile.reptile_batch if algorithm == "reptile" else profile.maml_batch
+    size = batch_size(profile, algorithm)
     return runs.meta_train(
         profile,
         field,
         images.train,
         meta_grad_for(profile, field, algorithm),
-        sampler(batch_size),
+        sampler(size),
         validate,
         algorithm=algorithm,
         data=images.name,
         seed=seed,
         folder=folder,
-        source=lambda pictures, key: source(pictures, batch_size, key),
+        source=lambda pictures, key: source(pictures, size, key),
     )

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from learnit_core import explorer, weights
-from learnit_core.experiments import image
-from learnit_core.experiments.image import interpolation
-from learnit_core.experiments.image import table as image_table
+from learnit_core.experiments import baselines, image
+from learnit_core.experiments.image import interpolation, table
+from learnit_core.structures import rows
 
 NUM_STEPS = 20
 """Gradient steps that the explorer of a fit shows."""
@@ -17,8 +17,8 @@ def fit_in_steps(data: str = "text", *, seed: int = 0) -> explorer.Explorer:
     """The first unseen picture of a class, fitted step by step from Standard and from MAML, beside the truth."""
     field, start, _ = weights.pretrained(image.SHIPPED["standard"][data]["meta-maml"])
     truth = image.large_test(data, count=1)
-    settings = image_table.tuned_settings("standard", data).after_two_steps
-    starts = {"standard": image_table.standard(field, seed=seed), "meta-maml": start}
+    settings = table.tuned_settings("standard", data).after_two_steps
+    starts = {"standard": baselines.standard(field, seed=seed), "meta-maml": start}
     panes = {  # a network's values may leave [0, 1], which a picture's may not
         title: image.frames(field, starts[init], truth, settings[init], NUM_STEPS)[0].clip(0, 1)
         for title, init in {"Standard": "standard", "MAML": "meta-maml"}.items()
@@ -39,11 +39,12 @@ def between_fits(size: str, data: str, count: int, labels: Sequence[str], *, see
         truth = image.large_test(data, count=count)
     else:
         truth = image.load_signals(image.PROFILES[size], data).test[:count]
-    starts = {"standard": image_table.standard(field, seed=seed), "meta-maml": start}
+    starts = {"standard": baselines.standard(field, seed=seed), "meta-maml": start}
     panes = {}
     for title, variant in {"Standard": "Standard, SGD 1e-2", "MAML": "MAML, SGD 3e-3"}.items():
         init, setting = interpolation.VARIANTS[variant]
-        panes[title] = interpolation.corners(interpolation.fit_to(field, starts[init], truth, setting).params, count)
+        fitted = interpolation.fit_to(field, starts[init], truth, setting).params
+        panes[title] = [rows(fitted, i) for i in range(count)]
     return explorer.networks(field, panes, labels=labels, shape=truth.shape[1:3], title=f"Between pictures of {data}")
 
 

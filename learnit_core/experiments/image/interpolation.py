@@ -18,7 +18,7 @@ from jaxtyping import Float, Int
 from learnit_core import evaluate, losses, models, weights
 from learnit_core.evaluate import Setting
 from learnit_core.experiments import image
-from learnit_core.structures import Field, Params
+from learnit_core.structures import Field, Params, rows
 
 TARGET_DB = 30.0
 """The PSNR to which all networks are fitted before they are mixed [dB]."""
@@ -32,7 +32,7 @@ VARIANTS = {
 """Ways to fit: the initialisation, and how to descend. Adam 1e-4 is the paper's own for Standard."""
 
 MAX_STEPS = 500
-"""So many steps at most."""
+"""The most steps of a fit."""
 
 LARGE_VARIANTS = tuple(name for name in VARIANTS if name != "MAML, Adam 1e-3")
 """Those for a network of 5 x 256, where Adam 1e-3 is too large a rate to get to the PSNR asked for."""
@@ -60,11 +60,6 @@ def fit_to(
     Those that never get there keep what they have after ``max_steps``: look at ``psnr``.
     """
     return _fit_to(field, params, image.tasks(pictures), setting.learning_rate, target_db, setting.optimizer, max_steps)
-
-
-def corners(stacked: Params, count: int) -> list[Params]:
-    """The first ``count`` networks of parameters with a leading axis."""
-    return [jax.tree.map(lambda leaf, i=i: leaf[i], stacked) for i in range(count)]
 
 
 @functools.partial(jax.jit, static_argnames=("field", "optimizer"))
@@ -111,7 +106,7 @@ def agreement(
 @functools.partial(jax.jit, static_argnames="field")
 def _agreement(field, params, pairs, coords):
     def one(pair):
-        a, b = (jax.tree.map(lambda leaf, i=i: leaf[i], params) for i in pair)
+        a, b = (rows(params, i) for i in pair)
         blended = (jnp.clip(field.apply(a, coords), 0, 1) + jnp.clip(field.apply(b, coords), 0, 1)) / 2
         return evaluate.psnr(field.apply(weights.lerp(a, b, 0.5), coords), blended)
 

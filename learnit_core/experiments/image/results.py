@@ -1,23 +1,22 @@
-"""The image part of ``make results``: every class, ``docs/results/image.json`` and ``image.md``.
-
-Trains MAML and Reptile on every built-in class with the `quick` profile, and fits every initialisation to more unseen
-signals than the notebook does. Each part (class x seed) is kept under ``$LEARNIT_OUT/results`` as soon as it is done.
-"""
+"""The results of image regression: every class with its seeds, and how far mixing weights mixes pictures."""
 
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from learnit_core import evaluate, metrics, weights
-from learnit_core.experiments import image
-from learnit_core.experiments import report as reporting
-from learnit_core.experiments.image import interpolation
-from learnit_core.experiments.image import table as image_table
+from learnit_core import weights
+from learnit_core.experiments import baselines, image, report
+from learnit_core.experiments.experiment import Part, Results
+from learnit_core.experiments.image import interpolation, table
+from learnit_core.experiments.report import Gap, cell
 from learnit_core.experiments.settings import Settings
+
+PROFILE = replace(image.PROFILES["quick"], counts=(2000, 12, 32), limit=60)
+"""`quick`, tested on 32 signals of the classes that can be drawn at will (20 faces is all there are)."""
 
 BOUNDS = {
     # MAML over Standard, and over the best other initialisation that is not meta-learned [dB]
@@ -28,106 +27,89 @@ BOUNDS = {
 """Gaps after two steps that this project promises."""
 
 AS_MANY_STEPS = 5
-"""So many times MAML's steps Standard needs at least, to match it."""
+"""How many times MAML's steps Standard needs at least, to match it."""
 
 
-def results_profile(settings: Settings) -> image.Profile:
-    """`quick`, tested on 32 signals of the classes that can be drawn at will (20 faces is all there are)."""
-    return replace(image.PROFILES["quick"], counts=(2000, 12, 32), limit=60).capped(settings)
+def parts(profile: image.Profile, settings: Settings, seeds: Sequence[int]) -> list[list[Part]]:
+    """A part for each class and seed, one after the other."""
+    return [
+        [
+            Part(
+                f"{data}-{seed}",
+                json.loads(json.dumps([asdict(profile), table.tuned_settings(profile.name, data)])),
+                partial(class_part, profile, data, seed, settings),
+            )
+        ]
+        for data in image.CLASSES
+        for seed in seeds
+    ]
 
 
-def run(settings: Settings, target: Path, seeds: Sequence[int]) -> dict[str, Any]:
-    """Make what is missing of the seeds asked for, and write page and metrics to ``target``."""
-    profile = results_profile(settings)
-    parts = settings.out / "results"
-    rows, agreements = [], {}
-    for data in image.CLASSES:
-        belongs_to = json.loads(json.dumps([asdict(profile), image_table.tuned_settings(profile.name, data)]))
-        for seed in seeds:
-            file = parts / f"{data}-{seed}.json"
-            kept = json.loads(file.read_text("utf-8")) if file.exists() else {}
-            if kept.get("belongs_to") != belongs_to:
-                kept = {"belongs_to": belongs_to, "rows": class_part(profile, data, seed, settings)}
-                metrics.write_json(file, kept)
-            rows += kept["rows"]
-        shipped = image.SHIPPED["quick"][data]["meta-maml"]
-        agreements[shipped] = interpolation_part(
-            shipped, image.load_signals(profile, data).test[:7], interpolation.VARIANTS, settings
-        )
-    large = image.SHIPPED["standard"]["text"]["meta-maml"]
-    pictures = image.large_test("text", count=7 if settings.max_steps is None else 2)
-    agreements[large] = interpolation_part(large, pictures, interpolation.LARGE_VARIANTS, settings)
-    return reporting.write(
-        target,
-        "image",
-        notebook="01_image_regression",
-        profile=profile,
-        seeds=seeds,
-        rows=rows,
-        page=page,
-        interpolation=agreements,
-    )
-
-
-def class_part(profile: image.Profile, data: str, seed: int, settings: Settings) -> list[dict[str, Any]]:
+def class_part(profile: image.Profile, data: str, seed: int, settings: Settings) -> dict[str, Any]:
     """Rows of one class and one meta-training seed."""
     images = image.load_signals(profile, data)
+    folder = settings.out / "results" / "checkpoints"
     metas = {}
     for algorithm in ("maml", "reptile"):
-        field, params, _ = image.meta_train(
-            profile, images, algorithm, seed=seed, folder=settings.out / "results" / "checkpoints"
-        )
-        metas[f"meta-{algorithm}"] = params
-    made, _ = image_table.baselines(profile, field, images, metas["meta-maml"], seed=seed)
+        field, metas[f"meta-{algorithm}"], _ = image.meta_train(profile, images, algorithm, seed=seed, folder=folder)
+    made, _ = baselines.of_pictures(profile, field, images, metas["meta-maml"], seed=seed)
     made |= {name: [params] for name, params in metas.items()}
-    rows, _ = image_table.table_rows(
-        image_table.runner(field, images.test),
-        made,
-        image_table.tuned_settings(profile.name, data),
-        trained_on=data,
-        data=data,
-        seed=seed,
-        limit=profile.limit,
-    )
-    return rows + image_table.control_rows(images, data=data, seed=seed)
+    run, tuned = table.runner(field, images.test, most=profile.limit), table.tuned_settings(profile.name, data)
+    about = {"data": data, "seed": seed}
+    rows, _ = table.table_rows(run, made, tuned, trained_on=data, limit=profile.limit, **about)
+    return {"rows": rows + table.control_rows(images, **about)}
 
 
-def interpolation_part(
-    shipped: str, pictures: np.ndarray, variants: Iterable[str], settings: Settings
-) -> dict[str, Any]:
+def extra(profile: image.Profile, settings: Settings, seeds: Sequence[int], found) -> dict[str, Any]:
+    """Agreement of mean weights and mean picture, from a shipped initialisation of each class and the large one."""
+    del seeds, found
+    agreements = {}
+    for data in image.CLASSES:
+        shipped = image.SHIPPED["quick"][data]["meta-maml"]
+        pictures = image.load_signals(profile, data).test[:7]
+        agreements[shipped] = agreement(shipped, pictures, interpolation.VARIANTS, settings)
+    large = image.SHIPPED["standard"]["text"]["meta-maml"]
+    pictures = image.large_test("text", count=7 if settings.max_steps is None else 2)
+    return {"interpolation": agreements | {large: agreement(large, pictures, interpolation.LARGE_VARIANTS, settings)}}
+
+
+def agreement(shipped: str, pictures: np.ndarray, variants: Iterable[str], settings: Settings) -> dict[str, Any]:
     """Agreement of mean weights and mean picture from one shipped initialisation, all pairs."""
     field, params, _ = weights.pretrained(shipped)
-    starts = {"standard": image_table.standard(field), "meta-maml": params}
+    starts = {"standard": baselines.standard(field), "meta-maml": params}
     pairs = np.array([(i, j) for i in range(len(pictures)) for j in range(i)])
-    report = {}
+    said = {}
     for name in variants:
         init, setting = interpolation.VARIANTS[name]
         most = settings.cap(interpolation.MAX_STEPS)
         fitted = interpolation.fit_to(field, starts[init], pictures, setting, max_steps=most)
         values = interpolation.agreement(field, fitted.params, pairs, pictures.shape[1:3])
-        report[name] = interpolation.entry(fitted, values, data=shipped)
-    return report
+        said[name] = interpolation.entry(fitted, values, data=shipped)
+    return said
+
+
+def gaps(data: str) -> list[Gap]:
+    """What is compared after two steps, for a class."""
+    over_standard, over_others = BOUNDS[data]
+    others = [cell(name) for name in ("mean", "matched", "shuffled")]
+    return [
+        Gap("MAML over Standard", cell("meta-maml"), cell("standard"), over_standard),
+        Gap("MAML over {best}", cell("meta-maml"), others, over_others),
+        Gap("MAML over Reptile", cell("meta-maml"), cell("meta-reptile"), 0.0),
+        Gap("Reptile over Standard", cell("meta-reptile"), cell("standard"), 0.0),
+    ]
 
 
 def verdicts(rows: Sequence[dict[str, Any]]) -> list[str]:
     """One line a comparison, class and seed: paired differences after two steps, held against the bounds."""
     lines = []
-    table = [row for row in rows if row["in_table"] and row["init"] in image_table.INITS]
-    for data, (over_standard, over_others) in BOUNDS.items():
-        for seed in sorted({row["seed"] for row in table}):
+    for data in BOUNDS:
+        for seed in sorted({row["seed"] for row in rows}):
             where = f"{data} | {seed}"
-            mine = {row["init"]: row for row in table if (row["data"], row["seed"]) == (data, seed)}
-            best = max(("mean", "matched", "shuffled"), key=lambda name, mine=mine: mine[name]["psnr_db"])
-            for name, other, bound in (
-                ("meta-maml", "standard", over_standard),
-                ("meta-maml", best, over_others),
-                ("meta-maml", "meta-reptile", 0.0),
-                ("meta-reptile", "standard", 0.0),
-            ):
-                difference = evaluate.paired_interval(mine[name]["psnr_per_signal"], mine[other]["psnr_per_signal"])
-                what = f"{image_table.LABELS[name]} over {image_table.LABELS[other]}"
-                lines.append(reporting.gap(where, what, difference, bound))
-            times = mine["standard"]["steps_to_match"] / image_table.STEPS
+            mine = [row for row in rows if (row["data"], row["seed"]) == (data, seed)]
+            lines += [report.verdict(where, *found) for found in report.measured(gaps(data), mine, table.LABELS)]
+            standard = next(row for row in mine if row["init"] == "standard" and row["in_table"])
+            times = standard["steps_to_match"] / table.STEPS
             held = f"{AS_MANY_STEPS} | {'yes' if times >= AS_MANY_STEPS else 'NO'}"
             lines.append(f"| {where} | Standard's steps over MAML's | {times:.1f} times | – | {held} |")
     return lines
@@ -135,31 +117,27 @@ def verdicts(rows: Sequence[dict[str, Any]]) -> list[str]:
 
 def page(content: dict[str, Any]) -> str:
     """The results as a Markdown page."""
-    rows = content["results"]
-    out = [
-        "# Results: image regression",
-        "",
-        f"Generated by `{content['command']}`; do not edit. Every number is on signals that were not trained on, and "
-        "every initialisation has the optimiser and rate that did best on validation signals (`make tune`). The "
-        "classes are built in; they are not the paper's data sets.",
-        "",
-        f"Profile `{content['profile']}`; {reporting.seeds(content)}, {reporting.machine(content)}.",
-        "",
-        "## Gaps after two steps",
-        "",
-        f"Paired over signals, {reporting.HOLDS}",
-        "",
-        *reporting.gaps("class"),
-        *verdicts(rows),
-    ]
+    rows, sections = content["results"], []
     for data in image.CLASSES:
         for seed in content["seeds"]:
-            part = [r for r in rows if r["data"] == data and r["seed"] == seed]
-            out += ["", f"## {data}, seed {seed}", "", image_table.markdown(part)]
-    out += ["", "## Interpolation", ""]
-    for data, report in content["interpolation"].items():
-        out += [f"**{data}**", "", interpolation.markdown(report), ""]
-    return "\n".join(out).rstrip() + "\n"
+            part = [row for row in rows if row["data"] == data and row["seed"] == seed]
+            sections += [f"## {data}, seed {seed}", table.markdown(part)]
+    sections.append("## Interpolation")
+    for data, said in content["interpolation"].items():
+        sections += [f"**{data}**", interpolation.markdown(said)]
+    return report.page(
+        content,
+        "image regression",
+        "Every number is on signals that were not trained on, and "
+        "every initialisation has the optimiser and rate that did best on validation signals (`make tune`). The "
+        "classes are built in; they are not the paper's data sets.",
+        f"Profile `{content['profile']}`; {report.seeds(content)}, {report.machine(content)}.",
+        gaps="## Gaps after two steps",
+        paired="signals",
+        columns=["class"],
+        verdicts=verdicts(rows),
+        sections=sections,
+    )
 
 
 def summary(content: dict[str, Any]) -> str:
@@ -167,7 +145,7 @@ def summary(content: dict[str, Any]) -> str:
     rows = [row for row in content["results"] if row["in_table"]]
     cells = {
         (init, data): [row for row in rows if (row["init"], row["data"]) == (init, data)]
-        for init in image_table.LABELS
+        for init in table.LABELS
         for data in image.CLASSES
     }
     lines = [
@@ -177,7 +155,7 @@ def summary(content: dict[str, Any]) -> str:
         "| initialisation | " + " | ".join(image.CLASSES) + " |",
         "|---|" + "---|" * len(image.CLASSES),
     ]
-    for init, label in image_table.LABELS.items():
+    for init, label in table.LABELS.items():
         if not cells[init, image.CLASSES[0]]:
             continue
         texts = []
@@ -190,7 +168,7 @@ def summary(content: dict[str, Any]) -> str:
             texts.append(f"**{text}**" if init == "meta-maml" else text)
         lines.append(f"| {label} | " + " | ".join(texts) + " |")
     num = {row["data"]: row["num_signals"] for row in rows}
-    profile = reporting.profile_of(image.Profile, content)
+    profile = report.profile_of(image.Profile, content)
     return "\n".join(
         [
             *lines,
@@ -198,8 +176,19 @@ def summary(content: dict[str, Any]) -> str:
             f"`{content['command']}`, profile `{content['profile']}` ({profile.size} × {profile.size}, faces 25 × 25, "
             f"SIREN {profile.depth} × {profile.width}, {profile.num_steps} outer steps), "
             f"{', '.join(f'{n} {data}' for data, n in num.items())} test pictures, "
-            f"{reporting.seeds(content)}, on {content['device']}; "
+            f"{report.seeds(content)}, on {content['device']}; "
             '">": some did not match within the limit. All tables, settings and intervals: '
             "[docs/results/image.md](docs/results/image.md).",
         ]
     )
+
+
+RESULTS = Results(
+    profile=PROFILE,
+    parts=parts,
+    controls=lambda profile, seeds: [],
+    verdicts=verdicts,
+    page=page,
+    summary=summary,
+    extra=extra,
+)

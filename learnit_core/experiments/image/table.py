@@ -1,26 +1,24 @@
 """Table 1 on any class: six initialisations, fitted to signals they have not seen, each with its tuned setting."""
 
 import functools
-import json
 from collections.abc import Callable, Mapping, Sequence
-from importlib import resources
 from typing import Any, NamedTuple
 
-import jax
 import numpy as np
 from jaxtyping import Float
 
-from learnit_core import evaluate, losses, metrics, plots, signals
+from learnit_core import evaluate, metrics, signals
 from learnit_core.evaluate import Setting
-from learnit_core.experiments import image
-from learnit_core.experiments.baselines import SHUFFLES, Draws, baselines, standard  # noqa: F401 (part of the table)
+from learnit_core.experiments import fits, image, tuned
+from learnit_core.experiments import rows as rows_of
+from learnit_core.experiments.fits import Draws
 from learnit_core.signals import ImageSplits
 from learnit_core.structures import Field
 
 INITS = ("standard", "mean", "matched", "shuffled", "meta-reptile", "meta-maml")
 """Rows of the table, in the paper's order."""
 
-LABELS = plots.LABELS | {"class-mean": "control: class mean", "nearest-training": "control: nearest training picture"}
+LABELS = rows_of.labels("picture")
 
 PAPER = {name: Setting("adam", 1e-4) for name in INITS} | {
     name: Setting("sgd", 1e-2) for name in INITS if name.startswith("meta")
@@ -41,28 +39,15 @@ class TunedSettings(NamedTuple):
     tuned_on: Mapping[str, str]
 
 
-def runner(field: Field, pictures: Float[np.ndarray, "signals h w c"]) -> Runner:
-    """How ``pictures`` are fitted and scored; compiled once for each optimiser and number of steps."""
+def runner(field: Field, pictures: Float[np.ndarray, "signals h w c"], *, most: int | None = None) -> Runner:
+    """How ``pictures`` are fitted and scored; with ``most``, the longest fit, compiled once for each optimiser."""
     unseen = image.tasks(pictures)
 
     def run(draws, setting, num_steps):
-        rate, optimizer = setting.learning_rate, setting.optimizer
-        return np.mean([_curves(field, params, rate, unseen, optimizer, num_steps) for params in draws], axis=0)
+        longest = max(most or 0, num_steps)
+        return fits.mean_curves(image.measures, field, draws, unseen, setting, num_steps, most=longest)
 
     return run
-
-
-@functools.partial(jax.jit, static_argnames=("field", "optimizer", "num_steps"))
-def _curves(field, params, rate, tasks, optimizer, num_steps):
-    return evaluate.curves(
-        losses.image_loss(field),
-        image.score(field),
-        params,
-        tasks,
-        jax.random.key(0),
-        optimizer=Setting(optimizer, rate).build(),
-        num_steps=num_steps,
-    )
 
 
 def tuned_settings(profile: str, data: str) -> TunedSettings:
@@ -71,19 +56,13 @@ def tuned_settings(profile: str, data: str) -> TunedSettings:
     Photographs take the settings of ``faces``, and profiles or initialisations that were not tuned those of
     ``quick``; ``tuned_on`` says so.
     """
-    profiles = json.loads((resources.files("learnit_core.experiments") / "image" / "tuned.json").read_text("utf-8"))[
-        "profiles"
-    ]
-    built_in = data if data in profiles["quick"] else "faces"
-    tuned = TunedSettings({}, {}, {})
-    for name in INITS:
-        size = profile if name in profiles.get(profile, {}).get(built_in, {}).get("inits", {}) else "quick"
-        chosen = profiles[size][built_in]["inits"][name]
-        tuned.after_two_steps[name] = Setting(*chosen["after_two_steps"]["choice"])
-        tuned.to_match[name] = Setting(*chosen["to_match"]["choice"])
-        exact = (size, built_in) == (profile, data)
-        tuned.tuned_on[name] = "validation" if exact else f"validation of {built_in}, profile {size}"
-    return tuned
+    found = tuned.chosen("image", profile, data, borrowed="faces")
+    two, match = found["after_two_steps"], found["to_match"]
+    return TunedSettings(
+        {name: two[name].setting for name in INITS},
+        {name: match[name].setting for name in INITS},
+        {name: two[name].tuned_on for name in INITS},
+    )
 
 
 def table_rows(
@@ -111,36 +90,20 @@ def table_rows(
             return run(draws, setting, num_steps)
 
         curves[name] = curve(settings.to_match[name], limit)
-        about = dict(
-            experiment="image",
-            trained_on=None if name == "standard" else trained_on,
-            data=data,
-            split="test",
-            init=name,
-            observations="full",
-            seed=seed,
-        )
+        about = {"experiment": "image", "trained_on": None if name == "standard" else trained_on, "data": data}
+        about |= {"split": "test", "init": name, "observations": "full", "seed": seed}
         rows.append(metrics.row(**about, steps=0, psnr_per_signal=curves[name][:, 0]))
         columns = [(settings.after_two_steps[name], settings.to_match[name], settings.tuned_on[name], True)]
         if paper_too and any(PAPER[name] != setting for setting in columns[0][:2]):
-            columns.append((PAPER[name], PAPER[name], "the paper's setting", False))
+            columns.append((PAPER[name], PAPER[name], rows_of.PAPERS, False))
         for two_steps, to_match, tuned_on, in_table in columns:
             match = {}
             if name != "meta-maml":
                 steps, never = evaluate.steps_to_match(curve(to_match, limit), target)
                 match = dict(steps_to_match=steps, never_matched=int(never), limit=limit, match_setting=list(to_match))
-            rows.append(
-                metrics.row(
-                    **about,
-                    steps=STEPS,
-                    psnr_per_signal=curve(two_steps, STEPS)[:, STEPS],
-                    optimizer=two_steps.optimizer,
-                    learning_rate=two_steps.learning_rate,
-                    tuned_on=tuned_on,
-                    in_table=in_table,
-                    **match,
-                )
-            )
+            after = curve(two_steps, STEPS)[:, STEPS]
+            how = {"optimizer": two_steps.optimizer, "learning_rate": two_steps.learning_rate, "tuned_on": tuned_on}
+            rows.append(metrics.row(**about, **how, steps=STEPS, psnr_per_signal=after, in_table=in_table, **match))
     return rows, curves
 
 
@@ -151,21 +114,7 @@ def control_rows(images: ImageSplits, *, data: str, seed: int) -> list[dict[str,
         "class-mean": [-10 * np.log10(np.mean((mean - picture) ** 2)) for picture in images.test],
         "nearest-training": signals.nearest(images.train, images.test)[1],
     }
-    return [
-        metrics.row(
-            experiment="image",
-            trained_on=images.name,
-            data=data,
-            split="test",
-            init=name,
-            observations="none",
-            steps=0,
-            psnr_per_signal=score,
-            seed=seed,
-            in_table=True,
-        )
-        for name, score in scores.items()
-    ]
+    return rows_of.controls(scores, experiment="image", trained_on=images.name, data=data, seed=seed)
 
 
 def markdown(rows: Sequence[Mapping[str, Any]]) -> str:
@@ -174,11 +123,10 @@ def markdown(rows: Sequence[Mapping[str, Any]]) -> str:
         "| initialisation | setting, 2 steps | PSNR after 2 steps [dB] | setting, to match | steps to match MAML |",
         "|---|---|---|---|---|",
     ]
-    for row in [r for r in rows if r["in_table"]] + [r for r in rows if r["tuned_on"] == "the paper's setting"]:
+    for row in [r for r in rows if r["in_table"]] + [r for r in rows if r["tuned_on"] == rows_of.PAPERS]:
         name = LABELS.get(row["init"], row["init"])
         if not row["in_table"]:
             name += ", the paper's setting"
-        deviation = "" if row["psnr_std"] is None else f" ± {row['psnr_std']:.1f}"
         setting = f"{row['optimizer']} {row['learning_rate']:g}" if row["optimizer"] else "no fit"
         match, match_setting = "–", "–"
         if row["steps_to_match"] is not None:
@@ -188,7 +136,7 @@ def markdown(rows: Sequence[Mapping[str, Any]]) -> str:
             if row["never_matched"]:
                 match += f" ({row['never_matched']} of {row['num_signals']} not within {row['limit']})"
             match_setting = "{} {:g}".format(*row["match_setting"])
-        lines.append(f"| {name} | {setting} | {row['psnr_db']:.1f}{deviation} | {match_setting} | {match} |")
+        lines.append(f"| {name} | {setting} | {rows_of.score(row)} | {match_setting} | {match} |")
     chosen_on = sorted({r["tuned_on"] for r in rows if r["in_table"] and r["tuned_on"]})
     lines += ["", f"Settings chosen on: {'; '.join(chosen_on)}."]
     return "\n".join(lines)

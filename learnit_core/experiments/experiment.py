@@ -1,0 +1,176 @@
+"""What a command, a test or a notebook needs to know of an experiment: the record that each experiment fills in."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple
+
+from learnit_core import training
+from learnit_core.errors import LearnitError
+from learnit_core.experiments.fits import Measures
+from learnit_core.experiments.settings import Settings
+from learnit_core.structures import Field, Params, Task
+
+
+@dataclass(frozen=True, kw_only=True)
+class Profile:
+    """Everything that decides a meta-training and its test, for one size of machine; experiments add what they need.
+
+    ``size`` is the side of a signal [pixels, samples]; ``width`` and ``depth`` are the network's; the outer optimiser
+    is Adam at ``outer_rate``, falling along a cosine if ``decay``, for ``num_steps`` outer steps.
+    """
+
+    name: str
+    size: int
+    width: int
+    depth: int
+    outer_rate: float
+    num_steps: int
+    decay: bool = True
+
+    UNTRAINED: ClassVar[tuple[str, ...]] = ()
+    """Fields that decide nothing of the meta-trained weights."""
+
+    def training(self) -> dict[str, Any]:
+        """What decides the meta-trained weights: a checkpoint of other values is refused."""
+        return {name: value for name, value in asdict(self).items() if name not in ("name", *self.UNTRAINED)}
+
+    def for_algorithm(self, algorithm: str) -> "Profile":
+        """The profile as ``algorithm`` needs it."""
+        del algorithm
+        return self
+
+    def shortened(self, few: int) -> dict[str, Any]:
+        """The fields that change where every loop has ``few`` steps at most: a trial shows that everything runs."""
+        return {"num_steps": min(self.num_steps, few)}
+
+    def capped(self, settings: Settings) -> "Profile":
+        """The same with every loop cut to ``settings.max_steps`` (2 at least), and fewer and smaller signals."""
+        if settings.max_steps is None:
+            return self
+        return replace(self, **self.shortened(max(2, settings.max_steps)))
+
+
+class Recipe(NamedTuple):
+    """One file that is shipped: what it is trained on, by which algorithm, and with which profile.
+
+    ``make(settings, folder)``, where there is one, returns field, parameters and provenance in another way; ``folder``
+    is where shipped files lie.
+    """
+
+    data: str
+    algorithm: str
+    profile: Profile
+    make: Callable[[Settings, Path], tuple[Field, Params, dict[str, Any]]] | None = None
+
+
+class Job(NamedTuple):
+    """Cells of the tuned file that are chosen together: ``run()`` gives an entry for each of ``observations``."""
+
+    init: str
+    observations: tuple[str, ...]
+    run: Callable[[], Mapping[str, Mapping[str, Any]]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tuning:
+    """How ``make tune`` chooses optimisers, rates and steps on validation signals (:mod:`.tuned` runs it).
+
+    ``grid`` are the rates tried by optimiser, ``rounds`` the sizes of the search's rounds (JSON), ``protocol`` says how
+    in words. ``classes`` are the built-in classes tuned, by the profile whose shipped initialisations are taken;
+    ``profile(name, data, settings)`` is that profile with as many signals as tuning needs, cut short if asked;
+    ``jobs(profile, data)`` are groups of jobs, those of a group side by side, and what else the file says of this part.
+    ``borrowed`` is the class whose settings other data take.
+    """
+
+    grid: Mapping[str, tuple[float, ...]]
+    classes: Mapping[str, tuple[str, ...]]
+    profile: Callable[[str, str, Settings], Profile]
+    jobs: Callable[[Profile, str], tuple[Sequence[Sequence[Job]], dict[str, Any]]]
+    borrowed: str
+    protocol: str
+    rounds: Any = None
+
+
+class Part(NamedTuple):
+    """A part of the results that is kept under a name until something that it ``belongs_to`` (JSON) changes.
+
+    ``make()`` returns {"rows": […], …}.
+    """
+
+    name: str
+    belongs_to: Any
+    make: Callable[[], dict[str, Any]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Results:
+    """What ``make results`` makes of an experiment (:mod:`.report` runs it).
+
+    ``profile`` is what is judged. ``parts(profile, settings, seeds)`` are groups of parts, those of a group side by
+    side; ``controls(profile, seeds)`` are rows that no training changes; ``extra(profile, settings, seeds, found)`` is
+    what the file says besides the rows of the parts ``found``. ``verdicts(rows)``, ``page(content)`` and
+    ``summary(content)`` put the rows into words: one line a comparison, the Markdown page, README's table.
+    """
+
+    profile: Profile
+    parts: Callable[[Profile, Settings, Sequence[int]], Sequence[Sequence[Part]]]
+    controls: Callable[[Profile, Sequence[int]], list[dict[str, Any]]]
+    verdicts: Callable[[Sequence[dict[str, Any]]], list[str]]
+    page: Callable[[dict[str, Any]], str]
+    summary: Callable[[dict[str, Any]], str]
+    extra: Callable[..., dict[str, Any]] = lambda profile, settings, seeds, found: {}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Experiment:
+    """One experiment. Commands and tests iterate over :data:`learnit_core.experiments.ALL`, and know no other list.
+
+    ``name`` is what commands call it, ``row_name`` what its rows in metrics.json do (the same, unless given).
+    ``profiles`` holds ``quick``, ``standard`` and ``paper``, and ``long`` where what is shipped and judged was trained
+    for longer than the notebook trains. ``classes`` are the built-in classes, the notebook's first.
+
+    ``load_signals(profile, data, *, seed)`` gives splits with ``train``, ``validation``, ``test``, ``name`` and
+    ``note``; ``field_for(profile, splits)`` the network; ``measures_for(profile)`` what a fit at test time descends and
+    is scored by; ``tasks(profile, signals, observation)`` the signals of a split as they are observed in a column of
+    the table; ``sampler(profile, algorithm)`` the tasks of an outer step; ``meta_train(profile, splits, algorithm, *,
+    seed, folder)`` field, parameters and history.
+
+    ``observations`` are the columns of the table and ``inits`` its rows, in order; ``algorithms`` says which of the
+    rows are learned, and by what. ``shipped`` are the names of shipped initialisations by profile, class and row, and
+    ``recipes`` how each file that is shipped is made. ``sections()`` is the experiment's part of the gallery, HTML with
+    the explorer below it, and ``bench(settings, *, rounds, size)`` its part of ``make bench``.
+    """
+
+    name: str
+    notebook: str
+    profiles: Mapping[str, Profile]
+    classes: tuple[str, ...]
+    load_signals: Callable[..., Any]
+    field_for: Callable[[Any, Any], Field]
+    measures_for: Callable[[Any], Measures]
+    tasks: Callable[[Any, Any, Any], Task]
+    sampler: Callable[[Any, str], Callable]
+    meta_train: Callable[..., tuple[Field, Params, training.History]]
+    observations: tuple[Any, ...]
+    inits: tuple[str, ...]
+    algorithms: Mapping[str, str]
+    shipped: Mapping[str, Mapping[str, Mapping[str, str]]]
+    recipes: Mapping[str, Recipe]
+    tuning: Tuning
+    results: Results
+    sections: Callable[[], list[tuple[str, Any]]] | None = None
+    bench: Callable[..., dict[str, Any]] | None = None
+    row_name: str = field(default="")
+    validated: Callable[[Any], int] = len
+    """How many of the validation signals are scored while training."""
+
+    def __post_init__(self):
+        object.__setattr__(self, "row_name", self.row_name or self.name)
+
+    def profile(self, settings: Settings) -> Profile:
+        """The profile that ``settings`` name, cut short if they say so. Raises LearnitError if there is none."""
+        if settings.profile not in self.profiles:
+            names = ", ".join(self.profiles)
+            raise LearnitError(f"{self.notebook} has no profile {settings.profile!r}: expected one of {names}")
+        return self.profiles[settings.profile].capped(settings)
