@@ -15,7 +15,7 @@ from jaxtyping import Float, Int
 
 from learnit_core.errors import LearnitError
 from learnit_core.fit import fit
-from learnit_core.types import Batch, LossFn, Params, PRNGKey, Task
+from learnit_core.structures import Batch, LossFn, Params, PRNGKey, Task
 
 
 def psnr(prediction: Float[Array, "*shape"], target: Float[Array, "*shape"]) -> Float[Array, ""]:

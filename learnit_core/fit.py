@@ -10,7 +10,7 @@ from jax import Array
 from jaxtyping import Float
 
 from learnit_core.errors import LearnitError
-from learnit_core.types import Batch, LossFn, Params, PRNGKey
+from learnit_core.structures import Batch, LossFn, Params, PRNGKey
 
 
 class Fit(NamedTuple):

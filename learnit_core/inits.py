@@ -17,7 +17,7 @@ import jax
 import optax
 
 from learnit_core.fit import Fit, fit
-from learnit_core.types import Batch, Field, LossFn, Params, PRNGKey
+from learnit_core.structures import Batch, Field, LossFn, Params, PRNGKey
 
 
 def standard(field: Field, key: PRNGKey) -> Params:

@@ -6,13 +6,13 @@ from jax import Array
 from jaxtyping import Float
 
 from learnit_core.errors import LearnitError
+from learnit_core.structures import Field, LossFn
 from learnit_core.tomography import project
-from learnit_core.types import Field, LossFn
 from learnit_core.volume import Background, rays_through, render_rays
 
 
 def image_loss(field: Field) -> LossFn:
-    """Mean squared error over all pixels and channels of a :class:`~learnit_core.types.Pixels` batch.
+    """Mean squared error over all pixels and channels of a :class:`~learnit_core.structures.Pixels` batch.
 
     The paper fits every image with all of its pixels in every step (section 4.1), so the key is not used.
     """
@@ -28,7 +28,7 @@ def image_loss(field: Field) -> LossFn:
 
 
 def ct_loss(field: Field, coords: Float[Array, "pixels in_dim"]) -> LossFn:
-    """Mean squared error of all line *averages* of a :class:`~learnit_core.types.Sinogram` batch.
+    """Mean squared error of all line *averages* of a :class:`~learnit_core.structures.Sinogram` batch.
 
     ``coords`` are the positions of the pixels of the square that is projected; what the field computes from positions
     alone (Fourier features) it computes once, here. Averages are sums divided by the side, as in the authors' code, so
@@ -63,7 +63,7 @@ def radiance_loss(
     last_delta: float = 1e-3,
     background: Background = 1.0,
 ) -> LossFn:
-    """Mean squared error of the colours of ``rays_per_step`` pixels of a :class:`~learnit_core.types.Views` batch.
+    """Mean squared error of the colours of ``rays_per_step`` pixels of a :class:`~learnit_core.structures.Views` batch.
 
     The batch is one scene (no leading axis). The key draws a view, a row and a column within its ``valid`` part for
     every ray, and the depths of the ``num_samples`` samples on it; rays are made here, so that a scene in memory is

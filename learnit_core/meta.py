@@ -22,7 +22,7 @@ from jax import Array
 from jaxtyping import Float, Int
 
 from learnit_core.fit import fit
-from learnit_core.types import Batch, LossFn, Params, PRNGKey, Task
+from learnit_core.structures import Batch, LossFn, Params, PRNGKey, Task
 
 Adapt = Callable[[Params, Batch, PRNGKey], Params]
 MetaGrad = Callable[[Params, Task, PRNGKey], tuple[Array, Params]]

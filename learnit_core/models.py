@@ -16,7 +16,7 @@ from jax import Array
 from jaxtyping import Float
 
 from learnit_core.errors import LearnitError
-from learnit_core.types import Field, Params, PRNGKey
+from learnit_core.structures import Field, Params, PRNGKey
 
 Activation = Callable[[Array], Array]
 

@@ -26,7 +26,7 @@ from tqdm import tqdm
 from learnit_core import weights
 from learnit_core.errors import LearnitError
 from learnit_core.meta import MetaGrad, MetaState, meta_steps, step_keys
-from learnit_core.types import Batch, Params, PRNGKey, Task
+from learnit_core.structures import Batch, Params, PRNGKey, Task
 
 Source = Callable[[int, int], Batch]
 """``source(first_step, num_steps)``: the data of a chunk; a pure function, called one chunk ahead on a thread."""

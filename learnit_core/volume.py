@@ -1,7 +1,7 @@
 """Volume rendering: what a camera sees of a space filled with coloured fog, and nothing about networks.
 
-Geometry is that of :class:`learnit_core.types.Views`: axes of OpenGL, intrinsics (fx, fy, cx, cy) in pixels. A ray is
-o + t d, where d is *not* of unit length: its component along the camera's view is one, so that t is the depth along
+Geometry is that of :class:`learnit_core.structures.Views`: axes of OpenGL, intrinsics (fx, fy, cx, cy) in pixels. A ray
+is o + t d, where d is *not* of unit length: its component along the camera's view is one, so that t is the depth along
 −z, ``near`` and ``far`` are depths, and one pair of them fits all pixels.
 
 Density σ ≥ 0 is per unit of *length*. Along samples t_1 < … < t_N that stand for pieces of lengths δ_i (section 4 of
@@ -20,7 +20,7 @@ from jax import Array
 from jaxtyping import Float
 
 from learnit_core.errors import LearnitError
-from learnit_core.types import PRNGKey
+from learnit_core.structures import PRNGKey
 
 Fog = Callable[[Float[Array, "*points 3"]], Float[Array, "*points 4"]]
 """Colour in [0, 1] and density at points of the world."""

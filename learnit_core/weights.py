@@ -22,7 +22,7 @@ from safetensors.numpy import save_file
 from learnit_core import files
 from learnit_core.errors import LearnitError
 from learnit_core.models import from_spec
-from learnit_core.types import Field, Params
+from learnit_core.structures import Field, Params
 
 
 def lerp(a: Params, b: Params, t: Float[Array, ""] | float) -> Params:

@@ -19,7 +19,7 @@ from learnit_core.experiments import ct
 from learnit_core.experiments.settings import Settings
 from learnit_core.fit import fit
 from learnit_core.signals import ImageSplits, phantoms, slices
-from learnit_core.types import Sinogram
+from learnit_core.structures import Sinogram
 
 TINY = ct.Profile(
     "tiny",

@@ -12,7 +12,7 @@ import pytest
 from learnit_core import evaluate
 from learnit_core.errors import LearnitError
 from learnit_core.evaluate import Setting
-from learnit_core.types import Task
+from learnit_core.structures import Task
 
 
 @pytest.mark.parametrize("shape", [(5,), (4, 6, 3)])

@@ -13,7 +13,7 @@ from learnit_core.errors import LearnitError
 from learnit_core.experiments import image
 from learnit_core.fit import fit
 from learnit_core.signals import ImageSplits
-from learnit_core.types import Field
+from learnit_core.structures import Field
 
 TINY = image.Profile(
     "tiny", size=8, counts=(40, 6, 6), width=16, depth=3, w0=12.0, outer_rate=3e-3, num_steps=100, inner_rate=2e-2

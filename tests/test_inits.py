@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from learnit_core import evaluate, inits, losses, models
-from learnit_core.types import Pixels
+from learnit_core.structures import Pixels
 
 FIELD = models.siren(2, 1, width=24, depth=3, w0=15.0)
 

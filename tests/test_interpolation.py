@@ -10,7 +10,7 @@ import pytest
 from learnit_core import models
 from learnit_core.evaluate import Setting
 from learnit_core.experiments import interpolation
-from learnit_core.types import Field
+from learnit_core.structures import Field
 
 CONSTANT = Field(
     lambda key: {"v": jnp.float32(0)},

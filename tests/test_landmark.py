@@ -8,7 +8,7 @@ import pytest
 from learnit_core.errors import LearnitError
 from learnit_core.signals import landmark, photographer, tourism
 from learnit_core.signals.landmark import Light, People
-from learnit_core.types import Views
+from learnit_core.structures import Views
 
 NOON = photographer.light_at(13.0)
 

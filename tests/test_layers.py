@@ -1,6 +1,8 @@
 """Who may import whom in the core: the table of docs/design.md, held by reading the imports of every file."""
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,21 +13,21 @@ from learnit_core.commands.repository import ROOT
 MAY_IMPORT = {
     "errors": [],
     "files": [],
-    "types": [],
-    "models": ["types"],
+    "structures": [],
+    "models": ["structures"],
     "tomography": [],
-    "volume": ["types"],
-    "losses": ["types", "tomography", "volume"],
-    "fit": ["types"],
-    "meta": ["types", "fit"],
-    "training": ["types", "meta", "weights"],
-    "evaluate": ["types", "fit"],
-    "tuning": ["types", "fit", "evaluate"],
-    "metrics": ["types", "fit", "evaluate", "files"],
-    "inits": ["types", "fit"],
-    "weights": ["types", "models", "files"],
-    "signals": ["types", "volume", "files"],
-    "explorer": ["types", "weights", "files"],
+    "volume": ["structures"],
+    "losses": ["structures", "tomography", "volume"],
+    "fit": ["structures"],
+    "meta": ["structures", "fit"],
+    "training": ["structures", "meta", "weights"],
+    "evaluate": ["structures", "fit"],
+    "tuning": ["structures", "fit", "evaluate"],
+    "metrics": ["structures", "fit", "evaluate", "files"],
+    "inits": ["structures", "fit"],
+    "weights": ["structures", "models", "files"],
+    "signals": ["structures", "volume", "files"],
+    "explorer": ["structures", "weights", "files"],
     "plots": [],
 }
 MAY_IMPORT["experiments"] = list(MAY_IMPORT)
@@ -97,7 +99,34 @@ def test_a_forbidden_import_is_caught(tmp_path, line):
 def test_a_forbidden_import_in_a_package_and_a_stranger_are_caught(tmp_path):
     (tmp_path / "signals").mkdir()
     (tmp_path / "signals" / "text.py").write_text(
-        "from . import faces\nfrom ..types import Task\nfrom ..fit import fit\n"
+        "from . import faces\nfrom ..structures import Task\nfrom ..fit import fit\n"
     )
     (tmp_path / "unheard_of.py").write_text("")
     assert faults(tmp_path) == ["signals/text imports fit", "unheard_of is not in the table"]
+
+
+def namesakes(folder: Path) -> list[str]:
+    """Modules and packages in ``folder``, at any depth, that bear the name of one in the standard library."""
+    modules = [*folder.rglob("*.py"), *(path for path in folder.rglob("*") if path.is_dir())]
+    return sorted(str(path.relative_to(folder)) for path in modules if path.stem in sys.stdlib_module_names)
+
+
+@pytest.mark.parametrize("folder", ["learnit_core", "data_scripts", "notebooks"])
+def test_no_module_hides_one_of_the_standard_library(folder):
+    """Python puts the folder that it runs in before its own library."""
+    assert namesakes(ROOT / folder) == []
+
+
+def test_a_namesake_is_found(tmp_path):
+    for name in ("types.py", "signals/text.py", "signals/copy.py", "json/__init__.py"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    assert namesakes(tmp_path) == ["json", "signals/copy.py", "types.py"]
+
+
+@pytest.mark.parametrize("folder", ["learnit_core", "learnit_core/signals", "learnit_core/experiments", "data_scripts"])
+def test_python_runs_inside_a_folder(folder):
+    run = subprocess.run(
+        [sys.executable, "-c", "import typing, enum"], cwd=ROOT / folder, capture_output=True, text=True
+    )
+    assert run.returncode == 0, run.stderr

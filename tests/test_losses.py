@@ -8,8 +8,8 @@ import pytest
 
 from learnit_core import evaluate, losses, models
 from learnit_core.errors import LearnitError
+from learnit_core.structures import Field, Pixels, Sinogram, Views
 from learnit_core.tomography import project
-from learnit_core.types import Field, Pixels, Sinogram, Views
 
 LINEAR = Field(lambda key: jnp.zeros((2, 3)), lambda params, coords: coords @ params, {})
 

@@ -9,7 +9,7 @@ import optax
 import pytest
 
 from learnit_core import losses, meta, models
-from learnit_core.types import Pixels, Task
+from learnit_core.structures import Pixels, Task
 
 RATE = 0.1
 

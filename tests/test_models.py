@@ -7,7 +7,7 @@ import pytest
 
 from learnit_core import models
 from learnit_core.errors import LearnitError
-from learnit_core.types import Field
+from learnit_core.structures import Field
 
 FREQUENCIES = np.random.default_rng(0).normal(0, 3, (7, 2)).astype(np.float32)
 FIELDS = {

@@ -9,7 +9,7 @@ import pytest
 from learnit_core.errors import LearnitError
 from learnit_core.signals import objects
 from learnit_core.signals.objects import shapes, tracing
-from learnit_core.types import Views
+from learnit_core.structures import Views
 from learnit_core.volume import camera_rays
 
 RNG = np.random.default_rng(0)

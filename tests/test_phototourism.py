@@ -14,7 +14,7 @@ from getting import commandline, photographs
 from learnit_core.errors import LearnitError
 from learnit_core.experiments import tourism as experiment
 from learnit_core.signals import photographer, prepared, tourism
-from learnit_core.types import Views
+from learnit_core.structures import Views
 
 pycolmap = pytest.importorskip("pycolmap")
 

@@ -20,7 +20,7 @@ from learnit_core.commands import demo
 from learnit_core.errors import LearnitError
 from learnit_core.experiments import image
 from learnit_core.signals import Pictures, prepared
-from learnit_core.types import Task
+from learnit_core.structures import Task
 
 OPTIMIZER = optax.adam(1e-2)
 

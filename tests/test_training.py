@@ -17,7 +17,7 @@ import pytest
 
 from learnit_core import losses, meta, models, training, weights
 from learnit_core.errors import LearnitError
-from learnit_core.types import Pixels, Task
+from learnit_core.structures import Pixels, Task
 
 KEY = jax.random.key(11)
 OPTIMIZER = optax.adam(1e-2)

@@ -12,8 +12,8 @@ from learnit_core.evaluate import Setting
 from learnit_core.experiments import baselines, runs, views, views_baselines, views_explorers, views_table
 from learnit_core.experiments.settings import Settings
 from learnit_core.signals import objects
+from learnit_core.structures import Views
 from learnit_core.tuning import Chosen
-from learnit_core.types import Views
 
 TINY = dataclasses.replace(
     views.PROFILES["quick"],

@@ -79,7 +79,7 @@ def test_an_opaque_wall_is_seen_where_it_stands():
 
 @pytest.mark.parametrize("seed", range(3))
 def test_rays_pass_through_the_points_that_their_pixels_show(seed):
-    """The camera of :class:`learnit_core.types.Views`, written down the other way round: from points to pixels."""
+    """The camera of :class:`learnit_core.structures.Views`, written down the other way round: from points to pixels."""
     camera = pose(seed)
     origins, directions = volume.camera_rays(6, 7, INTRINSICS, camera)
     fx, fy, cx, cy = INTRINSICS

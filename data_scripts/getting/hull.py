@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from learnit_core.types import Views
+from learnit_core.structures import Views
 
 _GRID = 40  # points along an edge of the cube that is carved
 

@@ -13,7 +13,7 @@ from getting.output import RowWriter
 from learnit_core.errors import LearnitError
 from learnit_core.signals import layouts
 from learnit_core.signals.prepared import SPLITS
-from learnit_core.types import Views
+from learnit_core.structures import Views
 
 LIST = "_splits.json"  # how the name of a list of splits ends
 CHECKED = 8  # objects of each set whose cameras are checked against their pictures

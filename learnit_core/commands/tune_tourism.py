@@ -12,8 +12,8 @@ from learnit_core import metrics, weights
 from learnit_core.commands.drafts import Draft, fingerprint
 from learnit_core.experiments import baselines, tourism, tourism_table
 from learnit_core.experiments.settings import Settings
+from learnit_core.structures import Field, Params
 from learnit_core.tuning import best_step, tune
-from learnit_core.types import Field, Params
 
 TARGET = Path(tourism.__file__).with_name("tourism_tuned.json")
 GRID = {"sgd": (1.0, 3.0, 10.0), "adam": (1e-3, 3e-3)}

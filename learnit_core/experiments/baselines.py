@@ -10,7 +10,7 @@ from jax import Array
 
 from learnit_core import evaluate, inits, losses, models, signals
 from learnit_core.signals import ImageSplits
-from learnit_core.types import Field, Params, Pixels
+from learnit_core.structures import Field, Params, Pixels
 
 FIT_DB = 40.0
 """What Mean and Matched have to reach to their targets, unclipped: a poor fit would make them look worse [dB]."""

@@ -24,7 +24,7 @@ from learnit_core.experiments import runs
 from learnit_core.experiments.settings import Settings
 from learnit_core.fit import fit
 from learnit_core.signals import ImageSplits, slices
-from learnit_core.types import Field, Params, PRNGKey, Sinogram, Task
+from learnit_core.structures import Field, Params, PRNGKey, Sinogram, Task
 
 VIEWS = (1, 2, 4, 8)
 """Numbers of projections that a test slice is reconstructed from."""

@@ -16,8 +16,8 @@ from learnit_core.evaluate import Setting
 from learnit_core.experiments import ct
 from learnit_core.experiments.baselines import Draws
 from learnit_core.signals import ImageSplits
+from learnit_core.structures import Field, Task
 from learnit_core.tuning import Chosen
-from learnit_core.types import Field, Task
 
 INITS = ("standard", "mean", "matched", "shuffled", "meta-reptile")
 """Rows of the table, in the paper's order; filtered back-projection stands below them."""

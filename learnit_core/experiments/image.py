@@ -25,7 +25,7 @@ from learnit_core.experiments.runs import outer_optimizer  # noqa: F401 (part of
 from learnit_core.experiments.settings import Settings
 from learnit_core.fit import fit
 from learnit_core.signals import ImageSplits, Pictures
-from learnit_core.types import Field, Params, Pixels, PRNGKey, Task
+from learnit_core.structures import Field, Params, Pixels, PRNGKey, Task
 
 CLASSES = ("text", "sdf", "faces")
 ALGORITHMS = ("maml", "fomaml", "reptile")

@@ -15,7 +15,7 @@ from learnit_core.evaluate import Setting
 from learnit_core.experiments import image
 from learnit_core.experiments.baselines import SHUFFLES, Draws, baselines, standard  # noqa: F401 (part of the table)
 from learnit_core.signals import ImageSplits
-from learnit_core.types import Field
+from learnit_core.structures import Field
 
 INITS = ("standard", "mean", "matched", "shuffled", "meta-reptile", "meta-maml")
 """Rows of the table, in the paper's order."""

@@ -18,7 +18,7 @@ from jaxtyping import Float, Int
 from learnit_core import evaluate, losses, models, weights
 from learnit_core.evaluate import Setting
 from learnit_core.experiments import image
-from learnit_core.types import Field, Params
+from learnit_core.structures import Field, Params
 
 TARGET_DB = 30.0
 """The PSNR to which all networks are fitted before they are mixed [dB]."""

@@ -11,7 +11,7 @@ import optax
 
 from learnit_core import meta, training
 from learnit_core.signals import Pictures
-from learnit_core.types import Field, Params, PRNGKey, Views
+from learnit_core.structures import Field, Params, PRNGKey, Views
 
 
 def outer_optimizer(profile: Any) -> optax.GradientTransformation:

@@ -48,7 +48,7 @@ from learnit_core.fit import fit
 from learnit_core.signals import photographer, prepared, tourism
 from learnit_core.signals.prepared import SPLITS
 from learnit_core.signals.tourism import Collection
-from learnit_core.types import Field, Params, PRNGKey, Task, Views
+from learnit_core.structures import Field, Params, PRNGKey, Task, Views
 
 __all__ = [
     "ALGORITHMS",

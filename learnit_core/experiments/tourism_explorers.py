@@ -13,7 +13,7 @@ from learnit_core.experiments import tourism
 from learnit_core.experiments.tourism import Camera, Profile
 from learnit_core.signals import photographer
 from learnit_core.signals.tourism import Collection, some
-from learnit_core.types import Field, Params, Views
+from learnit_core.structures import Field, Params, Views
 
 SHAPE = (48, 72)
 """Height and width of a frame [pixels]."""

@@ -12,7 +12,7 @@ from jaxtyping import Float
 
 from learnit_core import volume
 from learnit_core.experiments.tourism_profiles import Profile
-from learnit_core.types import Field, Params, Views
+from learnit_core.structures import Field, Params, Views
 
 LAST_DELTA = 1e10
 """Length for which the last sample of a ray stands: the sky is behind all else, and nothing is behind the sky."""

@@ -16,8 +16,8 @@ from learnit_core.errors import LearnitError
 from learnit_core.evaluate import Setting
 from learnit_core.experiments import tourism
 from learnit_core.experiments.tourism import Profile
+from learnit_core.structures import Field, Params, Task, Views
 from learnit_core.tuning import Chosen
-from learnit_core.types import Field, Params, Task, Views
 
 INITS = ("standard", "basic-steps", "basic", "meta-reptile")
 """Rows of the table. Both kinds of Basic NeRF are trained on the same photographs as Reptile."""

@@ -24,7 +24,7 @@ from learnit_core.experiments.settings import Settings
 from learnit_core.fit import fit
 from learnit_core.signals import scenes
 from learnit_core.signals.scenes import SceneSplits
-from learnit_core.types import Field, Params, PRNGKey, Task, Views
+from learnit_core.structures import Field, Params, PRNGKey, Task, Views
 from learnit_core.volume import render_view
 
 ALGORITHMS = ("mv", "sv", "joint")

@@ -14,7 +14,7 @@ from learnit_core.experiments import baselines, views
 from learnit_core.experiments.baselines import SHUFFLES, Draws
 from learnit_core.signals import objects
 from learnit_core.signals.scenes import SceneSplits
-from learnit_core.types import Field, Params, Views
+from learnit_core.structures import Field, Params, Views
 from learnit_core.volume import rays_through
 
 RENDERED_DB = 35.0

@@ -13,7 +13,7 @@ from PIL import Image
 from learnit_core import explorer, weights
 from learnit_core.experiments import baselines, views, views_table
 from learnit_core.signals import objects
-from learnit_core.types import Field, Params, Views
+from learnit_core.structures import Field, Params, Views
 
 HEIGHT = 0.4
 """Sine of the elevation from which objects are turned."""

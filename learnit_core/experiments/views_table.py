@@ -15,8 +15,8 @@ from learnit_core import evaluate, metrics, plots
 from learnit_core.evaluate import Setting
 from learnit_core.experiments import views
 from learnit_core.experiments.baselines import Draws
+from learnit_core.structures import Field, Params, Task
 from learnit_core.tuning import Chosen
-from learnit_core.types import Field, Params, Task
 
 INITS = ("standard", "matched", "shuffled", "joint", "meta-sv", "meta-mv")
 """Rows of the table; ``joint``, one network trained on the rays of all objects, is ours."""

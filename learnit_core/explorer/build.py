@@ -16,7 +16,7 @@ from learnit_core.explorer import checks, export
 from learnit_core.explorer import controls as places
 from learnit_core.explorer.controls import Control
 from learnit_core.explorer.widget import Explorer
-from learnit_core.types import Field, Params
+from learnit_core.structures import Field, Params
 
 ENGINES = ("auto", "browser", "kernel", "frames")
 

@@ -12,7 +12,7 @@ import numpy as np
 from learnit_core import weights
 from learnit_core.errors import LearnitError
 from learnit_core.explorer.controls import Control
-from learnit_core.types import Field, Params
+from learnit_core.structures import Field, Params
 
 MARGIN = 1e-3
 """How far beyond [0, 1] a picture's values may be: rounding errors, not another scale."""

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from learnit_core.errors import LearnitError
-from learnit_core.types import Field, Params
+from learnit_core.structures import Field, Params
 
 WEIGHTS_TYPES = ("float16", "float32")
 """How weights may be sent; the browser reads no others."""

@@ -20,7 +20,7 @@ from learnit_core.explorer import assets, export
 from learnit_core.explorer import controls as places
 from learnit_core.explorer.controls import Control
 from learnit_core.explorer.page import write_page
-from learnit_core.types import Params
+from learnit_core.structures import Params
 
 Draw = Callable[[int, Sequence[float], tuple[int, int]], np.ndarray]
 """``draw(pane, position, (height, width))``: the picture [h, w, c], uint8."""

@@ -1,4 +1,4 @@
-"""Posed pictures of objects as others store them, read into :class:`learnit_core.types.Views`.
+"""Posed pictures of objects as others store them, read into :class:`learnit_core.structures.Views`.
 
     authors   transforms.json and RGBA pictures, as in NeRF's synthetic scenes and the paper's ShapeNet renderings
     srn       intrinsics.txt, pose/*.txt and rgb/*.png: Scene Representation Networks, as handed on by pixelNeRF
@@ -19,7 +19,7 @@ import numpy as np
 from PIL import Image
 
 from learnit_core.errors import LearnitError
-from learnit_core.types import Views
+from learnit_core.structures import Views
 
 MARKS = {"authors": "transforms.json", "srn": "intrinsics.txt", "enr": "render_params.json"}
 """The file that each object's folder has, by layout."""

@@ -20,7 +20,7 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float
 
-from learnit_core.types import PRNGKey
+from learnit_core.structures import PRNGKey
 
 NOTE = (
     "Random modified Shepp-Logan phantoms drawn here, every entry of the table moved by N(0, 1)/20; each phantom has "

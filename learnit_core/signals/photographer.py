@@ -20,7 +20,7 @@ from learnit_core.signals import cache, landmark
 from learnit_core.signals.landmark import MOST_PEOPLE, Light, People
 from learnit_core.signals.prepared import SPLITS
 from learnit_core.signals.tourism import Collection, Photograph, collect
-from learnit_core.types import Views
+from learnit_core.structures import Views
 
 COUNT = 150
 NUM_POINTS = 1500

@@ -4,7 +4,7 @@ A prepared folder holds `prepared.json`, which says what the set is and where it
 `.npy` files, the first axis of which counts pictures or objects:
 
     pictures   <split>.npy                  uint8 [n, size, size, 3], row 0 at the top
-    views      <split>/images.npy, …        the arrays of :class:`learnit_core.types.Views`, one object after another
+    views      <split>/images.npy, …        the arrays of :class:`~learnit_core.structures.Views`, object after object
 
 Nothing in them is pickled, and ``np.load(file, mmap_mode="r")`` opens them. However large a file is, reading some of
 its rows takes the memory of these rows only.
@@ -21,7 +21,7 @@ import numpy as np
 from PIL import Image
 
 from learnit_core.errors import LearnitError
-from learnit_core.types import Views
+from learnit_core.structures import Views
 
 FILE = "prepared.json"
 VERSION = 1

@@ -20,7 +20,7 @@ from PIL import Image
 
 from learnit_core.errors import LearnitError
 from learnit_core.signals import layouts, objects, prepared
-from learnit_core.types import Views
+from learnit_core.structures import Views
 
 _COLOURS = ("red", "green", "blue", "yellow", "orange", "black", "white", "grey", "gray")
 

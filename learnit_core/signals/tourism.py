@@ -20,7 +20,7 @@ from PIL import Image
 
 from learnit_core.errors import LearnitError
 from learnit_core.signals.prepared import SPLITS
-from learnit_core.types import Views
+from learnit_core.structures import Views
 
 DISTANCE = 3.0
 """Median distance of the cameras from the origin."""

@@ -1,6 +1,6 @@
 """Objects to look at from all sides: chairs, lamps and cars that are drawn by chance, in pictures with their cameras.
 
-    splits("chairs", size=40, counts=(120, 10, 10))    three :class:`learnit_core.types.Views`, an axis of objects first
+    splits("chairs", size=40, counts=(120, 10, 10))    three :class:`~learnit_core.structures.Views`, objects first
 
 Every object has its own random numbers (proportions, parts, colours, light), so that none is in two splits. Cameras are
 as in the paper's renderings: random places on a sphere of radius 4 around the object, looking at its centre, a field of
@@ -20,7 +20,7 @@ from tqdm import tqdm
 from learnit_core.errors import LearnitError
 from learnit_core.signals import cache
 from learnit_core.signals.objects import cars, chairs, lamps, tracing
-from learnit_core.types import Views
+from learnit_core.structures import Views
 from learnit_core.volume import camera_rays
 
 CLASSES = {"chairs": chairs, "lamps": lamps, "cars": cars}
