@@ -1,6 +1,7 @@
 """Scores: PSNR, how fits proceed, several at a time, steps to match, and intervals for paired differences."""
 
 import functools
+import math
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -10,6 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+import scipy
 from jax import Array
 from jaxtyping import Float, Int
 
@@ -95,11 +97,19 @@ def steps_to_match(
 
 
 class Interval(NamedTuple):
-    """A mean and the bounds of its bootstrap interval."""
+    """A mean and the bounds of its confidence interval; a single signal has none, and its bounds are infinite."""
 
     mean: float
     low: float
     high: float
+
+    def rounded(self, digits: int = 2) -> list[float | None]:
+        """The three numbers for JSON, which has no infinite ones: None stands for a bound that there is not."""
+        return [round(x, digits) if math.isfinite(x) else None for x in self]
+
+
+MANY_SIGNALS = 30
+"""From here on an interval is a bootstrap's; on fewer, resampling says too little of how a mean varies."""
 
 
 def paired_interval(
@@ -109,11 +119,31 @@ def paired_interval(
     level: float = 0.95,
     seed: int = 0,
 ) -> Interval:
-    """Mean of ``a − b`` over signals with its bootstrap interval (10,000 resamples of the signals)."""
+    """Mean of ``a − b`` over signals with its confidence interval; ``level`` is the share of samples that it covers.
+
+    Student's t of the differences below ``MANY_SIGNALS``: a percentile bootstrap of six covers 86 % where it says 95.
+    From there on the bias-corrected and accelerated bootstrap, 10,000 resamples drawn with ``seed`` (BCa: Efron 1987,
+    "Better Bootstrap Confidence Intervals"). Where all differences are the same, so are mean and bounds. Raises
+    LearnitError if the scores are no pairs.
+    """
     a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
     if a.ndim != 1 or a.shape != b.shape or not len(a):
         raise LearnitError(f"paired scores have shapes {np.shape(a)} and {np.shape(b)}: expected one number a signal")
     difference = a - b
-    draws = np.random.default_rng(seed).integers(len(difference), size=(10_000, len(difference)))
-    low, high = np.quantile(difference[draws].mean(axis=1), [(1 - level) / 2, (1 + level) / 2])
-    return Interval(float(difference.mean()), float(low), float(high))
+    mean, count = float(difference.mean()), len(difference)
+    if count == 1:
+        return Interval(mean, -math.inf, math.inf)
+    # Differences that are the same but for rounding have no distribution to resample.
+    alike = np.ptp(difference) <= 1e-12 * max(np.abs(a).max(), np.abs(b).max())
+    if count < MANY_SIGNALS or alike:
+        half = scipy.stats.t.ppf((1 + level) / 2, count - 1) * difference.std(ddof=1) / math.sqrt(count)
+        return Interval(mean, mean - float(half), mean + float(half))
+    low, high = scipy.stats.bootstrap(
+        (difference,),
+        np.mean,
+        n_resamples=10_000,
+        confidence_level=level,
+        method="BCa",
+        rng=np.random.default_rng(seed),
+    ).confidence_interval
+    return Interval(mean, float(low), float(high))

@@ -3,7 +3,6 @@
 import json
 import os
 import platform
-import resource
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -128,11 +127,22 @@ def versions() -> dict[str, str]:
     return found
 
 
-def peak_memory_bytes() -> int:
-    """Most memory in use so far: of the accelerator if there is one, else of this process."""
+def peak_memory_bytes() -> int | None:
+    """Most memory in use so far: of the accelerator if it reports that, else of this process; None if unknown.
+
+    Windows has no ``resource``; there psutil tells, if it is installed (extra ``notebooks``).
+    """
     statistics = jax.devices()[0].memory_stats() or {}
     if "peak_bytes_in_use" in statistics:
         return int(statistics["peak_bytes_in_use"])
+    try:
+        import resource
+    except ImportError:
+        try:
+            import psutil
+        except ImportError:
+            return None
+        return getattr(psutil.Process().memory_info(), "peak_wset", None)
     # Linux counts in KiB, macOS in bytes.
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if platform.system() == "Darwin" else 1024)
 

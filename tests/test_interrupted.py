@@ -1,17 +1,22 @@
 """Several processes that prepare the same set, and processes that are killed: the set is whole, or it is not there."""
 
+import fcntl
+import os
 import random
 import signal
+import subprocess
 import sys
 import threading
 import time
 from pathlib import Path
 
+import filelock
 import local_server as serve
 import pytest
 from script_cases import CASES, EVERY, Case, call, check, manifest, sha256, start, wait
 
 from getting import output
+from learnit_core.commands.repository import ROOT
 from learnit_core.signals import prepared
 
 
@@ -44,28 +49,56 @@ def test_a_file_system_without_locks_is_warned_about(server, place, monkeypatch,
         assert len(calls) < 20, "it waits for ever"
         raise OSError(95, "Operation not supported")
 
-    monkeypatch.setattr(output.fcntl, "flock", flock)
+    monkeypatch.setattr(fcntl, "flock", flock)
     case = CASES["imagenette"]
     assert call(case, *manifest(place, case, server.url(case.file, case.content))) == 0
     assert "has no locks (Operation not supported)" in capsys.readouterr().out
     check(place, case)
 
 
-def test_a_lock_that_vanishes_while_it_is_taken(tmp_path, monkeypatch):
-    """The process before removes its file at the last moment: whatever was true just before, the lock is on nothing."""
-    real, taken = output._try_lock, []
+COUNTS = """
+from pathlib import Path
+from getting import output
+for _ in range(60):
+    with output.locked(Path("lock"), "it"):
+        Path("count").write_text(str(int(Path("count").read_text()) + 1))
+"""
 
-    def try_lock(descriptor):
-        held = real(descriptor)
-        if not taken:
-            (tmp_path / "lock").unlink()
-        taken.append(held)
-        return held
+HOLDS = """
+import time
+from pathlib import Path
+from getting import output
+with output.locked(Path("lock"), "it"):
+    print("held", flush=True)
+    time.sleep(600)
+"""
 
-    monkeypatch.setattr(output, "_try_lock", try_lock)
-    monkeypatch.setattr(Path, "exists", lambda self: True)
+
+def script(code, folder):
+    """A Python process in the folder that can import data_scripts."""
+    paths = {"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'data_scripts'}"}
+    pipe = {"stdout": subprocess.PIPE, "text": True}
+    return subprocess.Popen([sys.executable, "-c", code], cwd=folder, env=os.environ | paths, **pipe)
+
+
+def test_a_lock_excludes_other_processes(tmp_path):
+    """Whoever holds it removes its file when done: those who waited for that file must not all believe they have it."""
+    (tmp_path / "count").write_text("0")
+    processes = [script(COUNTS, tmp_path) for _ in range(3)]
+    assert all(process.communicate() and process.returncode == 0 for process in processes)
+    assert (tmp_path / "count").read_text() == "180"
+    assert [path.name for path in tmp_path.iterdir()] == ["count"]
+
+
+def test_a_lock_ends_with_its_process(tmp_path):
+    process = script(HOLDS, tmp_path)
+    assert process.stdout.readline() == "held\n"
+    with pytest.raises(filelock.Timeout):
+        filelock.FileLock(tmp_path / "lock").acquire(blocking=False)
+    process.kill()
+    process.communicate()
     with output.locked(tmp_path / "lock", "it"):
-        assert taken == [True, True]
+        pass
 
 
 def kill_at(moment, number, case, place, *more):

@@ -1,11 +1,15 @@
 """The metrics file: its rows, that it is JSON, and that it is written whole or not at all."""
 
 import json
+import subprocess
+import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from learnit_core import metrics
+from learnit_core.commands.repository import ROOT
 from learnit_core.errors import LearnitError
 
 ABOUT = dict(
@@ -112,3 +116,47 @@ def test_exact_copies_and_diverged_fits_are_numbers_too(tmp_path):
     row = metrics.row(**ABOUT, psnr_per_signal=[20.0, np.inf, np.nan, 40.0])
     assert row["psnr_per_signal"] == [20, 100, 0, 40] and row["psnr_db"] == 40
     metrics.write(tmp_path / "metrics.json", **FRAME, results=[row])
+
+
+def test_peak_memory_grows_with_what_is_used():
+    before = metrics.peak_memory_bytes()
+    assert 50e6 < before < 1e12
+    np.ones(before // 8 + 30_000_000)
+    assert metrics.peak_memory_bytes() >= before + 200e6
+
+
+def test_peak_memory_on_windows(monkeypatch):
+    monkeypatch.setitem(sys.modules, "resource", None)
+    counts = SimpleNamespace(rss=1, peak_wset=123)
+    process = SimpleNamespace(memory_info=lambda: counts)
+    monkeypatch.setitem(sys.modules, "psutil", SimpleNamespace(Process=lambda: process))
+    assert metrics.peak_memory_bytes() == 123
+    monkeypatch.setitem(sys.modules, "psutil", None)
+    assert metrics.peak_memory_bytes() is None
+
+
+WITHOUT = """
+import importlib, pkgutil, sys
+for name in ("resource", "fcntl", "psutil"):
+    sys.modules[name] = None
+import learnit_core
+for folder in learnit_core.__path__, [sys.argv[1]]:
+    prefix = "" if folder == [sys.argv[1]] else "learnit_core."
+    for module in pkgutil.walk_packages(folder, prefix):
+        importlib.import_module(module.name)
+print(len(sys.modules), learnit_core.metrics.peak_memory_bytes())
+"""
+
+
+def test_everything_is_imported_where_the_system_has_less():
+    """Windows has neither resource nor fcntl, and psutil need not be installed."""
+    scripts = ROOT / "data_scripts"
+    command = [
+        sys.executable,
+        "-c",
+        f"import sys; sys.path[:0] = [{str(ROOT)!r}, {str(scripts)!r}]\n{WITHOUT}",
+        scripts,
+    ]
+    run = subprocess.run(command, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.endswith(" None\n")

@@ -58,7 +58,8 @@ def test_colab_versions_are_allowed():
 
 def test_every_dependency_is_imported_somewhere():
     modules = {"scikit-image": "skimage", "pillow": "PIL"}
-    code = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "learnit_core").rglob("*.py"))
+    files = [path for folder in ("learnit_core", "data_scripts") for path in (ROOT / folder).rglob("*.py")]
+    code = "\n".join(path.read_text(encoding="utf-8") for path in files)
     imports = set(re.findall(r"^\s*(?:import|from) (\w+)", code, re.MULTILINE))
     names = {Requirement(line).name for line in PROJECT["dependencies"]}
     assert {name for name in names if modules.get(name, name) not in imports} <= {"jaxlib"}  # what jax runs on

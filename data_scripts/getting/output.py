@@ -4,8 +4,6 @@ import errno
 import json
 import os
 import shutil
-import sys
-import time
 import zlib
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
@@ -15,14 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from filelock import FileLock, Timeout
 
 from learnit_core.errors import LearnitError
 from learnit_core.signals import prepared
-
-if sys.platform == "win32":
-    import msvcrt
-else:
-    import fcntl
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -82,48 +76,27 @@ def clear(target: Path) -> Path:
 
 @contextmanager
 def locked(path: Path, what: str) -> Iterator[None]:
-    """Only one process at a time; the others wait. Whatever ends a process ends its lock, too.
+    """Only one process at a time; the others wait. The lock ends with its process, however that ends.
 
     On file systems that have no locks there is a warning, and no waiting.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    said = False
-    while True:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    lock = FileLock(path)
+    try:
         try:
-            held = _try_lock(descriptor)
-        except OSError as error:
-            print(f"{path.parent} has no locks ({error.strerror}): do not prepare {what} twice at once.", flush=True)
-            break
-        if held:
-            # The one before may have removed the file in between: then this lock is on nothing.
-            with suppress(FileNotFoundError):
-                if os.path.samestat(os.stat(path), os.fstat(descriptor)):
-                    break
-        elif not said:
+            lock.acquire(blocking=False)
+        except Timeout:
             print(f"waiting for another process that prepares {what} …", flush=True)
-            said = True
-        os.close(descriptor)
-        time.sleep(0.1)
+            lock.acquire()
+    except OSError as error:
+        print(f"{path.parent} has no locks ({error.strerror}): do not prepare {what} twice at once.", flush=True)
     try:
         yield
     finally:
-        if sys.platform != "win32":  # where an open file cannot be removed
-            path.unlink(missing_ok=True)
-        os.close(descriptor)
-
-
-def _try_lock(descriptor: int) -> bool:
-    try:
-        if sys.platform == "win32":
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-        else:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        return True
-    except OSError as error:
-        if error.errno in (errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES):  # somebody else has it
-            return False
-        raise
+        # Removed while it is held: a process that was waiting then holds a lock on nothing, and FileLock tries again.
+        with suppress(OSError):  # Windows removes no open file
+            path.unlink()
+        lock.release()
 
 
 def describe(folder: Path, about: dict[str, Any]) -> None:

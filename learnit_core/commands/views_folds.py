@@ -81,7 +81,7 @@ def run(settings: Settings, folder: str, count: int) -> dict:
         "folds": count,
         "num_objects": len(scores["standard"]),
         "rows": rows,
-        "mv_over_standard_db": [round(x, 2) for x in gap],
+        "mv_over_standard_db": gap.rounded(),
         "device": metrics.device(),
     }
     metrics.write_json(settings.out / "results" / f"views-folds-{Path(folder).name}.json", report)

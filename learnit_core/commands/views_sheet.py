@@ -71,7 +71,7 @@ def run(settings: Settings, target: Path, data: str, count: int) -> dict:
         seconds={"total": time.perf_counter() - began},
         results=rows,
         recognised=recognised,
-        gaps={what: [round(x, 2) for x in gap] for what, gap in gaps.items()},
+        gaps={what: gap.rounded() for what, gap in gaps.items()},
     )
     print(f"wrote {target / 'metrics.json'} and {target / 'figures' / 'one_view.png'}")
     return report

@@ -15,8 +15,8 @@ from learnit_core.experiments.experiment import Experiment, Part
 from learnit_core.experiments.settings import Settings
 
 HOLDS = (
-    'with 95 % bootstrap intervals; a gap holds ("yes") if its whole interval lies above the bound, "mean only" if no '
-    "more than its mean does."
+    'with 95 % confidence intervals (Student\'s t below 30 signals, else a BCa bootstrap); a gap holds ("yes") if its '
+    'whole interval lies above the bound, "mean only" if no more than its mean does.'
 )
 """What the last column of the tables of gaps says."""
 

@@ -5,15 +5,16 @@ import warnings
 from pathlib import Path
 
 import numpy as np
+import platformdirs
 
 from learnit_core import files
 
 
 def folder() -> Path:
-    """``LEARNIT_CACHE``, or else ``learnit`` in the user's folder for such things."""
+    """``LEARNIT_CACHE``, or else ``learnit`` where the system keeps a user's caches (``XDG_CACHE_HOME`` on Linux)."""
     if own := os.environ.get("LEARNIT_CACHE", "").strip():
         return Path(own).expanduser()
-    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "learnit"
+    return platformdirs.user_cache_path("learnit", appauthor=False)
 
 
 def read(file: Path) -> dict[str, np.ndarray] | None:

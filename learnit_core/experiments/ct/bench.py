@@ -7,6 +7,7 @@
 """
 
 import json
+import math
 import time
 from dataclasses import replace
 from typing import Any
@@ -71,6 +72,7 @@ def run(settings: Settings, *, rounds: int, steps: int, size: int) -> dict[str, 
         f"ct: {len(core)} outer steps, {np.median(core):.2f} s each, {report['times_as_fast']:.2f} times as fast as "
         f"plain ({np.median(plain):.2f} s), loss {losses_by_step[0]:.5f} to {losses_by_step[-1]:.5f}"
     )
-    print(f"peak memory {report['peak_memory_bytes'] / 1e9:.1f} GB; the paper's 100,000 steps take {days:.1f} days")
+    peak = report["peak_memory_bytes"] or math.nan
+    print(f"peak memory {peak / 1e9:.1f} GB; the paper's 100,000 steps take {days:.1f} days")
     print(f"wrote {file}\n{json.dumps(report['median_seconds'])}")
     return report

@@ -178,6 +178,6 @@ def markdown(rows: Sequence[Mapping[str, Any]]) -> str:
     lines += [
         "",
         "PSNR [dB] of held-out views, mean ± deviation over objects; differences paired by object with their 95 % "
-        f"bootstrap interval. Chosen on: {'; '.join(chosen_on)}.",
+        f"confidence interval. Chosen on: {'; '.join(chosen_on)}.",
     ]
     return "\n".join(lines)
