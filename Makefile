@@ -7,18 +7,20 @@ NOTEBOOK ?= 01_image_regression
 SET ?= prepare
 # What the environment is held to; empty for the newest versions there are.
 CONSTRAINTS ?= constraints/locked.txt
-# Further arguments to the command, for example `make results ARGS=--help`, `make test ARGS='-m "not slow"'`.
+# Further arguments to the command, for example `make results ARGS=--help`. To pytest they come last, so that with
+# `make test ARGS='-m browser'` these tests are run, nightly or not, instead of all that are not nightly.
 ARGS ?=
 
 VENV := .venv
 READY := $(VENV)/.ready
 RUN := $(VENV)/bin/python -m
+PYTEST := $(RUN) pytest --quiet --numprocesses=auto --maxprocesses=4 --dist=worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help demo lab data gallery test check notebooks tune results weights pictures bench lock clean
+.PHONY: help demo lab data gallery test test-all check notebooks tune results weights pictures bench lock clean
 
 help:  ## list these targets
-	@sed -n 's/^\([a-z]*\): .*## /  make \1	/p' $(MAKEFILE_LIST) | expand -t 18
+	@sed -n 's/^\([a-z-]*\): .*## /  make \1	/p' $(MAKEFILE_LIST) | expand -t 18
 
 demo: $(READY)  ## run a notebook and keep its results: make demo [NOTEBOOK=01_image_regression]
 	@$(RUN) learnit_core.commands.demo '$(NOTEBOOK)'
@@ -32,8 +34,11 @@ gallery: $(READY)  ## one page with all explorers, which needs no Python: out/ga
 data: $(READY)  ## prepare a real data set: make data [SET=celeba ARGS=--help]; alone, it lists them
 	@$(VENV)/bin/python 'data_scripts/$(SET).py' $(ARGS)
 
-test: check  ## everything that must hold: the checks, all tests, the notebooks
-	@$(RUN) pytest --quiet --numprocesses=auto --maxprocesses=4 --dist=worksteal $(ARGS)
+test: check  ## the checks, the tests, every notebook in short; within 25 minutes on two cores
+	@$(PYTEST) -m 'not nightly' $(ARGS)
+
+test-all: check  ## everything that must hold, as every night: the same and all that takes longer
+	@$(PYTEST) $(ARGS)
 
 check: $(READY)  ## lint, layout, and whether all that is generated is up to date
 	@$(RUN) ruff check --quiet

@@ -1,4 +1,7 @@
-"""The notebooks as files, and from beginning to end in every profile, the way a user runs them."""
+"""The notebooks as files, and from beginning to end, the way a user runs them.
+
+With two steps in the smallest profile each, and the first as readers run it; every night in every profile.
+"""
 
 import json
 import os
@@ -151,6 +154,36 @@ def test_committed_notebooks_are_stripped(path):
     assert not any(cell.get("outputs") or cell.get("execution_count") for cell in notebook.cells)
 
 
+def two_steps(monkeypatch, tmp_path, path, profile):
+    """Run a notebook with two steps; returns its folder and its metrics, after a look at all that it leaves."""
+    out = run_demo(monkeypatch, tmp_path, path, PROFILE=profile, MAX_STEPS=2)
+    page = (out / "index.html").read_text()
+    assert "<img" in page and "<div data-explorer" in page and "application/vnd.jupyter.widget" not in page
+    assert len(checkpoints(out)) == CHECKPOINTS[path.stem]
+    return out, check_results(out, profile)
+
+
+def checkpoints(out):
+    return {file.name: file.read_bytes() for file in (out / "checkpoints").iterdir()}
+
+
+def goes_on(monkeypatch, tmp_path, path, profile):
+    """Two steps, and then a new kernel, which trains nothing again: files are the same to the byte, numbers too."""
+    out, before = two_steps(monkeypatch, tmp_path, path, profile)
+    kept = checkpoints(out)
+    _, after = two_steps(monkeypatch, tmp_path, path, profile)
+    assert checkpoints(out) == kept
+    assert after["seconds"]["meta_train"] == before["seconds"]["meta_train"]
+    assert [row["psnr_db"] for row in after["results"]] == [row["psnr_db"] for row in before["results"]]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", EXPERIMENTS, ids=lambda path: path.stem)
+def test_two_steps_with_the_smallest_settings(monkeypatch, tmp_path, path):
+    two_steps(monkeypatch, tmp_path, path, "quick")
+
+
+@pytest.mark.nightly
 @pytest.mark.slow
 @pytest.mark.parametrize("path", EXPERIMENTS, ids=lambda path: path.stem)
 def test_two_steps_with_the_papers_settings(monkeypatch, tmp_path, path):
@@ -158,26 +191,20 @@ def test_two_steps_with_the_papers_settings(monkeypatch, tmp_path, path):
     check_results(out, "paper")
 
 
+@pytest.mark.nightly
 @pytest.mark.slow
 @pytest.mark.parametrize("path", EXPERIMENTS, ids=lambda path: path.stem)
 def test_two_steps_of_standard_and_a_new_kernel_that_goes_on(monkeypatch, tmp_path, path):
-    out = run_demo(monkeypatch, tmp_path, path, PROFILE="standard", MAX_STEPS=2)
-    page = (out / "index.html").read_text()
-    assert "<img" in page and "<div data-explorer" in page and "application/vnd.jupyter.widget" not in page
-    kept = {file.name: file.read_bytes() for file in (out / "checkpoints").iterdir()}
-    assert len(kept) == CHECKPOINTS[path.stem]
-    before = check_results(out, "standard")
-    run_demo(monkeypatch, tmp_path, path, PROFILE="standard", MAX_STEPS=2)
-    after = check_results(out, "standard")
-    # Nothing was trained again: the files are the same to the byte, and so is the time spent so far.
-    assert {file.name: file.read_bytes() for file in (out / "checkpoints").iterdir()} == kept
-    assert after["seconds"]["meta_train"] == before["seconds"]["meta_train"]
-    assert [row["psnr_db"] for row in after["results"]] == [row["psnr_db"] for row in before["results"]]
+    goes_on(monkeypatch, tmp_path, path, "standard")
+
+
+def nightly_but_for_the_first(paths):
+    return [pytest.param(path, marks=[pytest.mark.nightly] if i else []) for i, path in enumerate(paths)]
 
 
 @pytest.mark.slow
 @pytest.mark.alone
-@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", nightly_but_for_the_first(SOURCES), ids=lambda path: path.stem)
 def test_quick_from_beginning_to_end(monkeypatch, tmp_path, path):
     monkeypatch.setenv("LEARNIT_OUT", str(tmp_path))
     notebook = path.with_suffix(".ipynb")
@@ -213,6 +240,7 @@ def on_top_of(python, folder):
     return str(folder / "bin" / "python")
 
 
+@pytest.mark.nightly
 @pytest.mark.colab
 @pytest.mark.parametrize("path", EXPERIMENTS[:1], ids=lambda path: path.stem)
 def test_colab_stays_as_it_is_and_runs_the_notebook(tmp_path, path, colab_python, wheel):
@@ -232,6 +260,7 @@ def test_colab_stays_as_it_is_and_runs_the_notebook(tmp_path, path, colab_python
     assert "learnit" in after and "learnit" not in before
 
 
+@pytest.mark.nightly
 @pytest.mark.colab
 def test_the_widgets_work_with_colabs_versions(tmp_path, colab_python, wheel):
     """What tests need besides goes into an environment of its own on top: Colab's stays as it is for other tests."""

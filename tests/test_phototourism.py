@@ -286,6 +286,7 @@ def test_real_photographs_see_the_points_where_the_model_does(place, size):
     assert (found.train.near > 0).all() and (found.train.near < found.train.far).all()
 
 
+@pytest.mark.nightly
 @pytest.mark.slow
 @pytest.mark.skipif(not REAL.is_dir(), reason="no real photographs here")
 def test_cameras_are_found_for_photographs_only(place):

@@ -255,6 +255,7 @@ def test_bytes_become_the_numbers_that_numpy_makes_of_them():
     np.testing.assert_array_equal(found.ravel(), np.arange(256, dtype=np.float32) / 255)
 
 
+@pytest.mark.nightly
 @pytest.mark.slow
 def test_notebook_01_takes_a_prepared_set(made, tmp_path, monkeypatch):
     for name, value in {"DATA": made[0], "OUT": tmp_path, "MAX_STEPS": 2, "PROFILE": "quick"}.items():

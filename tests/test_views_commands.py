@@ -109,6 +109,7 @@ def test_a_short_run_of_the_contact_sheet(untrained, settings, tmp_path, capsys)
     assert report["recognised"].keys() == {"standard", "meta-mv"} and "recognised, of 2" in capsys.readouterr().out
 
 
+@pytest.mark.nightly
 def test_a_short_run_of_folds(small, settings, tmp_path):
     names = ["bus_v1", "race_v1", "sedan_v1", "sedan_v2", "taxi_v1", "truck_v1", "van_v1"]
     write_folder(tmp_path / "mine", names, num_views=10)

@@ -228,6 +228,7 @@ def test_one_picture_of_pythons_is_in_flight(lab, page, widget):
     assert shows(lab, shown, "kernel") and reached(lab, page, "kernel", [end])
 
 
+@pytest.mark.nightly
 @pytest.mark.alone
 def test_from_a_move_to_a_picture_drawn_by_python(lab, page, widget, capsys):
     shown = widget("kernel")

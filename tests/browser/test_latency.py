@@ -12,7 +12,7 @@ from browsing import Widget, dragged, networks, quickest
 
 from learnit_core import explorer, models
 
-pytestmark = [pytest.mark.browser, pytest.mark.alone]
+pytestmark = [pytest.mark.browser, pytest.mark.nightly, pytest.mark.alone]
 
 SMALL = models.siren(2, 1, width=64, depth=4, w0=30.0)
 LARGE = models.siren(2, 1, width=256, depth=5, w0=30.0)

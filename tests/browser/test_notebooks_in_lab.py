@@ -44,6 +44,7 @@ def complains(message):
     return message.type == "error" and "net::ERR_NAME_NOT_RESOLVED" not in message.text
 
 
+@pytest.mark.nightly
 @pytest.mark.browser
 @pytest.mark.slow
 @pytest.mark.parametrize("path", [path for path in NOTEBOOKS if NAMED.get(path.stem)], ids=lambda path: path.stem)
