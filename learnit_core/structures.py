@@ -66,9 +66,9 @@ class Task(NamedTuple):
 
 
 class Pixels(NamedTuple):
-    """An image as a set of observations: positions and the values there (any range; pictures use [0, 1])."""
+    """A signal as a set of observations: positions and the values there (any range; pictures use [0, 1])."""
 
-    coords: Float[Array, "*tasks pixels 2"]
+    coords: Float[Array, "*tasks pixels dims"]
     values: Float[Array, "*tasks pixels channels"]
 
 

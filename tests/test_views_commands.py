@@ -10,6 +10,7 @@ from pathlib import Path
 import jax
 import numpy as np
 import pytest
+from learnit_core.experiments.drafts import fingerprint
 from test_scenes import write_folder
 from test_views import TINY
 
@@ -19,7 +20,6 @@ from learnit_core.commands import weights as weights_command
 from learnit_core.errors import LearnitError
 from learnit_core.evaluate import Setting
 from learnit_core.experiments import views
-from learnit_core.experiments.drafts import fingerprint
 from learnit_core.experiments.settings import Settings
 from learnit_core.experiments.views import baselines as views_baselines
 from learnit_core.experiments.views import bench as bench_views

@@ -29,14 +29,16 @@ def run(experiment: Experiment, settings: Settings, target: Path, seeds: Sequenc
     """
     results = experiment.results
     profile = results.profile.capped(settings)
-    found = []
-    for group in results.parts(profile, settings, seeds):
-        done = {part.name: kept(part, settings) for part in group}
-        missing = [part for part in group if done[part.name] is None]
-        bar = tqdm(missing, desc=f"results of {experiment.name}", unit="part", disable=not missing)
-        for part, made in zip(bar, evaluate.side_by_side(lambda part: keep(part, settings), missing), strict=True):
-            done[part.name] = made
-        found += done.values()
+    groups, found = results.parts(profile, settings, seeds), []
+    with tqdm(total=sum(map(len, groups)), desc=f"results of {experiment.name}", unit="part") as bar:
+        for group in groups:
+            done = {part.name: kept(part, settings) for part in group}
+            missing = [part for part in group if done[part.name] is None]
+            bar.update(len(group) - len(missing))
+            for part, made in zip(missing, evaluate.side_by_side(lambda p: keep(p, settings), missing), strict=True):
+                done[part.name] = made
+                bar.update()
+            found += done.values()
     rows = [*results.controls(profile, seeds), *(row for part in found for row in part["rows"])]
     content = metrics.write(
         target / f"{experiment.name}.json",

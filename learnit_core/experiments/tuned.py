@@ -79,13 +79,15 @@ def tune(experiment: Experiment, settings: Settings, target: Path, profiles: Ite
         part = draft.done.setdefault(name, {}).setdefault(data, {"cells": {}})
         cells = part["cells"]
         groups, said = tuning.jobs(profile, data)
-        for group in groups:
-            left = [job for job in group if any(job.init not in cells.get(column, {}) for column in job.observations)]
-            bar = tqdm(left, desc=f"tuning {experiment.name}, {name}, {data}", unit="fit")
-            for job, entries in zip(bar, evaluate.side_by_side(lambda job: job.run(), left), strict=True):
-                for column, entry in entries.items():
-                    cells.setdefault(column, {})[job.init] = entry
-                draft.save()
+        with tqdm(total=sum(map(len, groups)), desc=f"tuning {experiment.name}, {name}, {data}", unit="fit") as bar:
+            for group in groups:
+                left = [job for job in group if any(job.init not in cells.get(kind, {}) for kind in job.observations)]
+                bar.update(len(group) - len(left))
+                for job, entries in zip(left, evaluate.side_by_side(lambda job: job.run(), left), strict=True):
+                    for kind, entry in entries.items():
+                        cells.setdefault(kind, {})[job.init] = entry
+                    draft.save()
+                    bar.update()
         part |= {"device": metrics.device(), "initialisations": prints[f"{name} {data}"], **said}
     kept = json.loads(target.read_text("utf-8"))["profiles"] if target.exists() else {}
     merged = kept | {name: kept.get(name, {}) | classes for name, classes in draft.done.items()}
