@@ -47,12 +47,14 @@ class History:
 class Checkpoint:
     """Where a run is kept, and the configuration that it belongs to (JSON; a run of another one is refused).
 
-    Written at chunk boundaries, at most every ``every_seconds``, and at the end.
+    Written at chunk boundaries, at most every ``every_seconds``, and at the end. ``formerly`` is what earlier versions
+    wrote for the same configuration; a file with that is accepted, and has ``config`` when it is written next.
     """
 
     file: str | os.PathLike
     config: dict[str, Any]
     every_seconds: float = 20.0
+    formerly: dict[str, Any] | None = None
 
 
 def in_memory(data: PyTree[Array | np.ndarray]) -> Source:
@@ -217,7 +219,7 @@ def _store(checkpoint: Checkpoint, state: MetaState, history: History) -> None:
 def _restore(checkpoint: Checkpoint, template: MetaState) -> tuple[MetaState, History]:
     arrays, header = weights.read_arrays(checkpoint.file)
     found, expected = header.get("config"), checkpoint.config
-    if found != expected:
+    if found is None or found not in (expected, checkpoint.formerly):
         names = sorted(expected.keys() | (found or {}).keys())
         differing = [n for n in names if (found or {}).get(n, math.nan) != expected.get(n, math.nan)]
         raise LearnitError(
