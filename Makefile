@@ -38,6 +38,7 @@ test: check  ## everything that must hold: the checks, all tests, the notebooks
 check: $(READY)  ## lint, layout, and whether all that is generated is up to date
 	@$(RUN) ruff check --quiet
 	@$(RUN) ruff format --check --quiet
+	@$(RUN) learnit_core.commands.javascript
 	@$(RUN) learnit_core.commands.notebooks --check
 
 notebooks: $(READY)  ## generate the .ipynb from the .py, badges and Colab cells
