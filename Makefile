@@ -43,6 +43,7 @@ test-all: check  ## everything that must hold, as every night: the same and all 
 check: $(READY)  ## lint, layout, and whether all that is generated is up to date
 	@$(RUN) ruff check --quiet
 	@$(RUN) ruff format --check --quiet
+	@$(RUN) learnit_core.commands.javascript
 	@$(RUN) learnit_core.commands.notebooks --check
 
 notebooks: $(READY)  ## generate the .ipynb from the .py, badges and Colab cells

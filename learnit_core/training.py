@@ -47,14 +47,14 @@ class History:
 class Checkpoint:
     """Where a run is kept, and the configuration that it belongs to (JSON; a run of another one is refused).
 
-    Written at chunk boundaries, at most every ``every_seconds``, and at the end. Entries ``passed_over``, which files
-    written by earlier versions may have, are not compared.
+    Written at chunk boundaries, at most every ``every_seconds``, and at the end. ``formerly`` is what earlier versions
+    wrote for the same configuration; a file with that is accepted, and has ``config`` when it is written next.
     """
 
     file: str | os.PathLike
     config: dict[str, Any]
     every_seconds: float = 20.0
-    passed_over: tuple[str, ...] = ()
+    formerly: dict[str, Any] | None = None
 
 
 def in_memory(data: PyTree[Array | np.ndarray]) -> Source:
@@ -218,14 +218,13 @@ def _store(checkpoint: Checkpoint, state: MetaState, history: History) -> None:
 
 def _restore(checkpoint: Checkpoint, template: MetaState) -> tuple[MetaState, History]:
     arrays, header = weights.read_arrays(checkpoint.file)
-    found = {n: v for n, v in (header.get("config") or {}).items() if n not in checkpoint.passed_over}
-    expected = checkpoint.config
-    if found != expected:
-        names = sorted(expected.keys() | found.keys())
-        differing = [n for n in names if found.get(n, math.nan) != expected.get(n, math.nan)]
+    found, expected = header.get("config"), checkpoint.config
+    if found is None or found not in (expected, checkpoint.formerly):
+        names = sorted(expected.keys() | (found or {}).keys())
+        differing = [n for n in names if (found or {}).get(n, math.nan) != expected.get(n, math.nan)]
         raise LearnitError(
             f"the checkpoint {checkpoint.file} belongs to another configuration: "
-            + "; ".join(f"{n} is {found.get(n)!r} there, {expected.get(n)!r} here" for n in differing)
+            + "; ".join(f"{n} is {(found or {}).get(n)!r} there, {expected.get(n)!r} here" for n in differing)
             + ". Choose another output folder, or delete the file to start afresh"
         )
     losses = arrays.pop("history/losses", np.zeros(0))

@@ -2,9 +2,16 @@
 
 import functools
 import hashlib
+from collections.abc import Mapping
 from importlib import resources
 
 _FOLDER = resources.files("learnit_core.explorer") / "module"
+
+
+def files() -> dict[str, str]:
+    """The module's files by name, in the order in which they are joined."""
+    names = sorted(file.name for file in _FOLDER.iterdir() if file.name.endswith(".js"))
+    return {name: (_FOLDER / name).read_text(encoding="utf-8") for name in names}
 
 
 @functools.cache
@@ -13,8 +20,12 @@ def module() -> str:
 
     A page may hold explorers of two versions; what they share (see ``4_webgl.js``) they share with their own kind only.
     """
-    names = sorted(file.name for file in _FOLDER.iterdir() if file.name.endswith(".js"))
-    code = "\n".join((_FOLDER / name).read_text(encoding="utf-8") for name in names)
+    return joined(files())
+
+
+def joined(files: Mapping[str, str]) -> str:
+    """The module that these files make: a line with ``VERSION``, then the files, a line feed between them."""
+    code = "\n".join(files.values())
     return f'const VERSION = "{hashlib.sha256(code.encode()).hexdigest()[:16]}";\n{code}'
 
 

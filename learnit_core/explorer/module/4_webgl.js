@@ -212,8 +212,8 @@ class Graphics {
     return texture;
   }
 
-  #kept(key, make) {
-    if (!this.textures.has(key)) this.textures.set(key, make());
+  #kept(key, makeTexture) {
+    if (!this.textures.has(key)) this.textures.set(key, makeTexture());
     return this.textures.get(key);
   }
 }

@@ -165,5 +165,5 @@ function engineChoices(scene, model) {
   const kernel = () => new KernelEngine(model);
   const frames = () => new FramesEngine(scene, data);
   const choices = { frames: [frames], kernel: [kernel], browser: [webgl, script], auto: [webgl, kernel, script] };
-  return choices[scene.engine].filter((make) => make !== kernel || model.live !== false);
+  return choices[scene.engine].filter((choice) => choice !== kernel || model.live !== false);
 }
