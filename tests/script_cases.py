@@ -77,6 +77,12 @@ CASES = {
 EVERY = pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
 
 
+def every_night(*daily):
+    """A parameter ``case`` for what all scripts share: those named stand for the others, which come every night."""
+    marks = {name: [] if name in daily else [pytest.mark.nightly] for name in CASES}
+    return pytest.mark.parametrize("case", [pytest.param(CASES[name], id=name, marks=marks[name]) for name in CASES])
+
+
 def manifest(place, case, *urls, sha256="", size=0):
     """A manifest with one set, and a source of one file for each address."""
     terms = str(case.key != "imagenette").lower()

@@ -247,6 +247,7 @@ def test_each_choice_is_the_best_of_its_finalists_and_these_of_the_grid(views, s
         assert min(tried) < first[2] < max(tried), f"{where}: the best of the screening stands on the edge"
 
 
+@pytest.mark.nightly
 def test_a_short_run_of_tuning(tmp_path, monkeypatch):
     tiny = ct.replace(TINY, name="quick", limits=(10, 10, 10, 10), fit_steps=20)
     monkeypatch.setattr(ct, "SHIPPED_PROFILES", dict.fromkeys(ct.SHIPPED, tiny))
@@ -267,6 +268,7 @@ def test_a_short_run_of_tuning(tmp_path, monkeypatch):
     assert len(set(saved)) == 2 * len(ct.VIEWS) * len(ct_table.INITS), "each cell is kept as soon as it is done"
 
 
+@pytest.mark.nightly
 def test_a_short_run_of_results(tmp_path, monkeypatch):
     monkeypatch.setattr(ct, "LONG", ct.replace(TINY, name="quick", limits=(10, 10, 10, 10), fit_steps=20))
     monkeypatch.setattr(ct_table, "tuned_settings", lambda profile, data: SETTINGS)

@@ -66,6 +66,7 @@ def test_the_page_of_computed_tomography(quickly, tmp_path, capsys):
     assert count == 2 and page.stat().st_size < MOST
 
 
+@pytest.mark.nightly
 def test_the_page_of_view_synthesis(quickly, tmp_path, capsys):
     page, count = gallery.write(tmp_path / "views.html", [views_explorers])
     with capsys.disabled():
@@ -73,6 +74,7 @@ def test_the_page_of_view_synthesis(quickly, tmp_path, capsys):
     assert count == 2 and page.stat().st_size < MOST
 
 
+@pytest.mark.nightly
 def test_the_page_of_phototourism(tmp_path, capsys):
     page, count = gallery.write(tmp_path / "tourism.html", [tourism_explorers])
     with capsys.disabled():

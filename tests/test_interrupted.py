@@ -13,14 +13,14 @@ from pathlib import Path
 import filelock
 import local_server as serve
 import pytest
-from script_cases import CASES, EVERY, Case, call, check, manifest, sha256, start, wait
+from script_cases import CASES, EVERY, Case, call, check, every_night, manifest, sha256, start, wait
 
 from getting import output
 from learnit_core.commands.repository import ROOT
 from learnit_core.signals import prepared
 
 
-@EVERY
+@every_night("imagenette", "srn")
 def test_two_at_once(server, place, case):
     """The server answers only when both have started; the one that came second waits for the first."""
     gate = threading.Event()
@@ -121,7 +121,7 @@ MOMENTS = {
 }
 
 
-@pytest.mark.parametrize("case", [CASES[name] for name in ("imagenette", "parquet", "srn")], ids=lambda case: case.key)
+@every_night("imagenette", "srn")
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_killed_at_a_moment(server, place, case, moment):
     where, number = MOMENTS[moment]
@@ -139,6 +139,7 @@ def test_killed_at_a_moment(server, place, case, moment):
     assert len(server.requests[f"/{case.file}"]) == 1, "a whole download was fetched again"
 
 
+@pytest.mark.nightly
 @EVERY
 def test_killed_while_it_downloads(server, place, case):
     seed = random.randrange(10**6)

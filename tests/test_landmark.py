@@ -18,9 +18,12 @@ def lit_from(direction):
     return Light(jnp.asarray(direction / np.linalg.norm(direction)), *(jnp.asarray(c) for c in NOON[1:]))
 
 
+trace = jax.jit(landmark.trace)
+
+
 def colour_at(eye, target, light=NOON, people=landmark.NOBODY):
     eye, target = np.array(eye, np.float32), np.array(target, np.float32)
-    return np.asarray(landmark.trace(jnp.asarray(eye), jnp.asarray(target - eye), light, people))
+    return np.asarray(trace(jnp.asarray(eye), jnp.asarray(target - eye), light, people))
 
 
 # The scene

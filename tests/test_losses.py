@@ -49,7 +49,7 @@ def test_ct_loss_is_the_mean_over_rays_of_line_averages():
     expected = np.mean((sums / size - measured / size) ** 2)
     batch = Sinogram(jnp.asarray(np.deg2rad(degrees), jnp.float32), jnp.asarray(measured))
     field = Field(lambda key: params, lambda params, coords: coords @ params, {})
-    loss = losses.ct_loss(field, coords)
+    loss = jax.jit(losses.ct_loss(field, coords))
     np.testing.assert_allclose(loss(params, batch, jax.random.key(0)), expected, rtol=1e-4)
     exact = Sinogram(batch.angles, project(jnp.asarray(image, jnp.float32), batch.angles))
     np.testing.assert_allclose(loss(params, exact, jax.random.key(0)), 0, atol=1e-10)
@@ -68,7 +68,7 @@ def test_ct_loss_computes_fourier_features_once():
         return jnp.mean((averages - batch.values / 9) ** 2)
 
     once = losses.ct_loss(field, coords)
-    by = [jax.value_and_grad(loss)(params, batch, jax.random.key(0)) for loss in (once, plainly)]
+    by = [jax.jit(jax.value_and_grad(loss))(params, batch, jax.random.key(0)) for loss in (once, plainly)]
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-7), *by)
     cosines = [str(jax.make_jaxpr(loss)(params, batch, jax.random.key(0))).count("= cos ") for loss in (once, plainly)]
     assert cosines == [1, 2], "one is the projection's own"
@@ -120,7 +120,8 @@ def test_radiance_loss_draws_every_pixel_of_every_view_and_no_other():
     views = fog_scene()
     views = views._replace(valid=np.array([[0, 6, 0, 6], [1, 3, 2, 6], [5, 6, 0, 1]], np.int32))
     loss = losses.radiance_loss(EMPTY, num_samples=2, rays_per_step=1, background=0.0)
-    values = jax.vmap(lambda key: loss(jnp.zeros(()), views, key))(jax.random.split(jax.random.key(0), 4000))
+    every = jax.jit(jax.vmap(lambda key: loss(jnp.zeros(()), views, key)))
+    values = every(jax.random.split(jax.random.key(0), 4000))
     inside = [
         views.images[v, r, c]
         for v, (t, b, left, right) in enumerate(views.valid)
@@ -143,7 +144,8 @@ def test_radiance_loss_sees_through_the_right_camera():
         grey = jnp.where(here, 1.0, 0.0)[..., None] + params
         return jnp.concatenate([grey, grey, grey, jnp.full_like(grey, 1e4)], axis=-1)
 
-    loss = losses.radiance_loss(Field(lambda key: jnp.zeros(()), apply, {}), num_samples=4, rays_per_step=500)
+    field = Field(lambda key: jnp.zeros(()), apply, {})
+    loss = jax.jit(losses.radiance_loss(field, num_samples=4, rays_per_step=500))
     np.testing.assert_allclose(loss(jnp.zeros(()), views, jax.random.key(0)), 0, atol=1e-10)
     np.testing.assert_allclose(loss(jnp.full((), 0.1), views, jax.random.key(0)), 0.01, rtol=1e-3)
 

@@ -47,7 +47,7 @@ def test_projections_are_the_ellipses_sums(size):
     for rows in (ellipses, phantoms.TABLE):
         picture = phantoms.density(rows, size)
         expected = line_sums(rows, angles, size)
-        found = project(picture, jnp.asarray(angles, jnp.float32))
+        found = jax.jit(project)(picture, jnp.asarray(angles, jnp.float32))
         assert np.abs(found - expected).mean() < 0.01 * expected.max()
         assert np.abs(found[:, ::-1] - expected).mean() > 0.03 * expected.max(), "a mirror image would do"
         np.testing.assert_allclose(
@@ -85,7 +85,7 @@ def test_phantoms_lie_in_the_circle_and_in_range():
     np.testing.assert_array_equal(outside, np.hypot(i, j) > 24)
     # What was cut: a fair share of the phantoms reaches out.
     keys = jax.random.split(jax.random.key(1), 300)
-    whole = jax.vmap(lambda key: phantoms.density(phantoms.random_ellipses(key), 48))(keys)
+    whole = jax.jit(jax.vmap(lambda key: phantoms.density(phantoms.random_ellipses(key), 48)))(keys)
     assert 0.1 < np.mean((np.asarray(whole)[:, outside] > 0).any(axis=1)) < 0.4
 
 

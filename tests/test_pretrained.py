@@ -147,6 +147,7 @@ def test_slices_of_the_longer_training_are_ahead_of_the_quick_ones():
     assert long["validation_psnr_db"] > quick["validation_psnr_db"]
 
 
+@pytest.mark.nightly
 @pytest.mark.slow
 @pytest.mark.parametrize("name", OBJECTS)
 def test_objects_are_shown_as_well_as_the_file_says(name):
@@ -163,6 +164,7 @@ def landmark():
     return tourism.load_signals(tourism.PROFILES["quick"], "landmark")
 
 
+@pytest.mark.nightly
 @pytest.mark.slow
 @pytest.mark.parametrize("name", tourism.SHIPPED.values())
 def test_photographs_are_fitted_as_well_as_the_file_says(name, landmark):

@@ -88,6 +88,14 @@ def test_workflows_take_no_more_rights_than_they_need():
             assert "timeout-minutes" in job
 
 
+def test_what_is_left_out_by_day_runs_at_night():
+    recipes = dict(re.findall(r"^([\w-]+): check .*\n\t(.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    assert "-m 'not nightly'" in recipes["test"] and " -m " not in recipes["test-all"]
+    jobs = yaml.safe_load((ROOT / ".github" / "workflows" / "nightly.yml").read_text())["jobs"]
+    for name in ("newest", "colab"):
+        assert any(step.get("run", "").startswith("make test-all ") for step in jobs[name]["steps"])
+
+
 def test_there_is_one_address():
     owner = address().removeprefix("https://github.com/")
     project = owner.split("/")[1]

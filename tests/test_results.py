@@ -54,6 +54,7 @@ def test_gaps_of_pictures_are_held_against_their_bounds(monkeypatch):
     assert lines[4].endswith("| 4.0 times | – | 5 | NO |"), "eight steps against two"
 
 
+@pytest.mark.nightly
 @pytest.mark.slow
 def test_a_short_run_of_image_results(tmp_path, monkeypatch):
     monkeypatch.setattr(image, "CLASSES", ("faces",))

@@ -340,6 +340,7 @@ def small(monkeypatch):
     monkeypatch.setattr(weights, "pretrained", pretrained)
 
 
+@pytest.mark.nightly
 def test_a_short_run_of_tuning(small, tmp_path, monkeypatch):
     settings = Settings(out=tmp_path / "out", max_steps=2)
     tune_tourism.run(settings, tmp_path / "tuned.json")
@@ -357,6 +358,7 @@ def test_a_short_run_of_tuning(small, tmp_path, monkeypatch):
         tune_tourism.run(settings, tmp_path / "tuned.json")
 
 
+@pytest.mark.nightly
 def test_a_short_run_of_results(small, tmp_path, monkeypatch):
     chosen = {name: Chosen(Setting("sgd", 0.5), 2, "validation") for name in tourism_table.INITS}
     monkeypatch.setattr(tourism_table, "tuned_settings", lambda profile, data: chosen)
