@@ -136,10 +136,11 @@ class Experiment:
     the table; ``sampler(profile, algorithm)`` the tasks of an outer step; ``meta_train(profile, splits, algorithm, *,
     seed, folder)`` field, parameters and history.
 
-    ``observations`` are the columns of the table and ``inits`` its rows, in order; ``algorithms`` says which of the
-    rows are learned, and by what. ``shipped`` are the names of shipped initialisations by profile, class and row, and
-    ``recipes`` how each file that is shipped is made. ``sections()`` is the experiment's part of the gallery, HTML with
-    the explorer below it, and ``bench(settings, *, rounds, size)`` its part of ``make bench``.
+    ``observations`` are the columns of the table, ``inits`` its rows in order and ``labels`` their names in words;
+    ``algorithms`` says which of the rows are learned, and by what. ``shipped`` are the names of shipped initialisations
+    by profile, class and row, ``recipes`` how each shipped file is made, and ``validated(signals)`` how many of the
+    validation signals are scored while training. ``sections()`` is the experiment's part of the gallery, HTML with the
+    explorer below it, and ``bench(settings, *, rounds, size)`` its part of ``make bench``.
     """
 
     name: str
@@ -154,6 +155,7 @@ class Experiment:
     meta_train: Callable[..., tuple[Field, Params, training.History]]
     observations: tuple[Any, ...]
     inits: tuple[str, ...]
+    labels: Mapping[str, str]
     algorithms: Mapping[str, str]
     shipped: Mapping[str, Mapping[str, Mapping[str, str]]]
     recipes: Mapping[str, Recipe]
@@ -163,7 +165,6 @@ class Experiment:
     bench: Callable[..., dict[str, Any]] | None = None
     row_name: str = field(default="")
     validated: Callable[[Any], int] = len
-    """How many of the validation signals are scored while training."""
 
     def __post_init__(self):
         object.__setattr__(self, "row_name", self.row_name or self.name)

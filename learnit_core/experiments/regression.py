@@ -15,6 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+from jax import Array
 
 from learnit_core import evaluate, losses, meta, training, weights
 from learnit_core.experiments import baselines, fits, report, runs, timing, tuned
@@ -67,7 +68,7 @@ class Profile(records.Profile):
         return cut | {"counts": counts, "limit": min(self.limit, max(few, self.inner_steps))}
 
 
-def tasks(signals: np.ndarray) -> Task:
+def tasks(signals: np.ndarray | Array) -> Task:
     """Signals [n, *shape, channels] as tasks whose support and query are all samples, at positions in [0, 1)."""
     num, *shape, channels = signals.shape
     places = np.stack(np.meshgrid(*(np.arange(side) / side for side in shape), indexing="ij"), axis=-1)
@@ -116,7 +117,7 @@ def starts(
 ) -> tuple[dict[str, fits.Draws], dict[str, float]]:
     """All rows of the table, and the PSNR [dB] that Mean and Matched reach to their targets."""
     coords = tasks(splits.train[:1]).support.coords[0]
-    mean = jnp.reshape(mean_signal(splits.train), (-1, splits.train.shape[-1]))
+    mean = jnp.asarray(mean_signal(splits.train)).reshape(-1, splits.train.shape[-1])
     maml = learned["meta-maml"]
     targets = {"mean": Pixels(coords, mean), "matched": Pixels(coords, field.apply(maml, coords))}
     made, reached = baselines.make(field, losses.image_loss, targets, maml, fit_steps=profile.fit_steps, seed=seed)
@@ -198,7 +199,7 @@ def experiment(
             def run(setting):
                 return fits.fit_all(measures, field, made[init][:1], unseen, setting, steps).curves
 
-            best = tune(run, {"last": lambda curve: curve[:, -1].mean()})["last"]
+            best = tune(run, {"last": lambda curve: float(curve[:, -1].mean())})["last"]
             choice = {"choice": list(best.choice), "steps": steps, "score": round(best.score, 3)}
             return {"full": choice | {"scores": best.scores}}
 
@@ -281,6 +282,7 @@ def experiment(
         meta_train=train,
         observations=("full",),
         inits=INITS,
+        labels=labels,
         algorithms=ALGORITHMS,
         shipped={"quick": {data: shipped}},
         recipes={file: Recipe(data, ALGORITHMS[init], quick) for init, file in shipped.items()},

@@ -34,6 +34,7 @@ IMAGE = Experiment(
     meta_train=image.meta_train,
     observations=("full",),
     inits=table.INITS,
+    labels=table.LABELS,
     algorithms={"meta-reptile": "reptile", "meta-maml": "maml"},
     shipped=image.SHIPPED,
     recipes=_recipes(),

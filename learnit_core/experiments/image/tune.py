@@ -78,7 +78,7 @@ def jobs(profile: image.Profile, data: str) -> tuple[Sequence[Sequence[Job]], di
 
 
 def _after_two_steps(curve: np.ndarray) -> float:
-    return curve[:, table.STEPS].mean()
+    return float(curve[:, table.STEPS].mean())
 
 
 def _quickness(curve: np.ndarray, target: np.ndarray) -> float:

@@ -8,6 +8,7 @@ from jaxtyping import Float
 from PIL import Image, ImageDraw
 
 from learnit_core import explorer, losses, weights
+from learnit_core.evaluate import Setting
 from learnit_core.experiments import baselines, fits, regression, strings, tuned
 from learnit_core.structures import Field, Params, rows
 
@@ -32,7 +33,8 @@ def drawn(
     return np.asarray(picture.resize((width, height), Image.Resampling.BOX), np.float32) / 255
 
 
-def _sounds(field, tasks):
+def sounds(field, tasks):
+    """What a fit of strings descends, and, to be drawn, the signal on its way."""
     del tasks
     return losses.image_loss(field), lambda params, seen: field.apply(params, seen.coords)[:, 0]
 
@@ -43,9 +45,15 @@ def fit_in_steps(starts: Mapping[str, Params], field: Field, signal: np.ndarray,
     panes = {}
     for title, init in {"Standard": "standard", "MAML": "meta-maml"}.items():
         task, setting = regression.tasks(signal[None]), settings[init].setting
-        sounds = fits.fit_all(_sounds, field, [starts[init]], task, setting, NUM_STEPS).curves[0]
-        panes[title] = np.stack([drawn(s, height=SHAPE[0], width=SHAPE[1], truth=signal[:, 0]) for s in sounds])
+        seen = fits.fit_all(sounds, field, [starts[init]], task, setting, NUM_STEPS).curves[0]
+        panes[title] = np.stack([drawn(s, height=SHAPE[0], width=SHAPE[1], truth=signal[:, 0]) for s in seen])
     return explorer.frames(panes, controls=[explorer.fit_steps(range(NUM_STEPS + 1))], title="Fitting a new string")
+
+
+def fitted(field: Field, start: Params, signals: np.ndarray, setting: Setting) -> list[Params]:
+    """The networks of ``signals`` [n, samples, 1], each fitted in ``NUM_STEPS``."""
+    params = fits.fit_all(regression.measures, field, [start], regression.tasks(signals), setting, NUM_STEPS).params
+    return [rows(params, i) for i in range(len(signals))]
 
 
 def between(field: Field, panes: Mapping[str, Sequence[Params]], size: int) -> explorer.Explorer:
@@ -80,7 +88,5 @@ def sections() -> list[tuple[str, explorer.Explorer]]:
     starts = {"standard": baselines.standard(field), "meta-maml": learned}
     settings, panes = tuned.chosen("strings", "quick", data, borrowed=data)["full"], {}
     for title, init in {"Standard": "standard", "MAML": "meta-maml"}.items():
-        setting, tasks = settings[init].setting, regression.tasks(two)
-        fitted = fits.fit_all(regression.measures, field, [starts[init]], tasks, setting, NUM_STEPS).params
-        panes[title] = [rows(fitted, i) for i in range(2)]
+        panes[title] = fitted(field, starts[init], two, settings[init].setting)
     return [(FIT, fit_in_steps(starts, field, two[0], data)), (BETWEEN, between(field, panes, profile.size))]

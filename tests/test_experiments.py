@@ -1,0 +1,312 @@
+"""What holds for every experiment of the registry, and what a new one gets from it."""
+
+import json
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import learnit_core
+from learnit_core import evaluate, experiments, explorer, models, weights
+from learnit_core.commands import bench as bench_command
+from learnit_core.commands import gallery, tune
+from learnit_core.commands import results as results_command
+from learnit_core.commands import weights as weights_command
+from learnit_core.commands.repository import ROOT, absolute_environment
+from learnit_core.errors import LearnitError
+from learnit_core.evaluate import Setting
+from learnit_core.experiments import fits, regression, tuned
+from learnit_core.experiments.regression import Profile, Splits
+from learnit_core.experiments.settings import Settings
+from learnit_core.structures import Pixels, Task
+from learnit_core.tuning import Chosen
+
+EVERY = list(experiments.ALL.values())
+each = pytest.mark.parametrize("experiment", EVERY, ids=lambda experiment: experiment.name)
+CELLS = [
+    (experiment.name, profile, data, observation, init)
+    for experiment in EVERY
+    for profile, classes in tuned.content(experiment.name)["profiles"].items()
+    for data, part in classes.items()
+    for observation, cells in part["cells"].items()
+    for init in cells
+]
+
+
+# The record
+
+
+@each
+def test_the_record_is_whole(experiment):
+    assert experiments.ALL[experiment.name] is experiment
+    assert (ROOT / "notebooks" / f"{experiment.notebook}.py").is_file()
+    assert {"quick", "standard", "paper"} <= experiment.profiles.keys()
+    assert all(name == profile.name for name, profile in experiment.profiles.items())
+    assert set(experiment.algorithms) <= set(experiment.inits) and "standard" in experiment.inits
+    assert (Path(learnit_core.__file__).parent / "experiments" / experiment.name / "tuned.json").is_file()
+
+
+@each
+def test_a_profile_is_found_and_cut_short(experiment):
+    for name, profile in experiment.profiles.items():
+        assert experiment.profile(Settings(profile=name)) is profile
+        short = experiment.profile(Settings(profile=name, max_steps=2))
+        assert short.num_steps <= 2 and short.training() != profile.training(), "it would go on from a full checkpoint"
+        assert "name" not in profile.training() and profile.capped(Settings(max_steps=10**9)) == profile
+    missing = replace(experiment, profiles={"quick": experiment.profiles["quick"]})
+    with pytest.raises(LearnitError, match=f"{experiment.notebook} has no profile 'paper': expected one of quick"):
+        missing.profile(Settings(profile="paper"))
+
+
+@each
+def test_the_name_of_a_class_stays_a_name(experiment):
+    for data in experiment.classes:
+        found = absolute_environment({"LEARNIT_DATA": data, "LEARNIT_TEST_DATA": data})
+        assert (found["LEARNIT_DATA"], found["LEARNIT_TEST_DATA"]) == (data, data)
+    assert absolute_environment({"LEARNIT_DATA": "holiday"})["LEARNIT_DATA"] == str(Path("holiday").absolute())
+
+
+@each
+def test_what_is_shipped_has_a_recipe_a_row_and_a_file(experiment):
+    named = {
+        (data, init, file)
+        for classes in experiment.shipped.values()
+        for data, inits in classes.items()
+        for init, file in inits.items()
+    }
+    for data, init, file in named:
+        recipe = experiment.recipes[file]
+        assert (recipe.data, recipe.algorithm) == (data, experiment.algorithms[init])
+        assert weights.pretrained(file)[2]["data"] == data
+    for file, recipe in experiment.recipes.items():
+        assert recipe.make or file in {name for _, _, name in named}, "shipped, and nobody can find it"
+
+
+def test_there_is_no_other_file_than_those_of_recipes():
+    files = {file.stem for file in (Path(learnit_core.__file__).parent / "pretrained").glob("*.safetensors")}
+    assert files == weights_command.recipes().keys()
+
+
+# Settings that were tuned
+
+
+@each
+def test_everything_that_is_shipped_is_tuned(experiment):
+    content = tuned.content(experiment.name)
+    assert content["command"] and content["protocol"] and content["seed"] == 0
+    assert content["grid"] == {name: list(rates) for name, rates in experiment.tuning.grid.items()}
+    assert {name: tuple(classes) for name, classes in content["profiles"].items()} == experiment.tuning.classes
+    for profile, classes in content["profiles"].items():
+        for data, part in classes.items():
+            shipped = experiment.shipped[profile][data]
+            assert part.get("initialisations") in (None, {i: tuned.fingerprint(n) for i, n in shipped.items()})
+            there = {init for cells in part["cells"].values() for init in cells}
+            assert set(shipped) <= there <= set(experiment.inits)
+            assert all(db >= 35 for db in part.get("reached_db", {}).values()), f"{profile} {data}"
+
+
+@pytest.mark.parametrize("name, profile, data, observation, init", CELLS, ids="-".join)
+def test_each_choice_is_the_best_of_its_scores_and_inside_its_grid(name, profile, data, observation, init):
+    entry = tuned.content(name)["profiles"][profile][data]["cells"][observation][init]
+    optimizer, rate = entry["choice"]
+    tried = entry["screening"]["scores"] if "screening" in entry else entry["scores"]
+    scores = {
+        (kind, float(r)): -np.inf if score is None else score
+        for kind, rates in tried.items()
+        for r, score in rates.items()
+    }
+    rates = [r for kind, r in scores if kind == optimizer]
+    grid = {(kind, r) for kind, rates in tuned.content(name)["grid"].items() for r in rates}
+    assert grid <= scores.keys()
+    best = max(scores, key=scores.__getitem__)
+    if "final" in entry:  # of the finalists of the first round the best in the second
+        assert entry["score"] == max(one["score"] for one in entry["final"])
+        assert sorted(scores.values())[-len(entry["final"]) :] == sorted(
+            scores[one["setting"][0], one["setting"][1]] for one in entry["final"]
+        )
+        rates, rate = [r for kind, r in scores if kind == best[0]], best[1]
+    else:
+        assert scores[optimizer, rate] == scores[best] == entry["score"]
+    assert min(rates) < rate < max(rates), "on the edge of what was tried"
+
+
+@each
+def test_tuned_settings_are_found_and_borrowed(experiment):
+    content, borrowed = tuned.content(experiment.name), experiment.tuning.borrowed
+    first = next(iter(content["profiles"]))
+    for profile, classes in content["profiles"].items():
+        for data, part in classes.items():
+            found = tuned.chosen(experiment.name, profile, data, borrowed=borrowed)
+            for observation, cells in part["cells"].items():
+                for init, entry in cells.items():
+                    expected = Chosen(Setting(*entry["choice"]), entry["steps"], "validation")
+                    assert found[observation][init] == expected
+    other = tuned.chosen(experiment.name, "unheard-of", "one's own", borrowed=borrowed)
+    for observation, cells in content["profiles"][first][borrowed]["cells"].items():
+        for init, entry in cells.items():
+            assert other[observation][init].setting == tuple(entry["choice"])
+            assert other[observation][init].tuned_on == f"validation of {borrowed}, profile {first}"
+
+
+# The one fit
+
+
+def parabola(field, tasks):
+    """Descends (p − x)² for a number x, and looks at p."""
+    del field, tasks
+    return lambda params, support, key: (params["p"] - support) ** 2, lambda params, query: params["p"]
+
+
+def noisy(field, tasks):
+    """The same with a target that is drawn anew in every step."""
+    del field, tasks
+    return lambda params, support, key: (params["p"] - support - jax.random.normal(key)) ** 2, lambda params, q: params[
+        "p"
+    ]
+
+
+FIELD = models.siren(1, 1, width=2, depth=2)
+NUMBERS = Task(jnp.array([1.0, 2.0, 4.0]), jnp.zeros(3))
+START = [{"p": jnp.float32(0)}]
+
+
+@pytest.mark.parametrize(
+    "steps, every, points", [(7, 1, range(8)), (6, 3, (0, 3, 6)), (7, 3, (0, 3, 6, 7)), (0, 3, (0,))]
+)
+def test_a_fit_is_scored_on_its_way_and_at_its_end(steps, every, points):
+    """SGD of rate r takes p to x (1 − (1 − 2r)ⁿ)."""
+    found = fits.fit_all(parabola, FIELD, START, NUMBERS, Setting("sgd", 0.1), steps, most=9, every=every)
+    expected = np.asarray(NUMBERS.support)[:, None] * (1 - 0.8 ** np.array(points))
+    np.testing.assert_allclose(found.curves, expected, rtol=1e-5)
+    np.testing.assert_allclose(found.params["p"], expected[:, -1], rtol=1e-5)
+
+
+def test_rates_and_numbers_of_steps_share_a_program():
+    before = fits._fit_all._cache_size()
+    for steps, rate in ((3, 0.1), (5, 0.1), (8, 0.2)):
+        fits.fit_all(parabola, FIELD, START, NUMBERS, Setting("sgd", rate), steps, most=8, every=2)
+    assert fits._fit_all._cache_size() == before + 1
+    with pytest.raises(LearnitError, match="found 9 steps: expected 0 to 8"):
+        fits.fit_all(parabola, FIELD, START, NUMBERS, Setting("sgd", 0.1), 9, most=8)
+
+
+def test_of_several_draws_each_signal_has_one_in_turn():
+    draws = [{"p": jnp.float32(value)} for value in (10, 20)]
+    found = fits.fit_all(parabola, FIELD, draws, NUMBERS, Setting("sgd", 0.0), 1)
+    np.testing.assert_array_equal(found.curves[:, 0], [10, 20, 10])
+    averaged = fits.mean_curves(parabola, FIELD, draws, NUMBERS, Setting("sgd", 0.0), 1)
+    np.testing.assert_array_equal(averaged[:, 0], [15, 15, 15])
+
+
+def test_a_longer_fit_begins_as_a_shorter_one_and_other_keys_draw_otherwise():
+    how = {"most": 8, "every": 1}
+    short, long = (fits.fit_all(noisy, FIELD, START, NUMBERS, Setting("adam", 0.1), n, **how).curves for n in (4, 8))
+    np.testing.assert_array_equal(short, long[:, :5])
+    other = fits.fit_all(noisy, FIELD, START, NUMBERS, Setting("adam", 0.1), 4, **how, key=jax.random.key(1)).curves
+    assert not np.allclose(short[:, 1:], other[:, 1:])
+
+
+# A new experiment
+
+
+def ramps(profile, data, *, seed=0):
+    """Straight lines between two random heights."""
+    ends = np.random.default_rng(seed).random((sum(profile.counts), 2, 1))
+    drawn = np.float32(ends[:, :1] + (ends[:, 1:] - ends[:, :1]) * np.linspace(0, 1, profile.size)[:, None])
+    return Splits(data, *np.split(drawn, np.cumsum(profile.counts)[:2]), "Straight lines.")
+
+
+def network(profile, splits):
+    return models.siren(1, 1, width=profile.width, depth=profile.depth, w0=profile.w0)
+
+
+def still():
+    return [("<h2>Ramps</h2>", explorer.frames({"ramp": np.zeros((2, 4, 4, 1))}, controls=[explorer.line("a", "b")]))]
+
+
+TINY = Profile(name="quick", size=8, counts=(20, 4, 4), width=8, depth=2, w0=3.0, outer_rate=1e-2, num_steps=30,
+               fit_steps=20, limit=4)  # fmt: skip
+RAMPS = regression.experiment(
+    "ramps",
+    notebook="05_your_own_signals",
+    title="ramps",
+    signal="ramp",
+    profiles={"quick": TINY, "standard": replace(TINY, name="standard"), "paper": replace(TINY, name="paper")},
+    classes=("straight",),
+    load_signals=ramps,
+    field_for=network,
+    bounds={"standard": -100.0},
+    sections=still,
+)
+
+
+@pytest.fixture
+def registered(tmp_path, monkeypatch):
+    """The made-up experiment in the registry, its files in a folder of the test's; what it runs, by command line."""
+    monkeypatch.setattr(experiments, "ALL", {"ramps": RAMPS})
+    monkeypatch.setattr(weights, "pretrained", lambda name: weights.load(tmp_path / "shipped" / f"{name}.safetensors"))
+    monkeypatch.setattr(tuned, "file_of", lambda name: tmp_path / f"{name}_tuned.json")
+    tuned.content.cache_clear()
+    monkeypatch.setenv("LEARNIT_OUT", str(tmp_path / "out"))
+
+    def run(command, *arguments):
+        monkeypatch.setattr("sys.argv", ["command", *map(str, arguments)])
+        return command.main()
+
+    yield run
+    tuned.content.cache_clear()
+
+
+def test_a_new_experiment_goes_through_all_commands(tmp_path, registered, capsys):
+    registered(weights_command, "--target", tmp_path / "shipped")
+    assert len(list((tmp_path / "shipped").iterdir())) == 2
+    registered(tune, "--target", tmp_path)
+    assert tuned.content("ramps")["profiles"]["quick"]["straight"]["cells"]["full"].keys() == set(regression.INITS)
+    registered(results_command, "--target", tmp_path / "results", "--seeds", 0, 1)
+    content = json.loads((tmp_path / "results" / "ramps.json").read_text())
+    assert {(row["init"], row["seed"]) for row in content["results"]} >= {("meta-maml", 0), ("meta-maml", 1)}
+    assert content["profile_values"] == json.loads(json.dumps(asdict(TINY)))
+    page = (tmp_path / "results" / "ramps.md").read_text()
+    assert "# Results: ramps" in page and "| 1 | MAML over Standard |" in page and "nearest training ramp" in page
+    registered(bench_command, "--rounds", 1)
+    assert json.loads((tmp_path / "out" / "bench" / "ramps.json").read_text())["ways"]["core"]["median_seconds"] > 0
+    assert gallery.main(["--target", str(tmp_path / "gallery.html")]) == 0
+    assert "<h2>Ramps</h2>" in (tmp_path / "gallery.html").read_text()
+    assert "times as fast as plain" in capsys.readouterr().out
+
+
+def test_parts_of_results_are_kept_until_what_they_belong_to_changes(tmp_path, registered, monkeypatch):
+    registered(weights_command, "--target", tmp_path / "shipped")
+    registered(tune, "--target", tmp_path)
+    registered(results_command, "--target", tmp_path / "a", "--seeds", 0)
+    kept = {file: file.read_bytes() for file in (tmp_path / "out" / "results").glob("*.json")}
+
+    def again(*arguments, **settings):
+        raise AssertionError("what is kept is made again")
+
+    monkeypatch.setattr(regression, "table_rows", again)
+    registered(results_command, "--target", tmp_path / "b", "--seeds", 0)
+    assert kept == {file: file.read_bytes() for file in (tmp_path / "out" / "results").glob("*.json")}
+    rows = [json.loads((tmp_path / folder / "ramps.json").read_text())["results"] for folder in ("a", "b")]
+    assert rows[0] == rows[1]
+    (file,) = kept
+    content = json.loads(file.read_text())
+    content["belongs_to"][0]["name"] = "another"  # a name decides nothing
+    file.write_text(json.dumps(content))
+    registered(results_command, "--target", tmp_path / "b", "--seeds", 0)
+    content["belongs_to"][0]["w0"] = 4.0
+    file.write_text(json.dumps(content))
+    with pytest.raises(AssertionError, match="made again"):
+        registered(results_command, "--target", tmp_path / "b", "--seeds", 0)
+
+
+def test_samples_of_any_dimension_have_their_places():
+    support = regression.tasks(np.zeros((2, 3, 4, 5, 1), np.float32)).support
+    assert isinstance(support, Pixels) and support.coords.shape == (2, 60, 3) and support.values.shape == (2, 60, 1)
+    np.testing.assert_allclose(support.coords[0, -1], [2 / 3, 3 / 4, 4 / 5])
+    pictures = np.random.default_rng(0).random((1, 3, 4, 1)).astype(np.float32)
+    np.testing.assert_allclose(regression.tasks(pictures).support.coords[0], models.pixel_grid(3, 4))
+    assert np.isinf(evaluate.psnr(regression.tasks(pictures).support.values[0], jnp.asarray(pictures).reshape(-1, 1)))
