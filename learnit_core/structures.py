@@ -1,9 +1,10 @@
-"""Types shared by every module: parameters, fields, tasks and what is observed of a signal."""
+"""Types shared by every module: parameters, fields, tasks and what is observed of a signal; and `rows` of a tree."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+import jax
 import numpy as np
 from jax import Array
 from jaxtyping import Float, Int, Key, PyTree, Scalar, UInt8
@@ -92,3 +93,8 @@ class Sinogram(NamedTuple):
 
     angles: Float[Array, "*tasks angles"]
     values: Float[Array, "*tasks angles size"]
+
+
+def rows(tree: PyTree, i: Any) -> PyTree:
+    """Entry, slice or selection ``i`` of every leaf's leading axis."""
+    return jax.tree.map(lambda leaf: leaf[i], tree)

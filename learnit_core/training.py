@@ -26,7 +26,7 @@ from tqdm import tqdm
 from learnit_core import weights
 from learnit_core.errors import LearnitError
 from learnit_core.meta import MetaGrad, MetaState, meta_steps, step_keys
-from learnit_core.structures import Batch, Params, PRNGKey, Task
+from learnit_core.structures import Batch, Params, PRNGKey, Task, rows
 
 Source = Callable[[int, int], Batch]
 """``source(first_step, num_steps)``: the data of a chunk; a pure function, called one chunk ahead on a thread."""
@@ -83,7 +83,7 @@ class Excerpt:
 
     def __getitem__(self, wanted: Int[Array | np.ndarray, "..."]) -> PyTree[Array]:
         place = jnp.searchsorted(self.indices, wanted)
-        return jax.tree.map(lambda leaf: leaf[place], self.rows)
+        return rows(self.rows, place)
 
 
 def on_disk(
@@ -110,12 +110,12 @@ def on_disk(
         with jax.default_device(processor):
             wanted = np.asarray(drawn(np.arange(first_step, first_step + num_steps)))
         indices = np.unique(wanted)
-        rows = read(indices)
+        found = read(indices)
         # Every chunk of a length has the same shape, so that it runs in the same compiled program: the last row is
         # repeated in the place of those that were drawn twice.
         place = np.minimum(np.arange(wanted.size), indices.size - 1)
-        rows = jax.tree.map(lambda leaf: leaf[place], rows) if indices.size < wanted.size else rows
-        return jax.device_put(Excerpt(indices[place].astype(np.int32), rows, length))
+        found = rows(found, place) if indices.size < wanted.size else found
+        return jax.device_put(Excerpt(indices[place].astype(np.int32), found, length))
 
     return source
 

@@ -20,7 +20,7 @@ from PIL import Image
 
 from learnit_core.errors import LearnitError
 from learnit_core.signals import layouts, objects, prepared
-from learnit_core.structures import Views
+from learnit_core.structures import Views, rows
 
 _COLOURS = ("red", "green", "blue", "yellow", "orange", "black", "white", "grey", "gray")
 
@@ -197,7 +197,7 @@ def _stack(found: list[tuple[str, Views]]) -> Views:
     if not found:
         return Views(*(np.empty((0, 0)) for _ in Views._fields))._replace(images=np.empty((0, 1, 1, 1, 3), np.uint8))
     fewest = min(len(views.images) for _, views in found)
-    return jax.tree.map(lambda *leaves: np.stack([leaf[:fewest] for leaf in leaves]), *(views for _, views in found))
+    return jax.tree.map(lambda *leaves: np.stack(leaves), *(rows(views, slice(fewest)) for _, views in found))
 
 
 def _scaled(views: Views, size: int) -> Views:
