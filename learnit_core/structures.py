@@ -1,4 +1,4 @@
-"""Types shared by every module: parameters, fields, tasks and what is observed of a signal."""
+"""Types shared by every module: parameters, fields, tasks and what is observed of a signal; and `rows` of a tree."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -37,7 +37,7 @@ class Field:
     fix: Callable[[Array], Callable[[Params], Array]] | None = None
 
     def at(self, coords: Array) -> Callable[[Params], Array]:
-        """The field at fixed positions, a function of its parameters: what hangs on positions only is computed here."""
+        """The field at fixed positions, a function of its parameters; what depends on positions only is precomputed."""
         return self.fix(coords) if self.fix else lambda params: self.apply(params, coords)
 
     def __eq__(self, other: object) -> bool:
@@ -59,7 +59,7 @@ def rows(tree: PyTree[Array], i: Any) -> PyTree[Array]:
 
 
 class Task(NamedTuple):
-    """One signal of a class: observations to adapt to, and observations to be judged by."""
+    """One signal of a class: observations to adapt to, and observations to evaluate on."""
 
     support: Batch
     query: Batch
@@ -83,7 +83,7 @@ class Views(NamedTuple):
     images: UInt8[Array | np.ndarray, "*scenes views h w 3"]
     """Over white where they were transparent; padded to one shape."""
     valid: Int[Array | np.ndarray, "*scenes views 4"]
-    """The part of each picture that may be looked at: first row, row after the last, first column, column after."""
+    """The part of each picture that may be used: first row, row after the last, first column, column after."""
     intrinsics: Float[Array | np.ndarray, "*scenes views 4"]
     """fx, fy, cx, cy [pixels]."""
     camera_to_world: Float[Array | np.ndarray, "*scenes views 3 4"]
@@ -98,3 +98,8 @@ class Sinogram(NamedTuple):
 
     angles: Float[Array, "*tasks angles"]
     values: Float[Array, "*tasks angles size"]
+
+
+def rows(tree: PyTree, i: Any) -> PyTree:
+    """Entry, slice or selection ``i`` of every leaf's leading axis."""
+    return jax.tree.map(lambda leaf: leaf[i], tree)

@@ -1,10 +1,15 @@
-"""What is set from outside, by LEARNIT_ variables."""
+"""What is set from outside, by LEARNIT_ variables; and what JAX keeps of what it compiles."""
 
+import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from learnit_core.commands import results
+from learnit_core.commands.repository import ROOT
 from learnit_core.errors import LearnitError
 from learnit_core.experiments import image
 from learnit_core.experiments.settings import PROFILES, Settings
@@ -112,3 +117,94 @@ def test_results_elsewhere_leave_the_readme_alone(tmp_path, monkeypatch, capsys)
         assert readme.read_text() == before and "| a gap |" in capsys.readouterr().out
     results.report(Path("docs/results"), [], "new", "ct")
     assert readme.read_text() == before.replace("old", "new")
+
+
+# Compiled programs
+
+BEGIN = """
+import json, sys, warnings
+warnings.simplefilter("error")
+import jax
+from learnit_core.experiments.settings import Settings
+{before}
+Settings.from_env()
+names = "compilation_cache_dir", "compilation_cache_max_size", "persistent_cache_min_compile_time_secs"
+print(json.dumps([getattr(jax.config, f"jax_{{name}}") for name in names]))
+{after}
+"""
+
+TRAIN = """
+import hashlib
+import numpy as np, optax
+from jax import monitoring
+from learnit_core import losses, meta, models, training
+from learnit_core.structures import Pixels, Task
+events = []
+monitoring.register_event_listener(lambda event, **_: events.append(event))
+field = models.siren(2, 1, width=8, depth=2)
+loss = losses.image_loss(field)
+pixels = Pixels(models.pixel_grid(4, 4)[None], jax.random.uniform(jax.random.key(0), (1, 16, 1)))
+adam = optax.adam(1e-2)
+for seed in (0, 0, 1):
+    state, _ = training.train(
+        meta.maml(loss, meta.adapt_with(loss, optax.sgd(1e-2), 2)),
+        lambda key, data: Task(data, data),
+        training.in_memory(pixels),
+        meta.init_state(field.init(jax.random.key(seed)), adam),
+        jax.random.key(seed),
+        optimizer=adam,
+        num_steps=20,
+        chunk=10,
+    )
+    sums = [hashlib.sha256(np.asarray(leaf).tobytes()).hexdigest() for leaf in jax.tree.leaves(state)]
+    print(json.dumps([events.count("/jax/compilation_cache/cache_hits"), sums]))
+"""
+
+
+def process(cache, before="", after="", **environment):
+    """What a new process prints, line by line, that begins a run; nothing of JAX's cache is set but by us."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("JAX_")}
+    env = kept | {"LEARNIT_CACHE": str(cache), "PYTHONPATH": str(ROOT)} | environment
+    command = [sys.executable, "-c", BEGIN.format(before=before, after=after)]
+    run = subprocess.run(command, env=env, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    return [json.loads(line) for line in run.stdout.splitlines()]
+
+
+def test_compiled_programs_are_kept_and_change_nothing(tmp_path):
+    always = {"JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0"}
+    (_, *plain) = process(tmp_path, after=TRAIN, JAX_COMPILATION_CACHE_DIR="", **always)
+    assert not list(tmp_path.iterdir())
+    (where, *first) = process(tmp_path, after=TRAIN, **always)
+    (_, *second) = process(tmp_path, after=TRAIN, **always)
+    assert where == [str(tmp_path / "compiled"), 2 << 30, 0.0]
+    assert [sums for _, sums in plain] == [sums for _, sums in first] == [sums for _, sums in second]
+    assert plain[0][1] == plain[1][1] != plain[2][1]
+    (none, *_), (before, *others), (after, *_) = ([hits for hits, _ in run] for run in (plain, first, second))
+    assert none == 0 < after and before < after, "the second process still compiled"
+    assert others[0] > before, "a second training of the same process still compiled"
+
+
+def test_what_the_user_has_set_of_jax_stands(tmp_path):
+    own = str(tmp_path / "own")
+    size, seconds = {"JAX_COMPILATION_CACHE_MAX_SIZE": "99"}, {"JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "7"}
+    assert process(tmp_path, JAX_COMPILATION_CACHE_DIR=own) == [[own, -1, 1.0]]
+    assert process(tmp_path, JAX_COMPILATION_CACHE_DIR="")[0][1:] == [-1, 1.0]
+    assert process(tmp_path, before=f"jax.config.update('jax_compilation_cache_dir', {own!r})") == [[own, -1, 1.0]]
+    assert not (tmp_path / "compiled").exists()
+    assert process(tmp_path, **size, **seconds) == [[str(tmp_path / "compiled"), 99, 7.0]]
+
+
+def test_a_folder_that_cannot_be_written_is_passed_over(tmp_path):
+    (tmp_path / "file").write_text("")
+    assert process(tmp_path / "file") == [[None, -1, 1.0]]
+    assert process(tmp_path / "file" / "deeper") == [[None, -1, 1.0]]
+    no_locks = "import fcntl\ndef flock(*_): raise OSError(95, 'Operation not supported')\nfcntl.flock = flock"
+    assert process(tmp_path, before=no_locks) == [[None, -1, 1.0]]
+
+
+def test_the_kernels_set_nothing(tmp_path):
+    code = "import jax, learnit_core.training, learnit_core.evaluate; print(jax.config.jax_compilation_cache_dir)"
+    env = {name: value for name, value in os.environ.items() if not name.startswith("JAX_")}
+    run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=env, capture_output=True, text=True)
+    assert run.stdout == "None\n"

@@ -1,10 +1,14 @@
-"""What a user sets from outside: environment variables, read once and checked."""
+"""What a user sets from outside: environment variables, read once and checked; and that JAX keeps what it compiles."""
 
 import os
 from dataclasses import dataclass
 from pathlib import Path
 
+import jax
+from filelock import FileLock
+
 from learnit_core.errors import LearnitError
+from learnit_core.signals import cache
 
 PROFILES = ("quick", "standard", "paper")
 
@@ -30,7 +34,11 @@ class Settings:
 
     @classmethod
     def from_env(cls) -> "Settings":
-        """Read LEARNIT_PROFILE, _DATA, _TEST_DATA, _OUT and _MAX_STEPS; unset or empty means the default."""
+        """Read LEARNIT_PROFILE, _DATA, _TEST_DATA, _OUT and _MAX_STEPS; unset or empty means the default.
+
+        A run begins with this call, so compiled programs are kept from here on (:func:`keep_compiled`).
+        """
+        keep_compiled()
         get = {name: value for name in _NAMES if (value := os.environ.get(f"LEARNIT_{name}", "").strip())}
         steps = get.get("MAX_STEPS")
         if steps is not None and not (steps.isdecimal() and int(steps) > 0):
@@ -54,6 +62,31 @@ class Settings:
     def cap(self, steps: int) -> int:
         """``steps``, or ``max_steps`` if that is set and smaller."""
         return steps if self.max_steps is None else min(steps, self.max_steps)
+
+
+def keep_compiled() -> None:
+    """Have JAX keep compiled programs in ``compiled`` in the cache folder, so that a second run need not compile them.
+
+    Programs that took 0.2 s or more, at most 2 GiB of them; the least recently used go first. What the user has set in
+    JAX stands: another folder (``JAX_COMPILATION_CACHE_DIR``; an empty one keeps nothing), size or time. Nothing is
+    kept, and nothing said, where the folder cannot be written.
+    """
+    if "JAX_COMPILATION_CACHE_DIR" in os.environ or jax.config.jax_compilation_cache_dir:
+        return
+    folder = cache.folder() / "compiled"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder / ".lockfile", timeout=1):  # the file that JAX locks, too
+            pass
+    except (OSError, NotImplementedError):  # read-only, or a file system without locks
+        return
+    jax.config.update("jax_compilation_cache_dir", str(folder))
+    for name, default, ours in (
+        ("jax_compilation_cache_max_size", -1, 2 << 30),
+        ("jax_persistent_cache_min_compile_time_secs", 1.0, 0.2),
+    ):
+        if getattr(jax.config, name) == default:
+            jax.config.update(name, ours)
 
 
 _NAMES = ("PROFILE", "DATA", "TEST_DATA", "OUT", "MAX_STEPS")
