@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 from script_cases import CASES, CELEBA, EVERY, PARTITION, PICTURES, Case, call, check, manifest, sha256, start
 
+from getting import pictures
 from learnit_core import signals
 from learnit_core.commands.repository import ROOT
 from learnit_core.signals import prepared
@@ -174,3 +175,16 @@ def test_metadata_says_how_the_set_was_made(server, place):
     about = json.loads((place / "data" / "imagenette" / "prepared.json").read_text())
     assert about["options"] == {"size": 16, "limit": None, "seed": 0, "from": None, "source": None}
     assert (place / "cache" / "downloads" / "imagenette" / "source0" / case.file).exists()
+
+
+def test_dealing_out_loses_nothing_and_gives_nothing_twice():
+    """Writing would hide a name that stands in two splits: it goes to one of them."""
+    names = [f"{i:02}" for i in range(23)]
+    for seed in (0, 1):
+        for count in (1, 5, 22):
+            held, left = pictures.held_out(names, count, seed)
+            assert len(held) == count and sorted(held + left) == names
+        dealt = pictures.deal(names, seed)
+        assert sorted(sum(dealt.values(), [])) == names
+        few = pictures.sample(dealt, 9, seed)
+        assert sum(map(len, few.values())) == 9 and all(set(few[split]) <= set(dealt[split]) for split in few)

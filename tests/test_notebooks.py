@@ -59,6 +59,13 @@ def check_results(out, profile):
         assert len(row["psnr_per_signal"]) == row["num_signals"]
     table = [tuple(row[name] for name in KEY) for row in metrics["results"] if row["in_table"]]
     assert table and len(set(table)) == len(table), "two rows stand in one cell of the main table"
+    inits = {}
+    for row in metrics["results"]:
+        if row["in_table"]:
+            inits.setdefault(row["data"], {}).setdefault(row["observations"], set()).add(row["init"])
+    for columns in inits.values():
+        assert columns.pop("none") == {"class-mean", "nearest-training"}, "a table without its controls"
+        assert len({frozenset(column) for column in columns.values()}) == 1, "a column without some of its rows"
     assert list((out / "figures").glob("*.png"))
     return metrics
 
