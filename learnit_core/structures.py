@@ -53,11 +53,6 @@ class Field:
         return tuple((k, v.tobytes() if hasattr(v, "tobytes") else v) for k, v in sorted(self.spec.items()))
 
 
-def rows(tree: PyTree[Array], i: Any) -> PyTree[Array]:
-    """Entry, slice or selection ``i`` of every leaf's leading axis."""
-    return jax.tree.map(lambda leaf: leaf[i], tree)
-
-
 class Task(NamedTuple):
     """One signal of a class: observations to adapt to, and observations to evaluate on."""
 

@@ -105,7 +105,9 @@ for init, history in histories.items():
     panel.plot(*zip(*history.validation, strict=True), color=plots.COLOURS[init], label=plots.LABELS[init], marker=".")
 panel.set(xlabel="outer step", ylabel="PSNR after two steps [dB]", title="Unseen strings while we train")
 panel.legend()
-gallery.show(figure, "meta_training", alt="Validation PSNR during both trainings: both rise, MAML's to far above Reptile's.")
+gallery.show(
+    figure, "meta_training", alt="Validation PSNR during both trainings: both rise, MAML's to far above Reptile's."
+)
 
 # %% [markdown]
 # ## 3. The table
@@ -145,7 +147,11 @@ for row, (title, init) in zip(panels, shown.items(), strict=True):
         panel.plot(time_axis, splits.test[0, :, 0], color="#f0b070", linewidth=3)
         panel.plot(time_axis, sounds[step], color="#20507f", linewidth=1)
         panel.set_title(f"{title}, {step} step{'' if step == 1 else 's'}", fontsize=10)
-gallery.show(figure, "two_steps", alt="After two steps MAML's curve covers the string; Standard's has its outline, without the detail.")
+gallery.show(
+    figure,
+    "two_steps",
+    alt="After two steps MAML's curve covers the string; Standard's has its outline, without the detail.",
+)
 display(explorers.fit_in_steps({init: made[init][0] for init in shown.values()}, field, splits.test[0], splits.name))
 ends = {
     title: explorers.fitted(field, made[init][0], splits.test[:2], chosen[init].setting)

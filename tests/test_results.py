@@ -6,27 +6,29 @@ from pathlib import Path
 
 import pytest
 
+from learnit_core import experiments
 from learnit_core.commands import results
-from learnit_core.experiments import image
+from learnit_core.experiments import image, report
 from learnit_core.experiments.image import interpolation
 from learnit_core.experiments.image import results as results_image
 from learnit_core.experiments.image import table as image_table
 from learnit_core.experiments.settings import Settings
 
+IMAGE = experiments.ALL["image"]
 ROOT = Path(__file__).parents[1]
 
 
-@pytest.mark.parametrize("experiment", results.PARTS)
+@pytest.mark.parametrize("experiment", experiments.ALL)
 def test_the_page_is_made_of_its_numbers(experiment):
     content = json.loads((results.TARGET / f"{experiment}.json").read_text("utf-8"))
-    assert (results.TARGET / f"{experiment}.md").read_text("utf-8") == results.PARTS[experiment].page(content)
+    assert (results.TARGET / f"{experiment}.md").read_text("utf-8") == experiments.ALL[experiment].results.page(content)
 
 
-@pytest.mark.parametrize("experiment", results.PARTS)
+@pytest.mark.parametrize("experiment", experiments.ALL)
 def test_the_readme_has_the_table_of_the_numbers(experiment):
     content = json.loads((results.TARGET / f"{experiment}.json").read_text("utf-8"))
     readme = (ROOT / "README.md").read_text("utf-8")
-    summary = results.PARTS[experiment].summary(content)
+    summary = experiments.ALL[experiment].results.summary(content)
     assert summary in readme
     assert results.into_readme(readme, summary, experiment) == readme
     assert "changed" in results.into_readme(readme, "changed", experiment), "no place for it"
@@ -62,7 +64,7 @@ def test_a_short_run_of_image_results(tmp_path, monkeypatch):
     monkeypatch.setattr(interpolation, "VARIANTS", dict(list(interpolation.VARIANTS.items())[:1]))
     monkeypatch.setattr(interpolation, "LARGE_VARIANTS", tuple(interpolation.VARIANTS))
     settings = Settings(out=tmp_path / "out", max_steps=2)
-    content = results_image.run(settings, tmp_path, [1])
+    content = report.run(IMAGE, settings, tmp_path, [1])
     assert {row["seed"] for row in content["results"]} == {1} and content["seeds"] == [1]
     assert {row["init"] for row in content["results"] if row["in_table"]} >= set(image_table.INITS)
     assert content["profile_values"]["num_steps"] == 2
@@ -74,6 +76,6 @@ def test_a_short_run_of_image_results(tmp_path, monkeypatch):
         raise AssertionError("what is kept is made again")
 
     monkeypatch.setattr(results_image, "class_part", again)
-    assert results_image.run(settings, tmp_path, [1])["results"] == content["results"]
-    monkeypatch.setattr(results_image, "class_part", lambda *arguments: content["results"])
-    assert results_image.run(replace(settings, max_steps=3), tmp_path, [1])["profile_values"]["num_steps"] == 3
+    assert report.run(IMAGE, settings, tmp_path, [1])["results"] == content["results"]
+    monkeypatch.setattr(results_image, "class_part", lambda *arguments: {"rows": content["results"]})
+    assert report.run(IMAGE, replace(settings, max_steps=3), tmp_path, [1])["profile_values"]["num_steps"] == 3

@@ -113,9 +113,9 @@ def test_results_elsewhere_leave_the_readme_alone(tmp_path, monkeypatch, capsys)
     readme, before = tmp_path / "README.md", "<!-- ct results -->\nold\n<!-- end of ct results -->\n"
     readme.write_text(before)
     for elsewhere in (Path("trial"), Path("out/trial"), tmp_path / "out" / "results"):
-        results.report(elsewhere, ["| a gap |"], "new", "ct")
+        results.tell(elsewhere, ["| a gap |"], "new", "ct")
         assert readme.read_text() == before and "| a gap |" in capsys.readouterr().out
-    results.report(Path("docs/results"), [], "new", "ct")
+    results.tell(Path("docs/results"), [], "new", "ct")
     assert readme.read_text() == before.replace("old", "new")
 
 

@@ -4,14 +4,14 @@ import pytest
 from browsing import Widget, shows
 from test_gallery import quickly  # noqa: F401
 
-from learnit_core import explorer
+from learnit_core import experiments, explorer
 from learnit_core.commands import gallery
 
 pytestmark = pytest.mark.browser
 
 
 def test_all_explorers_of_the_gallery_draw(visit, tmp_path, quickly):  # noqa: F811
-    sections = [section for experiment in gallery.EXPERIMENTS for section in experiment.sections()]
+    sections = [section for experiment in experiments.ALL.values() for section in experiment.sections()]
     page = visit(explorer.write_page(tmp_path / "index.html", gallery.TITLE, sections))
     assert page.title() == gallery.TITLE
     for index, (_, shown) in enumerate(sections):
