@@ -11,13 +11,12 @@ import pytest
 from learnit_core import explorer
 from learnit_core.commands import gallery
 from learnit_core.errors import LearnitError
-from learnit_core.experiments import ct
+from learnit_core.experiments import ct, fits, views
 from learnit_core.experiments.ct import explorers as ct_explorers
 from learnit_core.experiments.image import explorers as image_explorers
 from learnit_core.experiments.image import interpolation
 from learnit_core.experiments.tourism import explorers as tourism_explorers
-from learnit_core.experiments.views import explorers as views_explorers
-from learnit_core.experiments.views import table as views_table
+from learnit_core.experiments.views.record import VIEWS
 
 MOST = 3_000_000
 """Bytes that the page of one experiment may have."""
@@ -38,12 +37,12 @@ def quickly(monkeypatch):
     def reconstruct(field, params, truth, views, setting, num_steps, **_):
         return None, untouched(params, len(truth))
 
-    def run(profile, field, draws, tasks, *_, **__):
-        return None, untouched(draws[0], len(tasks.support.images))
+    def fit(profile, field, draws, tasks, *_, **__):
+        return fits.Fitted(None, untouched(draws[0], len(tasks.support.images)))
 
     monkeypatch.setattr(interpolation, "fit_to", fit_to)
     monkeypatch.setattr(ct, "reconstruct", reconstruct)
-    monkeypatch.setattr(views_table, "run", run)
+    monkeypatch.setattr(views, "fit", fit)
 
 
 def test_the_page_of_image_regression_weighs_what_is_promised(quickly, tmp_path, capsys):
@@ -67,7 +66,7 @@ def test_the_page_of_computed_tomography(quickly, tmp_path, capsys):
 
 
 def test_the_page_of_view_synthesis(quickly, tmp_path, capsys):
-    page, count = gallery.write(tmp_path / "views.html", [views_explorers])
+    page, count = gallery.write(tmp_path / "views.html", [VIEWS])
     with capsys.disabled():
         print(f"\nview synthesis, {count} explorers: {page.stat().st_size / 1e6:.2f} MB", end=" ")
     assert count == 2 and page.stat().st_size < MOST
