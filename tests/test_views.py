@@ -188,6 +188,34 @@ def test_controls_know_the_cameras_and_not_the_object(chairs):
     assert views_baselines.controls(TINY, chairs._replace(name="folder-x"), 3) == {}
 
 
+def test_controls_render_no_more_training_objects_than_they_say(chairs, monkeypatch):
+    """In the profile `paper` all of them would take hours; the first few are said to be that."""
+    counts, seen_from = [], objects.seen_from
+
+    def counted(*arguments, count, **others):
+        counts.append(count)
+        return seen_from(*arguments, count=count, **others)
+
+    monkeypatch.setattr(objects, "seen_from", counted)
+    every = views_table.control_rows(TINY, chairs, seed=0)
+    assert counts == [3] * 3 and not any("among" in row for row in every)
+    assert "control: class mean |" in views_table.markdown(every)
+    monkeypatch.setattr(views_baselines, "AMONG", 3)
+    assert views_table.control_rows(TINY, chairs, seed=0) == every, "all that there are, as before"
+    monkeypatch.setattr(views_baselines, "AMONG", 2)
+    counts.clear()
+    few = views_table.control_rows(TINY, chairs, seed=0)
+    assert counts == [2] * 3 and [row["among"] for row in few] == [2, 2]
+    nearest, of_all = (found[1]["psnr_per_signal"] for found in (few, every))
+    assert all(a <= b for a, b in zip(nearest, of_all, strict=True))
+    text = views_table.markdown(few)
+    assert "control: nearest training object, of the first 2 |" in text and "know the first 2 training objects" in text
+    sizes = {name: min(profile.counts[0], 120) < profile.counts[0] for name, profile in views.PROFILES.items()}
+    monkeypatch.undo()
+    assert views_baselines.AMONG == 120
+    assert sizes == {"quick": False, "long": False, "standard": True, "paper": True}
+
+
 def test_a_cap_reaches_every_loop():
     for profile in views.PROFILES.values():
         short = profile.capped(Settings(max_steps=2))

@@ -18,6 +18,10 @@ from learnit_core.volume import rays_through
 RENDERED_DB = 35.0
 """What Matched has to reach to its target between renderings."""
 
+AMONG = 120
+"""Training objects that the controls know at most, as many as ``quick`` has. Each is rendered from the cameras of every
+test object: in the profile ``paper`` all 2000 would take two cores 5 to 12 hours, these take 15 to 45 minutes."""
+
 
 def make(
     profile: views.Profile, field: Field, scenes: SceneSplits, learned: Params, *, seed: int = 0
