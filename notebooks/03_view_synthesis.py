@@ -70,6 +70,7 @@ from learnit_core.experiments.settings import Settings
 from learnit_core.experiments.views import baselines as views_baselines
 from learnit_core.experiments.views import explorers as views_explorers
 from learnit_core.experiments.views import table as views_table
+from learnit_core.structures import rows
 
 # %% [markdown]
 # ## Choices
@@ -104,8 +105,8 @@ for name, value in {"PROFILE": PROFILE, "DATA": DATA, "TEST_DATA": TEST_DATA}.it
 settings = Settings.from_env()
 data = settings.data or "chairs"
 profile = views.PROFILES[settings.profile].capped(settings)
-shipped = views.shipped(data) if settings.profile == "quick" else {}
-train_live = (TRAIN_LIVE and not (settings.test_data and not settings.data)) or "mv" not in shipped
+shipped = views.SHIPPED["long"].get(data, {}) if settings.profile == "quick" else {}
+train_live = (TRAIN_LIVE and not (settings.test_data and not settings.data)) or "meta-mv" not in shipped
 folder = settings.out / "03_view_synthesis"
 gallery = plots.Gallery(folder / "figures")
 print(f"{metrics.device()} · profile {profile.name} · JAX {jax.__version__} · results in {folder.name}/")
@@ -159,14 +160,11 @@ print(
 field = views.field_for(profile)
 random_weights = baselines.standard(field, seed=SEED)
 tuned = views_table.tuned_settings(profile.name, scenes.name)
-first = jax.tree.map(lambda leaf: jnp.asarray(leaf[:1]), scenes.test)
+first = rows(scenes.test, slice(1))
 many = views.tasks(first, num_given)
-easy_steps = settings.cap(500)
-_, from_many = views_table.run(
-    profile, field, [random_weights], many, tuned["standard"][25].setting, easy_steps, every=easy_steps
-)
-easy = views_explorers.corners(from_many, 1)[0]
-unseen = jax.tree.map(lambda leaf: leaf[0], many.query)
+from_many = views.fit(profile, field, [random_weights], many, tuned["25"]["standard"].setting, settings.cap(500))
+easy = rows(from_many.params, 0)
+unseen = rows(many.query, 0)
 size = profile.size
 look = dict(near=float(unseen.near[0]), far=float(unseen.far[0]), num_samples=profile.samples)
 origins, directions = volume.camera_rays(size, size, unseen.intrinsics[0], unseen.camera_to_world[0])
@@ -209,12 +207,11 @@ gallery.show(
 # Now only the first picture. *Predict:* what will the held-out views look like?
 
 # %%
-chosen = tuned["standard"][1]
+chosen = tuned["1"]["standard"]
 steps = min(chosen.steps, profile.limit)
 one = views.tasks(first, 1)
-_, from_one = views_table.run(profile, field, [random_weights], one, chosen.setting, steps, every=steps)
-lonely = views_explorers.corners(from_one, 1)[0]
-input_view = jax.tree.map(lambda leaf: leaf[0], one.support)
+lonely = rows(views.fit(profile, field, [random_weights], one, chosen.setting, steps).params, 0)
+input_view = rows(one.support, 0)
 shown = [views.pictures(profile, field, lonely, part) for part in (input_view, unseen)]
 gallery.show(
     plots.picture_grid(
@@ -256,19 +253,12 @@ print(
 # %%
 if train_live:
     field, learned, history = views.meta_train(profile, scenes, seed=SEED, folder=folder / "checkpoints")
+    watched = views.tasks(rows(scenes.validation, slice(views.VALIDATED)), 1, 2)
     gallery.show(
         plots.training_curves(
             {"meta-mv": history.validation},
             reference=float(
-                views_table.run(
-                    profile,
-                    field,
-                    [random_weights],
-                    views.tasks(jax.tree.map(lambda leaf: leaf[: views.VALIDATED], scenes.validation), 1, 2),
-                    chosen.setting,
-                    steps,
-                    every=steps,
-                )[0][:, -1].mean()
+                views.fit(profile, field, [random_weights], watched, chosen.setting, steps).curves[:, -1].mean()
             ),
             reference_label="Standard, tuned",
             ylabel="validation PSNR\nfrom one view [dB]",
@@ -279,7 +269,7 @@ if train_live:
     )
 else:
     history = None
-    field, learned, _ = weights.pretrained(shipped["mv"])
+    field, learned, _ = weights.pretrained(shipped["meta-mv"])
 
 # %% [markdown]
 # ## 5. The table
@@ -294,24 +284,22 @@ else:
 # Every initialisation, ours too, has the optimiser, rate and number of steps that did best on validation objects (chosen with
 # the shipped weights; what was trained above, and Matched and Shuffled with it, borrows them). Two controls see nothing of
 # the object: the mean of the training objects and (this one even knows the answer) the nearest of them, rendered from the
-# held-out cameras.
+# held-out cameras (of the first 120 training objects, where there are more).
 
 # %%
 made, reached = views_baselines.make(profile, field, scenes, learned, seed=SEED)
 print(f"Matched agrees with MV's initialisation to {reached:.0f} dB, in renderings")
-for algorithm in ("sv", "joint"):
-    if algorithm in shipped and not settings.max_steps:
-        made[views_table.NAMES[algorithm]] = [weights.pretrained(shipped[algorithm])[1]]
+for name in ("meta-sv", "joint"):
+    if name in shipped and not settings.max_steps:
+        made[name] = [weights.pretrained(shipped[name])[1]]
 made["meta-mv"] = [learned]
 tasks = views.tasks(scenes.test, 1)
 trained_on = scenes.name
 results, fitted = views_table.table_rows(
-    profile, field, tasks, made, tuned, trained_on=trained_on, data=test_name, seed=SEED
+    profile, field, tasks, made, tuned["1"], trained_on=trained_on, data=test_name, seed=SEED
 )
 if not settings.test_data:
-    results += views_table.control_rows(
-        views_baselines.controls(scenes, profile), trained_on=trained_on, data=test_name, seed=SEED
-    )
+    results += views_table.control_rows(profile, scenes, seed=SEED)
 display(Markdown(views_table.markdown(results)))
 
 # %% [markdown]
@@ -335,14 +323,12 @@ display(Markdown(views_table.markdown(results)))
 num_shown = min(4, num_objects)
 panel, captions = [], []
 for i in range(num_shown):
-    target = jax.tree.map(lambda leaf, i=i: leaf[i, :1], tasks.query)
-    found = {
-        name: views.pictures(profile, field, views_explorers.corners(fitted[name], num_objects)[i], target)[0]
-        for name in ("standard", "meta-mv")
-    }
+    target = rows(rows(tasks.query, i), slice(1))
+    mine = {name: rows(fitted[name], i) for name in ("standard", "meta-mv")}
+    found = {name: views.pictures(profile, field, params, target)[0] for name, params in mine.items()}
     start = views.pictures(profile, field, learned, target)[0]
     depth = volume.render_view(
-        lambda points, i=i: field.apply(views_explorers.corners(fitted["meta-mv"], num_objects)[i], points),
+        lambda points, params=mine["meta-mv"]: field.apply(params, points),
         target.intrinsics[0],
         target.camera_to_world[0],
         height=size,
@@ -401,7 +387,7 @@ for name in ("standard", "meta-mv"):
 # does best within a thousand steps, MV's within 125.
 
 # %%
-curve_objects = jax.tree.map(lambda leaf: leaf[:2], scenes.test)
+curve_objects = rows(scenes.test, slice(2))
 every = settings.cap(125)
 long = settings.cap(1000) // every * every
 compared = ("standard", "meta-mv")
@@ -410,7 +396,7 @@ compared = ("standard", "meta-mv")
 def curve_of(name):
     """PSNR of each object after every ``every`` steps on all given views."""
     seen = views.tasks(curve_objects, num_given, 3)
-    return views_table.run(profile, field, made[name], seen, tuned[name][25].setting, long, every=every)[0]
+    return views.fit(profile, field, made[name], seen, tuned["25"][name].setting, long, every=every).curves
 
 
 by_steps = dict(zip(compared, evaluate.side_by_side(curve_of, compared), strict=True))
@@ -437,9 +423,9 @@ for name, curve in by_steps.items():
                 steps=index * every,
                 psnr_per_signal=curve[:, index],
                 seed=SEED,
-                optimizer=tuned[name][25].setting.optimizer,
-                learning_rate=tuned[name][25].setting.learning_rate,
-                tuned_on=tuned[name][25].tuned_on,
+                optimizer=tuned["25"][name].setting.optimizer,
+                learning_rate=tuned["25"][name].setting.learning_rate,
+                tuned_on=tuned["25"][name].tuned_on,
             )
         )
         print(f"{plots.LABELS[name]:10} after {index * every:4} steps: {curve[:, index].mean():.1f} dB")
@@ -455,7 +441,7 @@ for name, curve in by_steps.items():
 
 # %%
 count = 24 if not settings.max_steps else 4
-turning = {"Standard": lonely, "un-adapted": learned, "MV Reptile": views_explorers.corners(fitted["meta-mv"], 1)[0]}
+turning = {"Standard": lonely, "un-adapted": learned, "MV Reptile": rows(fitted["meta-mv"], 0)}
 turning = {name: views_explorers.around(profile, field, params, count=count) for name, params in turning.items()}
 given_picture = np.asarray(scenes.test.images[0, 0], np.float32) / 255
 turning = {"given": np.repeat(given_picture[None], count, axis=0), **turning}
@@ -472,20 +458,12 @@ views_explorers.turntable(turning, title="From one picture", side=150)
 # yourself while you turn it.)
 
 # %%
-ends = jax.tree.map(lambda leaf: jnp.asarray(leaf[:2]), scenes.test)
-walk_steps = min(tuned["meta-mv"][25].steps, profile.limit)
+ends = views.tasks(rows(scenes.test, slice(2)), num_given, 1)
+walk_steps = min(tuned["25"]["meta-mv"].steps, profile.limit)
 walk = {}
 for name, label in {"standard": "Standard", "meta-mv": "MV Reptile"}.items():
-    _, both = views_table.run(
-        profile,
-        field,
-        made[name],
-        views.tasks(ends, num_given, 1),
-        tuned[name][25].setting,
-        walk_steps,
-        every=walk_steps,
-    )
-    walk[label] = views_explorers.corners(both, 2)
+    both = views.fit(profile, field, made[name], ends, tuned["25"][name].setting, walk_steps).params
+    walk[label] = [rows(both, i) for i in range(2)]
 grid = (9, 12) if not settings.max_steps else (2, 2)
 between = views_explorers.between_objects(
     profile, field, walk, labels=("first object", "second object"), counts=grid, side=190
@@ -563,7 +541,7 @@ else:
 # </details>
 #
 # **Exercise 3: the wrong class.** *Predict:* start from the initialisation of `lamps` and fit a chair. *Run:*
-# `_, learned, _ = weights.pretrained(views.SHIPPED["lamps"]["mv"])` at the top of section 5, then sections 5 and 6. *Explain* what you see in the un-adapted
+# `_, learned, _ = weights.pretrained(views.SHIPPED["long"]["lamps"]["meta-mv"])` at the top of section 5, then sections 5 and 6. *Explain* what you see in the un-adapted
 # column, and whether the wrong class is still better than no class.
 #
 # <details><summary>Solution</summary>

@@ -33,7 +33,7 @@ def test_all_that_have_a_recipe_are_there_and_no_others():
     there = {file.stem for file in FILES}
     there -= set(APPEARANCES)
     assert there == set(RECIPES)
-    named = {name for names in views.SHIPPED.values() for name in names.values()}
+    named = {name for names in views.SHIPPED["long"].values() for name in names.values()}
     assert named == set(OBJECTS)
     named |= {name for classes in image.SHIPPED.values() for inits in classes.values() for name in inits.values()}
     assert named | set(ct.SHIPPED.values()) | set(tourism.SHIPPED.values()) == set(RECIPES)

@@ -15,7 +15,7 @@ from learnit_core.experiments.views import baselines as views_baselines
 from learnit_core.experiments.views import explorers as views_explorers
 from learnit_core.experiments.views import table as views_table
 from learnit_core.signals import objects
-from learnit_core.structures import Views
+from learnit_core.structures import Views, rows
 from learnit_core.tuning import Chosen
 
 TINY = dataclasses.replace(
@@ -64,7 +64,7 @@ def test_sv_sees_one_view_of_each_object(chairs):
     assert views.given(chairs.train, "mv") is chairs.train
 
 
-@pytest.mark.parametrize("algorithm", views.ALGORITHMS)
+@pytest.mark.parametrize("algorithm", views.ALGORITHMS.values())
 def test_training_goes_on_where_it_stopped(chairs, algorithm, tmp_path):
     field, params, history = views.meta_train(TINY, chairs, algorithm, folder=tmp_path)
     _, again, resumed = views.meta_train(TINY, chairs, algorithm, folder=tmp_path)
@@ -121,8 +121,8 @@ def test_several_draws_take_turns(chairs):
     draws = [field.init(jax.random.key(i)) for i in range(2)]
     task = views.tasks(chairs.test, 1, 1)
     setting = Setting("sgd", 0.1)
-    both, fitted = views_table.run(TINY, field, draws, task, setting, 2, every=2)
-    alone = [views_table.run(TINY, field, [draw], task, setting, 2, every=2)[0] for draw in draws]
+    both, fitted = views.fit(TINY, field, draws, task, setting, 2)
+    alone = [views.fit(TINY, field, [draw], task, setting, 2).curves for draw in draws]
     np.testing.assert_allclose(both, [alone[0][0], alone[1][1], alone[0][2]], rtol=1e-5)
     assert both.shape == (3, 2) and jax.tree.leaves(fitted)[0].shape[0] == 3
 
@@ -150,20 +150,20 @@ def test_the_table_and_its_baselines(chairs, learned):
     made, reached = views_baselines.make(TINY, field, chairs, params)
     assert np.isfinite(reached) and set(made) == {"standard", "matched", "shuffled"} and len(made["shuffled"]) == 3
     made["meta-mv"] = [params]
-    chosen = {name: {1: Chosen(Setting("sgd", 0.1), 1000, "somewhere")} for name in made}
-    rows, fitted = views_table.table_rows(
+    chosen = {name: Chosen(Setting("sgd", 0.1), 1000, "somewhere") for name in made}
+    found, fitted = views_table.table_rows(
         TINY, field, views.tasks(chairs.test, 1), made, chosen, trained_on="chairs", data="chairs", seed=0
     )
-    assert [row["init"] for row in rows if row["in_table"]] == ["standard", "matched", "shuffled", "meta-mv"]
-    assert {row["steps"] for row in rows if row["in_table"]} == {TINY.limit}
-    assert {row["steps"] for row in rows if not row["in_table"]} == {0}
-    assert [row["trained_on"] for row in rows if row["in_table"]] == [None, *["chairs"] * 3]
-    text = views_table.markdown(rows)
+    assert [row["init"] for row in found if row["in_table"]] == ["standard", "matched", "shuffled", "meta-mv"]
+    assert {row["steps"] for row in found if row["in_table"]} == {TINY.limit}
+    assert {row["steps"] for row in found if not row["in_table"]} == {0}
+    assert [row["trained_on"] for row in found if row["in_table"]] == [None, *["chairs"] * 3]
+    text = views_table.markdown(found)
     assert text.count("\n| ") == 4 and "somewhere" in text and "MV Reptile" in text
     picture = views_explorers.around(TINY, field, params, count=3)
     assert picture.shape == (3, 12, 12, 3) and picture.min() >= 0 and picture.max() <= 1
-    corners = views_explorers.corners(fitted["meta-mv"], 2)
-    explorer = views_explorers.between_objects(TINY, field, {"a": corners}, labels=("x", "y"), counts=(2, 3))
+    ends = [rows(fitted["meta-mv"], i) for i in range(2)]
+    explorer = views_explorers.between_objects(TINY, field, {"a": ends}, labels=("x", "y"), counts=(2, 3))
     assert explorer.scene["engine"] == "frames"
 
 
@@ -179,13 +179,41 @@ def test_matched_holds_what_it_is_matched_to(chairs):
 
 
 def test_controls_know_the_cameras_and_not_the_object(chairs):
-    scores = views_baselines.controls(chairs, TINY)
+    scores = views_baselines.controls(TINY, chairs, 3)
     assert set(scores) == {"class-mean", "nearest-training"} and all(len(s) == 3 for s in scores.values())
     assert np.isfinite(scores["nearest-training"]).all()
     # A test object that is a training object is its own nearest one, exactly.
     twin = chairs._replace(test=objects.splits("chairs", size=12, counts=(1, 0, 0), num_views=100)[0])
-    assert views_baselines.controls(twin, TINY)["nearest-training"][0] > 15
-    assert views_baselines.controls(chairs._replace(name="folder-x"), TINY) == {}
+    assert views_baselines.controls(TINY, twin, 3)["nearest-training"][0] > 15
+    assert views_baselines.controls(TINY, chairs._replace(name="folder-x"), 3) == {}
+
+
+def test_controls_render_no_more_training_objects_than_they_say(chairs, monkeypatch):
+    """In the profile `paper` all of them would take hours; the first few are said to be that."""
+    counts, seen_from = [], objects.seen_from
+
+    def counted(*arguments, count, **others):
+        counts.append(count)
+        return seen_from(*arguments, count=count, **others)
+
+    monkeypatch.setattr(objects, "seen_from", counted)
+    every = views_table.control_rows(TINY, chairs, seed=0)
+    assert counts == [3] * 3 and not any("among" in row for row in every)
+    assert "control: class mean |" in views_table.markdown(every)
+    monkeypatch.setattr(views_baselines, "AMONG", 3)
+    assert views_table.control_rows(TINY, chairs, seed=0) == every, "all that there are, as before"
+    monkeypatch.setattr(views_baselines, "AMONG", 2)
+    counts.clear()
+    few = views_table.control_rows(TINY, chairs, seed=0)
+    assert counts == [2] * 3 and [row["among"] for row in few] == [2, 2]
+    nearest, of_all = (found[1]["psnr_per_signal"] for found in (few, every))
+    assert all(a <= b for a, b in zip(nearest, of_all, strict=True))
+    text = views_table.markdown(few)
+    assert "control: nearest training object, of the first 2 |" in text and "know the first 2 training objects" in text
+    sizes = {name: min(profile.counts[0], 120) < profile.counts[0] for name, profile in views.PROFILES.items()}
+    monkeypatch.undo()
+    assert views_baselines.AMONG == 120
+    assert sizes == {"quick": False, "long": False, "standard": True, "paper": True}
 
 
 def test_a_cap_reaches_every_loop():
@@ -197,11 +225,21 @@ def test_a_cap_reaches_every_loop():
 
 
 def test_tuned_settings_say_where_they_come_from():
-    own = views_table.tuned_settings("quick", "chairs")
-    assert set(own) == set(views_table.INITS) and set(own["meta-mv"]) == set(own["standard"]) == {1, 25}
-    borrowed = views_table.tuned_settings("standard", "folder-cars")["meta-mv"][1]
-    assert borrowed.tuned_on == f"{own['meta-mv'][1].tuned_on} of chairs, profile quick"
-    assert views_table.tuned_settings("paper", "chairs")["standard"][1].setting == Setting("adam", 1e-5)
+    own = views_table.tuned_settings("long", "chairs")
+    assert set(own["1"]) == set(views_table.INITS) and set(own["25"]) == {"standard", "meta-mv"}
+    assert {chosen.tuned_on for cells in own.values() for chosen in cells.values()} == {"validation"}
+    for profile, data in (("standard", "folder-cars"), ("quick", "chairs"), ("long", "lamps")):
+        borrowed = views_table.tuned_settings(profile, data)["1"]["meta-mv"]
+        assert borrowed == own["1"]["meta-mv"]._replace(tuned_on="validation of chairs, profile long")
+    papers = views_table.tuned_settings("paper", "chairs")
+    assert papers["1"]["standard"].setting == Setting("adam", 1e-5)
+    assert papers["25"]["standard"].setting == Setting("adam", 1e-4)
+
+
+def test_the_long_profile_differs_by_its_training_only():
+    quick, long = views.PROFILES["quick"], views.PROFILES["long"]
+    assert dataclasses.replace(long, name="quick", inner_steps=32, num_steps=300) == quick
+    assert (long.num_steps, long.inner_steps) == (1000, 128)
 
 
 def test_an_animation_is_a_gif(tmp_path):

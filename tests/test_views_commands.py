@@ -1,45 +1,57 @@
 """The commands of view synthesis from end to end at a tiny size, and the file of settings that they share."""
 
 import dataclasses
+import importlib.util
 import json
 import re
 import shutil
-from importlib import resources
 from pathlib import Path
 
 import jax
 import numpy as np
 import pytest
-from learnit_core.experiments.drafts import fingerprint
 from test_scenes import write_folder
 from test_views import TINY
 
 from learnit_core import weights
-from learnit_core.commands import views_folds, views_search, views_sheet
+from learnit_core.commands import views_folds, views_sheet
 from learnit_core.commands import weights as weights_command
 from learnit_core.errors import LearnitError
 from learnit_core.evaluate import Setting
-from learnit_core.experiments import views
+from learnit_core.experiments import report, tuned, views
+from learnit_core.experiments.experiment import Recipe
 from learnit_core.experiments.settings import Settings
 from learnit_core.experiments.views import baselines as views_baselines
 from learnit_core.experiments.views import bench as bench_views
 from learnit_core.experiments.views import results as results_views
 from learnit_core.experiments.views import table as views_table
 from learnit_core.experiments.views import tune as tune_views
+from learnit_core.experiments.views.record import VIEWS
 from learnit_core.tuning import Chosen
 
-TUNED = json.loads((resources.files("learnit_core.experiments") / "views" / "tuned.json").read_text("utf-8"))
-CHOSEN = {name: {n: Chosen(Setting("sgd", 0.1), 25, "somewhere") for n in (1, 25)} for name in views_table.INITS}
+ROOT = Path(__file__).parents[1]
+TUNED = tuned.content("views")
+CHOSEN = {n: {name: Chosen(Setting("sgd", 0.1), 25, "somewhere") for name in views_table.INITS} for n in ("1", "25")}
+
+
+def study(name):
+    """A module of docs/studies."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / "docs" / "studies" / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+views_search = study("views_search")
 
 
 @pytest.fixture
 def small(monkeypatch):
     """All commands at the size of the tests, each loop of two steps."""
-    profile = dataclasses.replace(TINY, name="quick")
-    monkeypatch.setitem(views.PROFILES, "quick", profile)
-    monkeypatch.setattr(views, "LONG", profile)
+    for name in ("quick", "long"):
+        monkeypatch.setitem(views.PROFILES, name, dataclasses.replace(TINY, name=name))
     monkeypatch.setattr(views_table, "tuned_settings", lambda profile, data: CHOSEN)
-    return profile
+    return views.PROFILES["long"]
 
 
 @pytest.fixture
@@ -48,7 +60,7 @@ def untrained(monkeypatch, small):
     field = views.field_for(small)
 
     def pretrained(name):
-        names = [name for shipped in views.SHIPPED.values() for name in shipped.values()]
+        names = list(VIEWS.recipes)
         return field, field.init(jax.random.key(names.index(name))), {"profile": {}, "validation_psnr_db": 0.0}
 
     monkeypatch.setattr(weights, "pretrained", pretrained)
@@ -60,7 +72,9 @@ def settings(tmp_path):
 
 
 def test_a_short_run_of_results(small, settings, tmp_path, monkeypatch):
-    content = results_views.run(settings, tmp_path / "docs", [0])
+    experiment = dataclasses.replace(VIEWS, results=dataclasses.replace(VIEWS.results, profile=small))
+    content = report.run(experiment, settings, tmp_path / "docs", [0])
+    assert content["profile"] == content["profile_values"]["name"] == "long"
     table = [row["init"] for row in content["results"] if row["in_table"]]
     assert set(table) == {*views_table.INITS, "class-mean", "nearest-training"} and len(table) == 8
     text = (tmp_path / "docs" / "views.md").read_text()
@@ -74,59 +88,84 @@ def test_a_short_run_of_results(small, settings, tmp_path, monkeypatch):
         "25 views, the paper's settings: MV after 2 steps",
     ):
         assert told in text
-    monkeypatch.setattr(results_views, "part", lambda *_: pytest.fail("made again"))
-    assert results_views.run(settings, tmp_path / "docs", [0])["results"] == content["results"]
+    monkeypatch.setattr(results_views, "seed_part", lambda *_: pytest.fail("made again"))
+    assert report.run(experiment, settings, tmp_path / "docs", [0])["results"] == content["results"]
     monkeypatch.setattr(results_views, "fingerprint", lambda name: f"other weights called {name}")
     with pytest.raises(pytest.fail.Exception, match="made again"):
-        results_views.run(settings, tmp_path / "docs", [0])
+        report.run(experiment, settings, tmp_path / "docs", [0])
+
+
+def test_a_part_that_was_kept_when_long_was_called_quick_is_taken(settings):
+    """What it belongs to, as it was written then."""
+    profile = views.PROFILES["long"]
+    chosen = tuned.content("views")["profiles"]["long"]["chairs"]["cells"]
+    cells = {
+        name: {n: [c[name]["choice"], c[name]["steps"], "validation"] for n, c in chosen.items() if name in c}
+        for name in views_table.INITS
+    }
+    prints = [fingerprint(f"views-chairs-{how}") for how in ("mv", "sv", "joint")]
+    old = [json.loads(json.dumps(dataclasses.asdict(profile))) | {"name": "quick"}, cells, prints]
+    file = settings.out / "results" / "views-chairs-0.json"
+    file.parent.mkdir(parents=True)
+    file.write_text(json.dumps({"belongs_to": old, "rows": [1, 2, 3]}))
+    (part,), _ = results_views.parts(profile, settings, [0, 1])
+    assert report.kept(part, settings)["rows"] == [1, 2, 3]
+    (part,) = results_views.parts(dataclasses.replace(profile, limit=7), settings, [0])[0]
+    assert report.kept(part, settings) is None
 
 
 def test_what_is_published_is_of_ten_objects_with_25_views_too():
     """A short run has too few objects to tell all from some."""
-    file = Path(__file__).parents[1] / "docs" / "results" / "views.json"
+    file = ROOT / "docs" / "results" / "views.json"
     counts = {row["observations"]: row["num_signals"] for row in json.loads(file.read_text("utf-8"))["results"]}
     assert counts["views=1"] == counts["views=25"] >= 10
 
 
 def test_a_short_run_of_tuning(untrained, settings, tmp_path):
-    tune_views.run(settings, tmp_path / "tuned.json")
-    part = json.loads((tmp_path / "tuned.json").read_text())["profiles"]["quick"]["chairs"]
-    assert {n: set(cells) for n, cells in part["views"].items()} == {
-        str(n): set(names) for n, names in tune_views.CELLS.items()
+    tuned.tune(VIEWS, settings, tmp_path / "tuned.json")
+    part = json.loads((tmp_path / "tuned.json").read_text())["profiles"]["long"]["chairs"]
+    assert {n: set(cells) for n, cells in part["cells"].items()} == {
+        n: set(names) for n, names in tune_views.CELLS.items()
     }
-    shipped = views.SHIPPED["chairs"].items()
-    assert part["initialisations"] == {views_table.NAMES[how]: fingerprint(name) for how, name in shipped}
+    assert part["limits"] == {"1": 2, "25": {"standard": 2, "meta-mv": 2}}, "cut short, as all loops are"
+    shipped = views.SHIPPED["long"]["chairs"].items()
+    assert part["initialisations"] == {name: fingerprint(file) for name, file in shipped}
     draft = settings.out / "tune" / "tuned.json"
     assert not draft.exists()
     draft.write_text(json.dumps({"belongs_to": {"grid": {}}, "done": {}}))
     with pytest.raises(LearnitError, match="was begun for another grid"):
-        tune_views.run(settings, tmp_path / "tuned.json")
+        tuned.tune(VIEWS, settings, tmp_path / "tuned.json")
 
 
 def test_a_short_run_of_the_contact_sheet(untrained, settings, tmp_path, capsys):
-    report = views_sheet.run(settings, tmp_path / "sheet", "lamps", 2)
+    said = views_sheet.run(settings, tmp_path / "sheet", "lamps", 2)
     assert (tmp_path / "sheet" / "figures" / "one_view.png").stat().st_size > 1000
-    assert report["recognised"].keys() == {"standard", "meta-mv"} and "recognised, of 2" in capsys.readouterr().out
+    assert (
+        said["profile"] == "long"
+        and said["recognised"].keys() == {"standard", "meta-mv"}
+        and "recognised, of 2" in capsys.readouterr().out
+    )
 
 
 @pytest.mark.nightly
 def test_a_short_run_of_folds(small, settings, tmp_path):
     names = ["bus_v1", "race_v1", "sedan_v1", "sedan_v2", "taxi_v1", "truck_v1", "van_v1"]
     write_folder(tmp_path / "mine", names, num_views=10)
-    report = views_folds.run(settings, str(tmp_path / "mine"), 2)
-    assert report["num_objects"] == len(names) and len(report["mv_over_standard_db"]) == 3
-    scored = [name for row in report["rows"] if row["init"] == "meta-mv" for name in row["names"]]
+    said = views_folds.run(settings, str(tmp_path / "mine"), 2)
+    assert said["num_objects"] == len(names) and len(said["mv_over_standard_db"]) == 3
+    scored = [name for row in said["rows"] if row["init"] == "meta-mv" for name in row["names"]]
     assert sorted(scored) == names
 
 
 def test_a_short_run_of_the_benchmark(settings):
-    report = bench_views.run(settings, rounds=1, size=12)
-    assert max(report["largest_difference"].values()) < 1e-4, "both ways compute the same"
-    assert report["step"]["times_as_fast"] > 0 and report["view"]["times_as_fast"] > 0
+    said = bench_views.run(settings, rounds=1, size=12)
+    assert max(said["largest_difference"].values()) < 1e-4, "both ways compute the same"
+    assert said["step"]["core"]["times_as_fast"] > 0 and said["view"]["core"]["times_as_fast"] > 0
+    assert json.loads((settings.out / "bench" / "views.json").read_text("utf-8")) == said
 
 
 def test_a_short_run_of_weights(small, settings, tmp_path, monkeypatch):
-    monkeypatch.setattr(weights_command, "RECIPES", {"views-lamps-mv": weights_command.Shipped("lamps", "mv", small)})
+    monkeypatch.setitem(VIEWS.recipes, "views-lamps-mv", Recipe("lamps", "mv", small))
     file = weights_command.make("views-lamps-mv", settings, tmp_path)
     _, params, about = weights.load(file)
     assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(params))
@@ -135,18 +174,19 @@ def test_a_short_run_of_weights(small, settings, tmp_path, monkeypatch):
 
 
 def test_the_tuned_file_is_complete():
-    part = TUNED["profiles"]["quick"]["chairs"]
-    shipped = views.SHIPPED["chairs"].items()
-    assert part["initialisations"] == {views_table.NAMES[how]: fingerprint(name) for how, name in shipped}
-    assert TUNED["command"] and TUNED["seed"] == 0 and "validation objects" in TUNED["protocol"]
-    assert part["matched_reaches_db"] >= views_baselines.RENDERED_DB
-    assert {n: set(cells) for n, cells in part["views"].items()} == {
-        str(n): set(names) for n, names in tune_views.CELLS.items()
+    part = TUNED["profiles"]["long"]["chairs"]
+    shipped = views.SHIPPED["long"]["chairs"].items()
+    assert part["initialisations"] == {name: fingerprint(file) for name, file in shipped}
+    assert TUNED["command"] and TUNED["seed"] == 0 and TUNED["protocol"] == tune_views.TUNING.protocol
+    assert part["reached_db"]["matched"] >= views_baselines.RENDERED_DB
+    assert part["limits"] == {"1": views.PROFILES["long"].limit, "25": tune_views.LIMITS}
+    assert {n: set(cells) for n, cells in part["cells"].items()} == {
+        n: set(names) for n, names in tune_views.CELLS.items()
     }
 
 
 def test_each_choice_is_the_best_of_its_finalists_and_these_of_the_grid():
-    for num_given, cells in TUNED["profiles"]["quick"]["chairs"]["views"].items():
+    for num_given, cells in TUNED["profiles"]["long"]["chairs"]["cells"].items():
         for name, cell in cells.items():
             where = f"{num_given} {name}"
             best = max(cell["final"], key=lambda entry: entry["score"])
@@ -167,11 +207,11 @@ def test_a_search_trains_and_scores_a_variant(small, settings, capsys, monkeypat
     monkeypatch.setattr(views, "load_signals", lambda *args: load(*args)._replace(test=None))
     views_search.run(settings, ["inner_steps=3,inner_optimizer=sgd,inner_rate=0.5"])
     file = settings.out / "search" / "chairs-inner_steps=3-inner_optimizer=sgd-inner_rate=0.5.json"
-    report, said = json.loads(file.read_text("utf-8")), capsys.readouterr().out
-    assert report["profile"]["inner_optimizer"] == "sgd" and report["profile"]["inner_rate"] == 0.5
-    assert report["num_validation"] == small.counts[1]
+    found, said = json.loads(file.read_text("utf-8")), capsys.readouterr().out
+    assert found["profile"]["inner_optimizer"] == "sgd" and found["profile"]["inner_rate"] == 0.5
+    assert found["num_validation"] == small.counts[1]
     for start in ("standard", "meta-mv"):
-        one, many = (max(report[start][n].values()) for n in ("1", "25"))
+        one, many = (max(found[start][n].values()) for n in ("1", "25"))
         assert re.search(rf"{start}, views=1 {one:.2f} dB \(.*\), views=25 {many:.2f} dB", said), said
 
 

@@ -7,18 +7,21 @@ objects taken from the training ones. Every fold is kept under ``$LEARNIT_OUT/re
 
 import argparse
 import json
-import math
 from collections.abc import Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 from learnit_core import evaluate, metrics
 from learnit_core.errors import LearnitError
 from learnit_core.evaluate import Setting
-from learnit_core.experiments import baselines, views
+from learnit_core.experiments import baselines, report, views
+from learnit_core.experiments.experiment import Part
 from learnit_core.experiments.settings import Settings
-from learnit_core.experiments.views import table as views_table
+from learnit_core.experiments.views import table
 from learnit_core.signals import scenes
+from learnit_core.signals.scenes import SceneSplits
+from learnit_core.tuning import best_step
 
 TRIED = {
     "standard": (Setting("adam", 3e-4), Setting("adam", 1e-3), Setting("sgd", 0.3)),
@@ -30,53 +33,18 @@ TRIED = {
 def run(settings: Settings, folder: str, count: int) -> dict:
     """All folds; prints the gap with its interval, and writes a report."""
     profile = views.PROFILES["quick"].capped(settings)
-    every = math.gcd(profile.limit, 2 * views.EVERY)
     rows = []
     for turn, fold in enumerate(scenes.folds(folder, size=profile.size, count=count)):
-        file = settings.out / "results" / f"{fold.name}-of-{count}.json"
         belongs_to = json.loads(json.dumps([asdict(profile), fold.test_names, TRIED]))
-        kept = json.loads(file.read_text("utf-8")) if file.exists() else {}
-        if kept.get("belongs_to") != belongs_to:
-            checkpoints = settings.out / "results" / "checkpoints"
-            field, learned, _ = views.meta_train(profile, fold, seed=0, folder=checkpoints)
-            starts = {"standard": baselines.standard(field), "meta-mv": learned}
-            kept = {"belongs_to": belongs_to, "rows": []}
-            for name, start in starts.items():
-                unseen = views.tasks(fold.validation, 1, 2)
-                tried = {
-                    setting: views_table.run(profile, field, [start], unseen, setting, profile.limit, every=every)[0]
-                    for setting in TRIED[name]
-                }
-                setting = max(tried, key=lambda s: tried[s].mean(axis=0)[1:].max())
-                steps = every * (1 + int(tried[setting].mean(axis=0)[1:].argmax()))
-                tasks = views.tasks(fold.test, 1)
-                curve, _ = views_table.run(profile, field, [start], tasks, setting, steps, every=steps)
-                kept["rows"].append(
-                    metrics.row(
-                        experiment="views-folds",
-                        trained_on=None if name == "standard" else fold.name,
-                        data=fold.name,
-                        split="test",
-                        init=name,
-                        observations="views=1",
-                        steps=steps,
-                        psnr_per_signal=curve[:, -1],
-                        seed=0,
-                        optimizer=setting.optimizer,
-                        learning_rate=setting.learning_rate,
-                        tuned_on="validation",
-                        in_table=True,
-                        names=fold.test_names,
-                    )
-                )
-            metrics.write_json(file, kept)
-        rows += kept["rows"]
-        print(f"fold {turn + 1} of {count}: " + ", ".join(f"{r['init']} {r['psnr_db']:.1f} dB" for r in kept["rows"]))
+        part = Part(f"{fold.name}-of-{count}", belongs_to, partial(fold_part, profile, fold, settings))
+        found = (report.kept(part, settings) or report.keep(part, settings))["rows"]
+        rows += found
+        print(f"fold {turn + 1} of {count}: " + ", ".join(f"{r['init']} {r['psnr_db']:.1f} dB" for r in found))
     scores: dict[str, Sequence[float]] = {
         name: [x for row in rows if row["init"] == name for x in row["psnr_per_signal"]] for name in TRIED
     }
     gap = evaluate.paired_interval(scores["meta-mv"], scores["standard"])
-    report = {
+    said = {
         "folder": Path(folder).name,
         "folds": count,
         "num_objects": len(scores["standard"]),
@@ -84,12 +52,49 @@ def run(settings: Settings, folder: str, count: int) -> dict:
         "mv_over_standard_db": gap.rounded(),
         "device": metrics.device(),
     }
-    metrics.write_json(settings.out / "results" / f"views-folds-{Path(folder).name}.json", report)
+    metrics.write_json(settings.out / "results" / f"views-folds-{Path(folder).name}.json", said)
     print(
-        f"MV over Standard, {report['num_objects']} objects: {gap.mean:+.1f} dB, 95 % interval [{gap.low:+.1f}, "
+        f"MV over Standard, {said['num_objects']} objects: {gap.mean:+.1f} dB, 95 % interval [{gap.low:+.1f}, "
         f"{gap.high:+.1f}]"
     )
-    return report
+    return said
+
+
+def fold_part(profile: views.Profile, fold: SceneSplits, settings: Settings) -> dict:
+    """Rows of one fold: meta-trained, chosen on its validation objects, and scored on its test objects."""
+    field, learned, _ = views.meta_train(profile, fold, folder=settings.out / "results" / "checkpoints")
+    starts = {"standard": baselines.standard(field), "meta-mv": learned}
+    every, rows = table.scored_every(profile.limit), []
+    for name, start in starts.items():
+        unseen = views.tasks(fold.validation, 1, 2)
+        tried = {
+            setting: best_step(
+                views.fit(profile, field, [start], unseen, setting, profile.limit, every=every).curves, every
+            )
+            for setting in TRIED[name]
+        }
+        setting = max(tried, key=lambda setting: tried[setting][1])
+        steps, _ = tried[setting]
+        curve = views.fit(profile, field, [start], views.tasks(fold.test, 1), setting, steps).curves
+        rows.append(
+            metrics.row(
+                experiment="views-folds",
+                trained_on=None if name == "standard" else fold.name,
+                data=fold.name,
+                split="test",
+                init=name,
+                observations="views=1",
+                steps=steps,
+                psnr_per_signal=curve[:, -1],
+                seed=0,
+                optimizer=setting.optimizer,
+                learning_rate=setting.learning_rate,
+                tuned_on="validation",
+                in_table=True,
+                names=fold.test_names,
+            )
+        )
+    return {"rows": rows}
 
 
 def main() -> None:

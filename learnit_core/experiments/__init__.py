@@ -1,8 +1,9 @@
-"""The paper's experiments, on the core. Notebooks, commands and tests start from here."""
+"""The paper's experiments, and one more, on the core. Notebooks, commands and tests start from here."""
 
 from learnit_core.experiments.experiment import Experiment
 from learnit_core.experiments.image.record import IMAGE
 from learnit_core.experiments.strings.record import STRINGS
+from learnit_core.experiments.views.record import VIEWS
 
-ALL: dict[str, Experiment] = {experiment.name: experiment for experiment in (IMAGE, STRINGS)}
+ALL: dict[str, Experiment] = {experiment.name: experiment for experiment in (IMAGE, VIEWS, STRINGS)}
 """Every experiment by the name that commands call it. There is no other list of them."""

@@ -39,7 +39,7 @@ def run(experiment: Experiment, settings: Settings, target: Path, seeds: Sequenc
                 done[part.name] = made
                 bar.update()
             found += done.values()
-    rows = [*results.controls(profile, seeds), *(row for part in found for row in part["rows"])]
+    rows = [*(row for part in found for row in part["rows"]), *results.controls(profile, seeds)]
     content = metrics.write(
         target / f"{experiment.name}.json",
         notebook=experiment.notebook,

@@ -1,15 +1,14 @@
 """View synthesis (paper section 4.3): an object in three dimensions from a single picture.
 
-Profiles, field, tasks and meta-training. Notebook, weights, tuning, results and tests all start from here; the
-comparison of initialisations stands in :mod:`learnit_core.experiments.views.table`.
+Profiles, field, tasks and meta-training; the comparison of initialisations stands in :mod:`.table`, what commands need
+to know in :mod:`.record`.
 """
 
 import functools
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
-from importlib import resources
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -19,30 +18,27 @@ from jaxtyping import Float
 from learnit_core import evaluate, losses, meta, models, training
 from learnit_core.errors import LearnitError
 from learnit_core.evaluate import Setting
-from learnit_core.experiments import runs
-from learnit_core.experiments.settings import Settings
-from learnit_core.fit import fit
+from learnit_core.experiments import experiment, fits, runs
+from learnit_core.experiments.fits import Draws
 from learnit_core.signals import scenes
 from learnit_core.signals.scenes import SceneSplits
-from learnit_core.structures import Field, Params, PRNGKey, Task, Views
+from learnit_core.structures import Field, Params, PRNGKey, Task, Views, rows
 from learnit_core.volume import render_view
 
-ALGORITHMS = ("mv", "sv", "joint")
-"""Trained on all given views of an object, on one view of each, and jointly: one network for all objects (ours)."""
-
-EVERY = 25
-"""Fits are scored every so many steps."""
+ALGORITHMS = {"meta-mv": "mv", "meta-sv": "sv", "joint": "joint"}
+"""What trains which row of the table: on all given views of an object, on one view of each, and jointly, one network
+for all objects (ours)."""
 
 VALIDATED = 4
-"""So many validation objects are watched while training."""
+"""Validation objects that are scored while training."""
 
 HELD_OUT = 5
-"""So many of an object's held-out views are scored."""
+"""Held-out views of an object that are scored."""
 
 
-@dataclass(frozen=True)
-class Profile:
-    """Everything that decides a meta-training and its test, for one size of machine.
+@dataclass(frozen=True, kw_only=True)
+class Profile(experiment.Profile):
+    """A profile of view synthesis.
 
     ``counts`` are training, validation and test objects; ``rays`` and ``samples`` make an inner step, ``test_rays`` a
     step at test time; ``inner_optimizer`` is one that :class:`~learnit_core.evaluate.Setting` knows; ``joint_rate`` is
@@ -50,11 +46,7 @@ class Profile:
     fit to one view, ``fit_steps`` those of Matched.
     """
 
-    name: str
-    size: int
     counts: tuple[int, int, int]
-    width: int
-    depth: int
     num_frequencies: int
     max_log2: float
     density: str
@@ -64,72 +56,60 @@ class Profile:
     inner_optimizer: str
     inner_rate: float
     inner_steps: int
-    outer_rate: float
     joint_rate: float
-    num_steps: int
-    decay: bool = True
     fit_steps: int = 2000
     limit: int = 400
 
-    def training(self) -> dict[str, Any]:
-        """What decides the meta-trained weights: a checkpoint of other values is refused."""
-        without = ("fit_steps", "limit", "counts", "test_rays", "joint_rate")
-        return {name: value for name, value in asdict(self).items() if name not in without}
+    UNTRAINED: ClassVar = ("fit_steps", "limit", "counts", "test_rays", "joint_rate")
 
     def for_algorithm(self, algorithm: str) -> "Profile":
         """The profile as ``algorithm`` needs it: ``joint`` makes as many steps as the others' inner ones together."""
-        if algorithm not in ALGORITHMS:
-            raise LearnitError(f"unknown training {algorithm!r}: expected one of {', '.join(ALGORITHMS)}")
+        if algorithm not in ALGORITHMS.values():
+            raise LearnitError(f"unknown training {algorithm!r}: expected one of {', '.join(ALGORITHMS.values())}")
         if algorithm != "joint":
             return self
         return replace(self, num_steps=self.num_steps * self.inner_steps, outer_rate=self.joint_rate)
 
-    def capped(self, settings: Settings) -> "Profile":
-        """The same with every loop cut to ``settings.max_steps``, fewer objects and smaller pictures."""
-        if settings.max_steps is None:
-            return self
-        few = max(2, settings.max_steps)
+    def shortened(self, few: int) -> dict:
         loops = ("num_steps", "inner_steps", "fit_steps", "limit")
-        shorter = {name: min(getattr(self, name), few) for name in loops}
         counts = tuple(map(min, self.counts, (4 * few, few, few)))
-        return replace(self, **shorter, counts=counts, size=min(self.size, max(12, few)))
+        return {name: min(getattr(self, name), few) for name in loops} | {
+            "size": min(self.size, max(12, few)),
+            "counts": counts,
+        }
 
+
+_QUICK = Profile(
+    name="quick", size=40, counts=(120, 10, 6), width=64, depth=4, num_frequencies=8, max_log2=4.0, density="softplus",
+    samples=32, rays=64, test_rays=64, inner_optimizer="rmsprop", inner_rate=3e-3, inner_steps=32, outer_rate=8e-3,
+    joint_rate=1e-3, num_steps=300,
+)  # fmt: skip
 
 PROFILES = {
-    "quick": Profile(
-        "quick", size=40, counts=(120, 10, 6), width=64, depth=4, num_frequencies=8, max_log2=4.0, density="softplus",
-        samples=32, rays=64, test_rays=64, inner_optimizer="rmsprop", inner_rate=3e-3, inner_steps=32, outer_rate=8e-3,
-        joint_rate=1e-3, num_steps=300,
-    ),
+    "quick": _QUICK,
+    # What is shipped: inner loops as long as a fit to 25 views.
+    "long": replace(_QUICK, name="long", inner_steps=128, num_steps=1000),
     "standard": Profile(
-        "standard", size=64, counts=(600, 16, 16), width=128, depth=5, num_frequencies=12, max_log2=6.0, density="relu",
-        samples=64, rays=128, test_rays=64, inner_optimizer="sgd", inner_rate=0.5, inner_steps=32, outer_rate=5e-4,
-        joint_rate=5e-4, num_steps=15_000, limit=1000,
+        name="standard", size=64, counts=(600, 16, 16), width=128, depth=5, num_frequencies=12, max_log2=6.0,
+        density="relu", samples=64, rays=128, test_rays=64, inner_optimizer="sgd", inner_rate=0.5, inner_steps=32,
+        outer_rate=5e-4, joint_rate=5e-4, num_steps=15_000, limit=1000,
     ),
     # Supplement section 3 and the authors' code, as for chairs: constant Adam 5e-4 (cars and lamps: 5e-5).
     "paper": Profile(
-        "paper", size=128, counts=(2000, 16, 32), width=256, depth=6, num_frequencies=20, max_log2=8.0, density="relu",
-        samples=128, rays=128, test_rays=64, inner_optimizer="sgd", inner_rate=0.5, inner_steps=32, outer_rate=5e-4,
-        joint_rate=5e-4, num_steps=100_000, decay=False, limit=2000,
+        name="paper", size=128, counts=(2000, 16, 32), width=256, depth=6, num_frequencies=20, max_log2=8.0,
+        density="relu", samples=128, rays=128, test_rays=64, inner_optimizer="sgd", inner_rate=0.5, inner_steps=32,
+        outer_rate=5e-4, joint_rate=5e-4, num_steps=100_000, decay=False, limit=2000,
     ),
 }  # fmt: skip
 
 SHIPPED = {
-    "chairs": {"mv": "views-chairs-mv", "sv": "views-chairs-sv", "joint": "views-chairs-joint"},
-    "lamps": {"mv": "views-lamps-mv"},
-    "cars": {"mv": "views-cars-mv"},
+    "long": {
+        "chairs": {"meta-mv": "views-chairs-mv", "meta-sv": "views-chairs-sv", "joint": "views-chairs-joint"},
+        "lamps": {"meta-mv": "views-lamps-mv"},
+        "cars": {"meta-mv": "views-cars-mv"},
+    }
 }
-"""Names for :func:`learnit_core.weights.pretrained`, by class and training: what ``make weights`` makes."""
-
-LONG = replace(PROFILES["quick"], inner_steps=128, num_steps=1000)
-"""The profile `quick` trained for longer, with inner loops as long as a fit to 25 views: what is shipped."""
-
-
-def shipped(data: str) -> dict[str, str]:
-    """What of :data:`SHIPPED` is there for a class, by training."""
-    folder = resources.files("learnit_core") / "pretrained"
-    names = SHIPPED.get(data, {})
-    return {algorithm: name for algorithm, name in names.items() if (folder / f"{name}.safetensors").is_file()}
+"""Names for :func:`learnit_core.weights.pretrained` by profile, class and initialisation."""
 
 
 def load_signals(profile: Profile, data: str, *, seed: int = 0) -> SceneSplits:
@@ -182,7 +162,7 @@ def given(views: Views, algorithm: str) -> Views:
 def sample_tasks(key: PRNGKey, data: Views) -> Task:
     """One object at random; the paper's batch is one."""
     index = jax.random.randint(key, (1,), 0, len(data.images))
-    views = jax.tree.map(lambda leaf: leaf[index], data)
+    views = rows(data, index)
     return Task(support=views, query=views)
 
 
@@ -219,43 +199,25 @@ def score_for(profile: Profile, field: Field) -> Callable[[Params, Views], Array
     return score
 
 
-@functools.partial(jax.jit, static_argnames=("profile", "field", "optimizer", "num_steps", "every"))
-def curves(
-    profile: Profile,
-    field: Field,
-    params: Params,
-    tasks: Task,
-    rate: Float[Array, ""] | float,
-    optimizer: str,
-    num_steps: int,
-    every: int,
-) -> tuple[Array, Params]:
-    """PSNR [dB] of each object before and after every ``every`` steps of a fit, and the fitted weights.
+class Measures(NamedTuple):
+    """What a fit at test time descends and is scored by: the radiance loss, and PSNR [dB] over held-out views."""
 
-    ``params`` have a leading axis, of one or of as many draws as there are objects: one each.
+    profile: Profile
+
+    def __call__(self, field: Field, tasks: Task) -> tuple[Callable, Callable]:
+        del tasks
+        return loss_for(self.profile, field, rays=self.profile.test_rays), score_for(self.profile, field)
+
+
+def fit(
+    profile: Profile, field: Field, draws: Draws, tasks: Task, setting: Setting, steps: int, *, every: int | None = None
+) -> fits.Fitted:
+    """PSNR [dB] of each object before a fit and after it, with ``every`` on the way too, and the fitted weights.
+
+    One program serves all fits of up to ``profile.limit`` steps of an optimiser.
     """
-    loss, score = loss_for(profile, field, rays=profile.test_rays), score_for(profile, field)
-    setting = Setting(optimizer, rate)
-
-    def one(pair):
-        start, task = pair
-        fitted = fit(
-            loss,
-            start,
-            task.support,
-            jax.random.key(0),
-            optimizer=setting.build(),
-            num_steps=num_steps,
-            probe=lambda params: params,
-            probe_every=every,
-        )
-        # Scored together afterwards: what renders is compiled once.
-        seen = jax.tree.map(lambda a, b: jnp.concatenate([a[None], b]), start, fitted.probes)
-        return jax.lax.map(lambda params: score(params, task.query), seen), fitted.params
-
-    count = len(tasks.support.images)
-    draws = jax.tree.map(lambda leaf: jnp.resize(leaf, (count, *leaf.shape[1:])), params)
-    return jax.lax.map(one, (draws, tasks))
+    most = max(profile.limit, steps)
+    return fits.fit_all(Measures(profile), field, draws, tasks, setting, steps, most=most, every=every or most)
 
 
 def meta_grad_for(profile: Profile, field: Field) -> meta.MetaGrad:
@@ -267,7 +229,7 @@ def meta_grad_for(profile: Profile, field: Field) -> meta.MetaGrad:
 
 
 def joint_grad_for(profile: Profile, field: Field) -> meta.MetaGrad:
-    """One network for all objects: the plain gradient of one object's rays (as many in all as an outer step has)."""
+    """One network for all objects: the plain gradient of the loss on one object's rays."""
     loss = loss_for(profile, field)
 
     def grad(params, task, key):
@@ -278,10 +240,9 @@ def joint_grad_for(profile: Profile, field: Field) -> meta.MetaGrad:
 
 def validate(profile: Profile, field: Field, params: Params, unseen: Task) -> Float[Array, ""]:
     """Mean PSNR [dB] of held-out views of ``unseen`` objects after four times as many steps as an inner loop has."""
-    stacked = jax.tree.map(lambda leaf: leaf[None], params)
-    steps = 4 * profile.inner_steps
-    found, _ = curves(profile, field, stacked, unseen, profile.inner_rate, profile.inner_optimizer, steps, steps)
-    return jnp.mean(found[:, -1])
+    setting, steps = Setting(profile.inner_optimizer, profile.inner_rate), 4 * profile.inner_steps
+    found = fits.fit_all(Measures(profile), field, [params], unseen, setting, steps, every=steps)
+    return jnp.mean(found.curves[:, -1])
 
 
 def meta_train(
@@ -294,7 +255,7 @@ def meta_train(
     """
     training_profile = profile.for_algorithm(algorithm)
     field = field_for(profile)
-    unseen = tasks(jax.tree.map(lambda leaf: leaf[:VALIDATED], scenes.validation), 1, num_held_out=2)
+    unseen = tasks(rows(scenes.validation, slice(VALIDATED)), 1, num_held_out=2)
 
     joint = algorithm == "joint"
     grad = joint_grad_for(profile, field) if joint else meta_grad_for(profile, field)

@@ -4,17 +4,15 @@ import io
 import os
 from collections.abc import Mapping, Sequence
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 from PIL import Image
 
 from learnit_core import explorer, weights
 from learnit_core.experiments import baselines, views
-from learnit_core.experiments.views import table as views_table
+from learnit_core.experiments.views import table
 from learnit_core.signals import objects
-from learnit_core.structures import Field, Params, Views
+from learnit_core.structures import Field, Params, Views, rows
 
 HEIGHT = 0.4
 """Sine of the elevation from which objects are turned."""
@@ -99,17 +97,12 @@ def between_objects(
 
 def fitted(
     profile: views.Profile, field: Field, start: Params, scenes: Views, init: str, data: str, *, num_given: int = 1
-) -> Params:
-    """Weights (an axis of objects) after the tuned fit of an initialisation to so many views of each object."""
-    chosen = views_table.tuned_settings("quick", data)[init][num_given]
+) -> list[Params]:
+    """Weights after the tuned fit of an initialisation to ``num_given`` views, of each object."""
+    chosen = table.tuned_settings(profile.name, data)[str(num_given)][init]
     steps = min(chosen.steps, profile.limit)
-    task = views.tasks(scenes, num_given, 1)
-    return views_table.run(profile, field, [start], task, chosen.setting, steps, every=steps)[1]
-
-
-def corners(stacked: Params, count: int) -> list[Params]:
-    """The first ``count`` networks of parameters with a leading axis."""
-    return [jax.tree.map(lambda leaf, i=i: leaf[i], stacked) for i in range(count)]
+    found = views.fit(profile, field, [start], views.tasks(scenes, num_given, 1), chosen.setting, steps).params
+    return [rows(found, i) for i in range(len(scenes.images))]
 
 
 ONE_VIEW = """
@@ -125,24 +118,18 @@ the second walks around what they hold.</p>
 """
 
 
-def sections(data: str = "chairs", *, seed: int = 0) -> list[tuple[str, explorer.Explorer]]:
+def sections() -> list[tuple[str, explorer.Explorer]]:
     """The gallery's part of view synthesis: HTML, and the explorer that belongs below it."""
-    profile = views.PROFILES["quick"]
-    field, learned, _ = weights.pretrained(views.SHIPPED[data]["mv"])
+    profile, data, count = views.PROFILES["long"], "chairs", 24
+    field, learned, _ = weights.pretrained(views.SHIPPED["long"][data]["meta-mv"])
     scenes = views.load_signals(profile, data).test
-    first = jax.tree.map(lambda leaf: leaf[:1], scenes)
-    count = 24
     seen = np.repeat(np.asarray(scenes.images[0, :1], np.float32) / 255, count, axis=0)
-    starts = {"standard": baselines.standard(field, seed=seed), "meta-mv": learned}
     panes = {"the one picture": seen}
-    for name, start in starts.items():
-        found = fitted(profile, field, start, first, name, data)
-        label = {"standard": "Standard", "meta-mv": "Reptile"}[name]
-        panes[label] = around(profile, field, corners(found, 1)[0], count=count)
-    two = jax.tree.map(lambda leaf: jnp.asarray(leaf[:2]), scenes)
-    ends = {"Reptile": corners(fitted(profile, field, learned, two, "meta-mv", data, num_given=25), 2)}
-    labels = (f"first {data.removesuffix('s')}", f"second {data.removesuffix('s')}")
+    for label, init, start in (("Standard", "standard", baselines.standard(field)), ("Reptile", "meta-mv", learned)):
+        (found,) = fitted(profile, field, start, rows(scenes, slice(1)), init, data)
+        panes[label] = around(profile, field, found, count=count)
+    ends = {"Reptile": fitted(profile, field, learned, rows(scenes, slice(2)), "meta-mv", data, num_given=25)}
     return [
         (ONE_VIEW, turntable(panes, title="A chair seen once")),
-        (TWO_CHAIRS, between_objects(profile, field, ends, labels=labels)),
+        (TWO_CHAIRS, between_objects(profile, field, ends, labels=("first chair", "second chair"))),
     ]

@@ -1,193 +1,177 @@
-"""The view-synthesis part of ``make results``: the single-view table, ``docs/results/views.json`` and ``views.md``.
-
-Ten unseen chairs or more, five held-out views each; Standard, Matched, Shuffled, Joint, SV and MV with their tuned
-settings, and two controls; retrieval; and the course of a fit to 25 views. MV, SV and Joint of seed 0 are the shipped
-ones; what is not shipped, and those of other seeds, are trained, a quarter to half an hour each. Each
-part is kept under ``$LEARNIT_OUT/results`` as soon as it is done. The page says which seeds it is of.
-"""
+"""The results of view synthesis: unseen chairs from one view, retrieval, and the course of a fit to 25 views."""
 
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, replace
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from learnit_core import evaluate, metrics, weights
-from learnit_core.experiments import report as reporting
-from learnit_core.experiments import views
-from learnit_core.experiments.drafts import fingerprint
+from learnit_core import metrics, weights
+from learnit_core.experiments import report, views
+from learnit_core.experiments.experiment import Part, Results
+from learnit_core.experiments.report import Gap, cell
+from learnit_core.experiments.rows import PAPERS
 from learnit_core.experiments.settings import Settings
-from learnit_core.experiments.views import baselines as views_baselines
-from learnit_core.experiments.views import table as views_table
+from learnit_core.experiments.tuned import fingerprint
+from learnit_core.experiments.views import baselines, table
+from learnit_core.signals.scenes import SceneSplits
 
-OVER = {"standard": 3.5, "shuffled": 3.0}
-"""Gaps between MV and these that this project promises [dB]; also SV over Standard 3, MV over itself un-adapted 1.5."""
+DATA = "chairs"
+
+PROFILE = replace(views.PROFILES["long"], counts=(120, 10, 10))
+"""What is shipped, tested on ten objects."""
+
+OVER = {"standard": 3.5, "shuffled": 3.0, "matched": None, "joint": None, "meta-sv": None}
+"""What MV is held against, and by how much this project promises it to be ahead, if it does [dB]."""
+
+SV_OVER_STANDARD, OVER_UNADAPTED = 3.0, 1.5
+"""Gaps promised of SV over Standard, and of MV over itself un-adapted [dB]."""
 
 MANY_STEPS, MANY_EVERY = 1000, 125
-
-PAPERS = "the paper's setting"
 
 RECOGNISED = 0.7
 """The share of objects that MV's reconstructions have to be recognised by."""
 
 
-def results_profile(settings: Settings) -> views.Profile:
-    """What is shipped, tested on ten objects."""
-    return replace(views.LONG, counts=(120, 10, 10)).capped(settings)
+def parts(profile: views.Profile, settings: Settings, seeds: Sequence[int]) -> list[list[Part]]:
+    """A part for each seed, one after the other: the rows of a table are fitted side by side."""
+    chosen = table.tuned_settings(profile.name, DATA)
+    shipped = [fingerprint(name) for name in views.SHIPPED["long"][DATA].values()]
+    by_init = {name: {count: chosen[count][name] for count in chosen if name in chosen[count]} for name in chosen["1"]}
+    belongs_to = json.loads(json.dumps([asdict(profile), by_init, shipped]))
+    return [[Part(f"views-{DATA}-{seed}", belongs_to, partial(seed_part, profile, seed, settings))] for seed in seeds]
 
 
-def run(settings: Settings, target: Path, seeds: Sequence[int], data: str = "chairs") -> dict[str, Any]:
-    """Make what is missing of the seeds asked for, and write page and metrics to ``target``."""
-    profile = results_profile(settings)
-    tuned = views_table.tuned_settings("quick", data)
-    scenes = views.load_signals(profile, data)
-    shipped = [fingerprint(name) for name in views.shipped(data).values()]
-    belongs_to = json.loads(json.dumps([asdict(profile), tuned, shipped]))
-    rows, recognised = [], {}
-    for seed in seeds:
-        file = settings.out / "results" / f"views-{data}-{seed}.json"
-        kept = json.loads(file.read_text("utf-8")) if file.exists() else {}
-        if kept.get("belongs_to") != belongs_to:
-            kept = {"belongs_to": belongs_to, **part(profile, scenes, tuned, seed, settings)}
-            metrics.write_json(file, kept)
-        rows += kept["rows"]
-        recognised[str(seed)] = kept["recognised"]
-    rows += views_table.control_rows(
-        views_baselines.controls(scenes, profile), trained_on=data, data=data, seed=seeds[0]
-    )
-    return reporting.write(
-        target,
-        "views",
-        notebook="03_view_synthesis",
-        profile=profile,
-        seeds=seeds,
-        rows=rows,
-        page=page,
-        recognised=recognised,
-    )
-
-
-def part(profile: views.Profile, scenes, tuned, seed: int, settings: Settings) -> dict[str, Any]:
-    """Rows and retrieval of one meta-training seed."""
-    field, trained = views.field_for(profile), {}
-    for algorithm in views.ALGORITHMS:
-        if seed == 0 and settings.max_steps is None and algorithm in views.shipped(scenes.name):
-            field, trained[algorithm], _ = weights.pretrained(views.SHIPPED[scenes.name][algorithm])
+def seed_part(profile: views.Profile, seed: int, settings: Settings) -> dict[str, Any]:
+    """Rows and retrieval of one meta-training seed. What is shipped is seed 0's."""
+    scenes, chosen = views.load_signals(profile, DATA), table.tuned_settings(profile.name, DATA)
+    trained = {}
+    for name, algorithm in views.ALGORITHMS.items():
+        if seed == 0 and settings.max_steps is None:
+            field, trained[name], _ = weights.pretrained(views.SHIPPED["long"][DATA][name])
         else:
             folder = settings.out / "results" / "checkpoints"
-            field, trained[algorithm], _ = views.meta_train(profile, scenes, algorithm, seed=seed, folder=folder)
-    made, reached = views_baselines.make(profile, field, scenes, trained["mv"], seed=seed)
-    made |= {views_table.NAMES[algorithm]: [params] for algorithm, params in trained.items()}
+            field, trained[name], _ = views.meta_train(profile, scenes, algorithm, seed=seed, folder=folder)
+    made, reached = baselines.make(profile, field, scenes, trained["meta-mv"], seed=seed)
+    made |= {name: [params] for name, params in trained.items()}
     tasks = views.tasks(scenes.test, 1)
-    rows, fitted = views_table.table_rows(
-        profile, field, tasks, made, tuned, trained_on=scenes.name, data=scenes.name, seed=seed
+    rows, fitted = table.table_rows(
+        profile, field, tasks, made, chosen["1"], trained_on=scenes.name, data=scenes.name, seed=seed
     )
-    recognised = {
-        name: views_table.retrieval(profile, field, fitted[name], tasks)[0] for name in ("standard", "meta-mv")
-    }
-    all_given, every = views.tasks(scenes.test, 25), min(MANY_EVERY, settings.cap(MANY_EVERY))
-    many = [(name, tuned[name][25].setting, tuned[name][25].tuned_on) for name in views_table.PAPER_MANY]
-    many += [(name, setting, PAPERS) for name, setting in views_table.PAPER_MANY.items()]
-    for name, setting, tuned_on in many:
-        steps = MANY_STEPS if settings.max_steps is None else every
-        curve, _ = views_table.run(profile, field, made[name], all_given, setting, steps, every=every)
-        rows += [
-            metrics.row(
-                experiment="views",
-                trained_on=None if name == "standard" else scenes.name,
-                data=scenes.name,
-                split="test",
-                init=name,
-                observations="views=25",
-                steps=i * every,
-                psnr_per_signal=curve[:, i],
-                seed=seed,
-                optimizer=setting.optimizer,
-                learning_rate=setting.learning_rate,
-                tuned_on=tuned_on,
-            )
-            for i in range(curve.shape[1])
-        ]
+    recognised = {name: table.retrieval(profile, field, fitted[name], tasks)[0] for name in ("standard", "meta-mv")}
+    rows += many_rows(profile, field, made, scenes, seed, settings)
     return {"rows": rows, "recognised": recognised, "matched_reaches_db": round(reached, 1)}
 
 
+def many_rows(profile: views.Profile, field, made, scenes: SceneSplits, seed: int, settings: Settings) -> list[dict]:
+    """Scores along fits to 25 views with the tuned settings and the paper's."""
+    tasks, every = views.tasks(scenes.test, 25), settings.cap(MANY_EVERY)
+    steps = MANY_STEPS if settings.max_steps is None else every
+    rows = []
+    for settings_of in (table.tuned_settings(profile.name, DATA)["25"], table.PAPER_MANY):
+        for name in table.PAPER_MANY:
+            setting, _, tuned_on = settings_of[name]
+            curve = views.fit(profile, field, made[name], tasks, setting, steps, every=every).curves
+            rows += [
+                metrics.row(
+                    experiment="views",
+                    trained_on=None if name == "standard" else scenes.name,
+                    data=scenes.name,
+                    split="test",
+                    init=name,
+                    observations="views=25",
+                    steps=i * every,
+                    psnr_per_signal=scores,
+                    seed=seed,
+                    optimizer=setting.optimizer,
+                    learning_rate=setting.learning_rate,
+                    tuned_on=tuned_on,
+                )
+                for i, scores in enumerate(curve.T)
+            ]
+    return rows
+
+
+def extra(profile: views.Profile, settings: Settings, seeds: Sequence[int], found) -> dict[str, Any]:
+    """How many objects are recognised, by seed."""
+    del profile, settings
+    return {"recognised": {str(seed): part["recognised"] for seed, part in zip(seeds, found, strict=True)}}
+
+
+def gaps(rows: Sequence[dict[str, Any]]) -> list[Gap]:
+    """What is compared in the rows of a seed, which say after how many steps."""
+    mv, standard, sv = (cell(name, observations="views=1") for name in ("meta-mv", "standard", "meta-sv"))
+    start = {"init": "meta-mv", "observations": "views=1", "steps": 0}
+    found = [Gap("MV over {best}", mv, cell(name, observations="views=1"), bound) for name, bound in OVER.items()]
+    found.append(Gap("SV over Standard", sv, standard, SV_OVER_STANDARD))
+    found.append(Gap("MV adapted over un-adapted", mv, start, OVER_UNADAPTED))
+    many = [row for row in rows if row["observations"] == "views=25"]
+    for tuned_on in dict.fromkeys(row["tuned_on"] for row in many):
+        steps = sorted({row["steps"] for row in many})
+        papers = "the paper's settings" if tuned_on == PAPERS else "tuned"
+        values = {"observations": "views=25", "tuned_on": tuned_on}
+        found.append(
+            Gap(
+                f"25 views, {papers}: MV after {steps[1]} steps over Standard after {steps[-1]}",
+                {"init": "meta-mv", "steps": steps[1], **values},
+                {"init": "standard", "steps": steps[-1], **values},
+                0.0,
+            )
+        )
+    return found
+
+
 def verdicts(rows: Sequence[dict[str, Any]]) -> list[str]:
-    """One line a comparison and seed: paired differences over objects with 95 % intervals, held against the bounds."""
-    lines = []
-    one, many = ([row for row in rows if row["observations"] == f"views={n}"] for n in (1, 25))
-    for seed in sorted({row["seed"] for row in one}):
-        table = {row["init"]: row["psnr_per_signal"] for row in one if row["seed"] == seed and row["in_table"]}
-        start = {row["init"]: row["psnr_per_signal"] for row in one if row["seed"] == seed and row["steps"] == 0}
-
-        def line(what, a, b, bound, seed=seed):
-            lines.append(reporting.gap(seed, what, evaluate.paired_interval(a, b), bound))
-
-        for name in ("standard", "shuffled", "matched", "joint", "meta-sv"):
-            if name in table:
-                line(f"MV over {views_table.LABELS[name]}", table["meta-mv"], table[name], OVER.get(name))
-        if "meta-sv" in table:
-            line("SV over Standard", table["meta-sv"], table["standard"], 3.0)
-        line("MV adapted over un-adapted", table["meta-mv"], start["meta-mv"], 1.5)
-        for chosen, papers in (("tuned", False), ("the paper's settings", True)):
-            curves = {
-                (row["init"], row["steps"]): row["psnr_per_signal"]
-                for row in many
-                if row["seed"] == seed and (row["tuned_on"] == PAPERS) == papers
-            }
-            early, late = sorted({steps for _, steps in curves})[1], max(steps for _, steps in curves)
-            what = f"25 views, {chosen}: MV after {early} steps over Standard after {late}"
-            line(what, curves["meta-mv", early], curves["standard", late], 0.0)
-    return lines
+    """One line a comparison and seed: paired differences over objects, held against the bounds."""
+    return report.verdicts(rows, gaps, table.LABELS)
 
 
 def page(content: dict[str, Any]) -> str:
     """The results as a Markdown page."""
-    rows, seeds, profile = content["results"], content["seeds"], reporting.profile_of(views.Profile, content)
-    out = [
-        "# Results: view synthesis",
-        "",
-        f"Generated by `{content['command']}`; do not edit. Procedural chairs at "
+    rows, profile = content["results"], report.profile_of(views.Profile, content)
+    sections = []
+    for seed in content["seeds"]:
+        mine = [row for row in rows if (row["seed"], row["observations"]) == (seed, "views=1")]
+        many = [row for row in rows if (row["seed"], row["observations"]) == (seed, "views=25")]
+        told = ", ".join(f"{table.LABELS[name]} {n}" for name, n in content["recognised"][str(seed)].items())
+        sections += [
+            f"## Seed {seed}",
+            table.markdown(mine + [row for row in rows if row["observations"] == "none"]),
+            f"Recognised by their own reconstruction, of {mine[0]['num_signals']} objects: {told}; by chance 1, "
+            f"un-adapted none (it shows the same object every time). Aimed at for MV: {RECOGNISED:.0%} or more.",
+            f"25 views, {many[0]['num_signals']} objects, PSNR [dB] after so many steps:",
+            many_markdown(many),
+        ]
+    return report.page(
+        content,
+        "view synthesis",
+        "Procedural chairs at "
         f"{profile.size} × {profile.size} with a network of {profile.depth} × {profile.width}, not the paper's "
         "ShapeNet at 128 × 128 with 6 × 256. One view of each unseen object is fitted; PSNR is on five held-out views, "
         "averaged over views, then over objects. Where optimisers, rates and steps come from stands below each table; "
         f"a fit to one view has {profile.limit} steps at most.",
-        "",
-        f"{profile.num_steps} outer steps of {profile.inner_steps} inner ones; {reporting.seeds(content)}, "
-        f"{reporting.machine(content)}.",
-        "",
-        "## Gaps",
-        "",
-        f"Paired over objects, {reporting.HOLDS} Where the interval holds zero, this size cannot tell the two apart.",
-        "",
-        *reporting.gaps(),
-        *verdicts(rows),
-    ]
-    for seed in seeds:
-        mine = [row for row in rows if (row["seed"], row["observations"]) == (seed, "views=1")]
-        mine += [row for row in rows if row["observations"] == "none"]
-        many = [row for row in rows if row["seed"] == seed and row["observations"] == "views=25"]
-        steps = sorted({row["steps"] for row in many})
-        count = next(row["num_signals"] for row in mine)
-        names = {views_table.LABELS[name]: n for name, n in content["recognised"][str(seed)].items()}
-        out += ["", f"## Seed {seed}", "", views_table.markdown(mine), ""]
-        told = ", ".join(f"{name} {n}" for name, n in names.items())
-        out += [
-            f"Recognised by their own reconstruction, of {count} objects: {told}; by chance 1, un-adapted none (it "
-            f"shows the same object every time). Aimed at for MV: {RECOGNISED:.0%} or more.",
-            "",
-        ]
-        out += [f"25 views, {many[0]['num_signals']} objects, PSNR [dB] after so many steps:", ""]
-        out += ["| initialisation | " + " | ".join(map(str, steps)) + " |", "|---|" + "---|" * len(steps)]
-        for name in views_table.PAPER_MANY:
-            for papers in (False, True):
-                rows_of = [r for r in many if r["init"] == name and (r["tuned_on"] == PAPERS) == papers]
-                scores = {r["steps"]: r["psnr_db"] for r in rows_of}
-                how = f"{rows_of[0]['optimizer']} {rows_of[0]['learning_rate']:g}"
-                how = f"{views_table.LABELS[name]} ({how}, {PAPERS if papers else 'tuned'})"
-                out.append(f"| {how} | " + " | ".join(f"{scores[n]:.1f}" for n in steps) + " |")
-    return "\n".join(out).rstrip() + "\n"
+        f"{profile.num_steps} outer steps of {profile.inner_steps} inner ones; {report.seeds(content)}, "
+        f"{report.machine(content)}.",
+        paired="objects",
+        note="Where the interval holds zero, this size cannot tell the two apart.",
+        verdicts=verdicts(rows),
+        sections=sections,
+    )
+
+
+def many_markdown(rows: Sequence[dict[str, Any]]) -> str:
+    """The course of fits to 25 views as Markdown: a line for each initialisation and setting."""
+    steps = sorted({row["steps"] for row in rows})
+    lines = ["| initialisation | " + " | ".join(map(str, steps)) + " |", "|---|" + "---|" * len(steps)]
+    for name in table.PAPER_MANY:
+        for papers in (False, True):
+            mine = [row for row in rows if row["init"] == name and (row["tuned_on"] == PAPERS) == papers]
+            scores = {row["steps"]: row["psnr_db"] for row in mine}
+            how = f"{mine[0]['optimizer']} {mine[0]['learning_rate']:g}, {PAPERS if papers else 'tuned'}"
+            lines.append(f"| {table.LABELS[name]} ({how}) | " + " | ".join(f"{scores[n]:.1f}" for n in steps) + " |")
+    return "\n".join(lines)
 
 
 def summary(content: dict[str, Any]) -> str:
@@ -199,25 +183,31 @@ def summary(content: dict[str, Any]) -> str:
         "| initialisation | un-adapted | fitted |",
         "|---|---|---|",
     ]
-    means = {
-        (name, fitted): np.mean(found)
-        for name in views_table.LABELS
-        for fitted in (False, True)
-        if (found := [row["psnr_db"] for row in rows if (row["init"], row["in_table"]) == (name, fitted)])
-    }
-    best = max(views_table.INITS, key=lambda name: means.get((name, True), -np.inf))
-    for name, label in views_table.LABELS.items():
+    means = report.means(rows, "init", "in_table")
+    best = max(table.INITS, key=lambda name: means.get((name, True), -np.inf))
+    for name, label in table.LABELS.items():
         if (name, True) in means:
             start = f"{means[name, False]:.1f}" if (name, False) in means else "–"
             score = f"{means[name, True]:.1f}"
             lines.append(f"| {label} | {start} | {f'**{score}**' if name == best else score} |")
-    profile = reporting.profile_of(views.Profile, content)
+    profile = report.profile_of(views.Profile, content)
     num = max(row["num_signals"] for row in rows)
     lines += [
         "",
         f"`{content['command']}`, {profile.size} × {profile.size}, {profile.depth} × {profile.width}, "
         f"{profile.num_steps} outer steps of {profile.inner_steps} inner ones, {num} objects × "
-        f"{views.HELD_OUT} held-out views, {reporting.seeds(content)}, on {content['device']}. Settings, "
+        f"{views.HELD_OUT} held-out views, {report.seeds(content)}, on {content['device']}. Settings, "
         "paired intervals, retrieval, 25 views: [docs/results/views.md](docs/results/views.md).",
     ]
     return "\n".join(lines)
+
+
+RESULTS = Results(
+    profile=PROFILE,
+    parts=parts,
+    controls=lambda profile, seeds: table.control_rows(profile, views.load_signals(profile, DATA), seed=seeds[0]),
+    verdicts=verdicts,
+    page=page,
+    summary=summary,
+    extra=extra,
+)

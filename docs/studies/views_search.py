@@ -1,11 +1,11 @@
-"""Other trainings of view synthesis, scored on validation objects: ``python -m learnit_core.commands.views_search``.
+"""Other trainings of view synthesis, scored on validation objects: how the training of ``quick`` was chosen.
 
-    python -m learnit_core.commands.views_search inner_steps=48,num_steps=600 inner_optimizer=sgd,inner_rate=0.5
+    python docs/studies/views_search.py inner_steps=48,num_steps=600 inner_optimizer=sgd,inner_rate=0.5
 
 Every argument is a variant of the profile ``quick``, fields and their values ("" is `quick` itself). It is meta-trained
 (resumable), and fitted to one view and to 25 of every validation object with a few settings, as is Standard; the best
-mean PSNR of held-out views is what counts. The training of `quick` was chosen so; no test object is seen. One report a
-variant stands under ``$LEARNIT_OUT/search``.
+mean PSNR of held-out views is what counts. No test object is seen. One report a variant stands under
+``$LEARNIT_OUT/search``. What was found stands in docs/design.md.
 """
 
 import argparse
@@ -19,7 +19,6 @@ from learnit_core.errors import LearnitError
 from learnit_core.evaluate import Setting
 from learnit_core.experiments import baselines, views
 from learnit_core.experiments.settings import Settings
-from learnit_core.experiments.views import table as views_table
 
 TRIED = {
     "meta-mv": {
@@ -58,9 +57,9 @@ def scores(profile: views.Profile, field, start, scenes, name: str, settings: Se
         steps = settings.cap(steps)
         tasks = views.tasks(scenes.validation, num_given)
         curves = {
-            f"{setting.optimizer} {setting.learning_rate:g}": views_table.run(
-                profile, field, [start], tasks, setting, steps, every=steps
-            )[0]
+            f"{setting.optimizer} {setting.learning_rate:g}": views.fit(
+                profile, field, [start], tasks, setting, steps
+            ).curves
             for setting in tried
         }
         found[str(num_given)] = {key: round(float(curve[:, -1].mean()), 2) for key, curve in curves.items()}
@@ -94,7 +93,7 @@ def run(settings: Settings, texts: Sequence[str], data: str = "chairs") -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="learnit_core.commands.views_search", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog="views_search.py", description=__doc__.splitlines()[0])
     parser.add_argument("variants", nargs="+", metavar="FIELD=VALUE,...", help="a variant of the profile quick")
     parser.add_argument("--data", default="chairs")
     arguments = parser.parse_args()

@@ -1,0 +1,33 @@
+"""What commands and tests need to know of view synthesis."""
+
+from learnit_core.experiments import views
+from learnit_core.experiments.experiment import Experiment, Recipe
+from learnit_core.experiments.views import bench, explorers, results, table, tune
+
+VIEWS = Experiment(
+    name="views",
+    notebook="03_view_synthesis",
+    profiles=views.PROFILES,
+    classes=tuple(views.SHIPPED["long"]),
+    load_signals=views.load_signals,
+    field_for=lambda profile, scenes: views.field_for(profile),
+    measures_for=views.Measures,
+    tasks=lambda profile, scenes, observation: views.tasks(scenes, observation),
+    sampler=lambda profile, algorithm: views.sample_tasks,
+    meta_train=views.meta_train,
+    observations=(1,),
+    inits=table.INITS,
+    labels=table.LABELS,
+    algorithms=views.ALGORITHMS,
+    shipped=views.SHIPPED,
+    recipes={
+        file: Recipe(data, views.ALGORITHMS[name], views.PROFILES["long"])
+        for data, files in views.SHIPPED["long"].items()
+        for name, file in files.items()
+    },
+    tuning=tune.TUNING,
+    results=results.RESULTS,
+    sections=explorers.sections,
+    bench=bench.run,
+    validated=lambda images: min(len(images), views.VALIDATED),
+)
