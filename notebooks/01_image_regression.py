@@ -74,6 +74,7 @@ from learnit_core.evaluate import Setting
 from learnit_core.experiments import image
 from learnit_core.experiments.image import interpolation
 from learnit_core.experiments.image import table as image_table
+from learnit_core.experiments.image.record import IMAGE
 from learnit_core.experiments.settings import Settings
 
 # %% [markdown]
@@ -122,7 +123,7 @@ for name, value in {"PROFILE": PROFILE, "DATA": DATA, "TEST_DATA": TEST_DATA}.it
 
 settings = Settings.from_env()
 data = settings.data or "text"
-profile = image.for_class(image.PROFILES[settings.profile].capped(settings), data)
+profile = image.for_class(IMAGE.profile(settings), data)
 own_pictures = None
 if settings.test_data and not settings.data:
     own_pictures = signals.load_test(settings.test_data, size=64, channels=3)

@@ -70,6 +70,7 @@ from learnit_core.experiments.settings import Settings
 from learnit_core.experiments.views import baselines as views_baselines
 from learnit_core.experiments.views import explorers as views_explorers
 from learnit_core.experiments.views import table as views_table
+from learnit_core.experiments.views.record import VIEWS
 from learnit_core.structures import rows
 
 # %% [markdown]
@@ -104,7 +105,7 @@ for name, value in {"PROFILE": PROFILE, "DATA": DATA, "TEST_DATA": TEST_DATA}.it
 
 settings = Settings.from_env()
 data = settings.data or "chairs"
-profile = views.PROFILES[settings.profile].capped(settings)
+profile = VIEWS.profile(settings)
 shipped = views.SHIPPED["long"].get(data, {}) if settings.profile == "quick" else {}
 train_live = (TRAIN_LIVE and not (settings.test_data and not settings.data)) or "meta-mv" not in shipped
 folder = settings.out / "03_view_synthesis"

@@ -189,7 +189,7 @@ def test_baselines_are_what_they_are_called(network):
         "standard": 1,
         "mean": 1,
         "matched": 1,
-        "shuffled": image_table.SHUFFLES,
+        "shuffled": baselines.SHUFFLES,
     }
     coords = models.pixel_grid(8, 8)
     targets = {"mean": IMAGES.train.mean(axis=0).reshape(-1, 1), "matched": field.apply(meta_params, coords)}

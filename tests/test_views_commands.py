@@ -21,6 +21,7 @@ from learnit_core.evaluate import Setting
 from learnit_core.experiments import report, tuned, views
 from learnit_core.experiments.experiment import Recipe
 from learnit_core.experiments.settings import Settings
+from learnit_core.experiments.tuned import fingerprint
 from learnit_core.experiments.views import baselines as views_baselines
 from learnit_core.experiments.views import bench as bench_views
 from learnit_core.experiments.views import results as results_views

@@ -10,7 +10,7 @@ from filelock import FileLock
 from learnit_core.errors import LearnitError
 from learnit_core.signals import cache
 
-PROFILES = ("quick", "standard", "paper")
+PROFILES = ("quick", "long", "standard", "paper")
 
 
 @dataclass(frozen=True)
