@@ -84,11 +84,6 @@ def test_runs_cut_short_replace_nothing_that_is_kept(tmp_path):
     Settings().keep(kept, kept)
 
 
-def test_every_profile_has_its_experiment():
-    assert tuple(image.PROFILES) == PROFILES
-    assert all(profile.name == name for name, profile in image.PROFILES.items())
-
-
 def test_maximal_steps_cap_every_loop_of_a_profile():
     profile = image.PROFILES["paper"]
     assert profile.capped(Settings()) == profile
