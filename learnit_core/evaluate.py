@@ -1,4 +1,4 @@
-"""Scores: PSNR, how fits proceed, several at a time, steps to match, and intervals for paired differences."""
+"""Scores: PSNR, learning curves of fits, fits in parallel, steps to match, and intervals of paired differences."""
 
 import functools
 import math
@@ -26,10 +26,10 @@ def psnr(prediction: Float[Array, "*shape"], target: Float[Array, "*shape"]) -> 
 
 
 class Setting(NamedTuple):
-    """How a fit descends: ``optimizer`` is "sgd", "adam" or "rmsprop", ``learning_rate`` its rate.
+    """The optimiser of a fit, "sgd", "adam" or "rmsprop", and its learning rate.
 
-    "rmsprop" is Adam without momentum (β1 = 0): RMSProp with Adam's correction of the first steps, the inner optimiser
-    of Reptile where Nichol et al. 2018 introduce it.
+    "rmsprop" is Adam without momentum (β1 = 0), that is RMSProp with bias correction: the inner optimiser of Reptile in
+    Nichol et al. 2018.
     """
 
     optimizer: str
@@ -54,7 +54,7 @@ def curves(
     num_steps: int,
     every: int = 1,
 ) -> Float[Array, "signals {num_steps}//{every}+1"]:
-    """Fit every task's support set from ``params`` and score its query set before and after ``every`` so many steps.
+    """Fit every task's support set from ``params``; score its query set before the fit and after every ``every`` steps.
 
     ``tasks`` has a leading signal axis; ``score(params, query)`` is a number, in dB where this package prints it.
     """
@@ -72,10 +72,10 @@ def curves(
 
 
 def side_by_side(function: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
-    """``function`` of each item, in their order, with as many at a time as there are processors, four at most.
+    """``function`` of each item, in their order, on as many threads as there are processor cores (at most 4).
 
-    For fits that have nothing to do with one another: one of a small network keeps a single processor busy. On an
-    accelerator, which one fit can fill, they go one after the other. What has not begun is dropped after an error.
+    For independent fits: one fit of a small network uses a single core. On an accelerator, which a single fit can
+    fill, items are processed one by one. After an error, items that have not started are cancelled.
     """
     pool = ThreadPoolExecutor(min(4, os.cpu_count() or 1) if jax.default_backend() == "cpu" else 1)
     try:
@@ -87,9 +87,9 @@ def side_by_side(function: Callable[[Any], Any], items: Iterable[Any]) -> Iterat
 def steps_to_match(
     curve: Float[np.ndarray, "signals points"], target: Float[np.ndarray, " signals"]
 ) -> tuple[Int[np.ndarray, " signals"], int]:
-    """First step at which each signal reaches its own target PSNR, and how many never do.
+    """First step at which each signal reaches its own target PSNR, and the number of signals that never reach it.
 
-    Those that never do count as the limit, the curve's last step; say how many when you print the mean.
+    Those count as the curve's last step, so report their number with the mean.
     """
     reached = np.asarray(curve) >= np.asarray(target)[:, None]
     never = ~reached.any(axis=1)
@@ -97,19 +97,19 @@ def steps_to_match(
 
 
 class Interval(NamedTuple):
-    """A mean and the bounds of its confidence interval; a single signal has none, and its bounds are infinite."""
+    """A mean and the bounds of its confidence interval, which are infinite for a single signal."""
 
     mean: float
     low: float
     high: float
 
     def rounded(self, digits: int = 2) -> list[float | None]:
-        """The three numbers for JSON, which has no infinite ones: None stands for a bound that there is not."""
+        """The three numbers for JSON, with None for an infinite bound."""
         return [round(x, digits) if math.isfinite(x) else None for x in self]
 
 
 MANY_SIGNALS = 30
-"""From here on an interval is a bootstrap's; on fewer, resampling says too little of how a mean varies."""
+"""Number of signals from which intervals are bootstrapped; resampling fewer underestimates the variance of the mean."""
 
 
 def paired_interval(
@@ -119,12 +119,12 @@ def paired_interval(
     level: float = 0.95,
     seed: int = 0,
 ) -> Interval:
-    """Mean of ``a − b`` over signals with its confidence interval; ``level`` is the share of samples that it covers.
+    """Mean of ``a − b`` over signals with its confidence interval; ``level`` is its coverage.
 
-    Student's t of the differences below ``MANY_SIGNALS``: a percentile bootstrap of six covers 86 % where it says 95.
-    From there on the bias-corrected and accelerated bootstrap, 10,000 resamples drawn with ``seed`` (BCa: Efron 1987,
-    "Better Bootstrap Confidence Intervals"). Where all differences are the same, so are mean and bounds. Raises
-    LearnitError if the scores are no pairs.
+    Below ``MANY_SIGNALS`` it is Student's t of the differences: a 95 % percentile bootstrap of six covers 86 %. From
+    there on it is the bias-corrected and accelerated bootstrap (BCa: Efron 1987, "Better Bootstrap Confidence
+    Intervals") with 10,000 resamples drawn with ``seed``. If all differences are equal, the bounds equal the mean.
+    Raises LearnitError unless ``a`` and ``b`` are one-dimensional and of equal, positive length.
     """
     a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
     if a.ndim != 1 or a.shape != b.shape or not len(a):
@@ -133,7 +133,7 @@ def paired_interval(
     mean, count = float(difference.mean()), len(difference)
     if count == 1:
         return Interval(mean, -math.inf, math.inf)
-    # Differences that are the same but for rounding have no distribution to resample.
+    # Differences that are equal up to rounding have no distribution to resample.
     alike = np.ptp(difference) <= 1e-12 * max(np.abs(a).max(), np.abs(b).max())
     if count < MANY_SIGNALS or alike:
         half = scipy.stats.t.ppf((1 + level) / 2, count - 1) * difference.std(ddof=1) / math.sqrt(count)

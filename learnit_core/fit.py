@@ -14,7 +14,7 @@ from learnit_core.structures import Batch, LossFn, Params, PRNGKey
 
 
 class Fit(NamedTuple):
-    """Parameters after the last step, the loss *before* each step, and what the probe saw *after* each step."""
+    """Parameters after the last step, the loss *before* each step, and the probe's values *after* each step."""
 
     params: Params
     losses: Float[Array, " steps"]
@@ -35,8 +35,8 @@ def fit(
     """Fit ``params`` to ``batch`` by ``num_steps`` steps of ``optimizer``.
 
     ``probe(params)`` is evaluated after every step, or after every ``probe_every`` of them, and stacked along a leading
-    axis [steps / probe_every, ...]; without a probe ``probes`` is None. Step ``i`` draws with ``fold_in(key, i)``, so a
-    longer fit begins as a shorter one.
+    axis [steps / probe_every, ...]; without a probe ``probes`` is None. Step ``i`` draws with ``fold_in(key, i)``, so
+    the first steps of a longer fit equal those of a shorter one.
     """
     if num_steps % probe_every:
         raise LearnitError(f"found {num_steps} steps and a probe every {probe_every}: expected a multiple")

@@ -28,10 +28,10 @@ def standard(field: Field, key: PRNGKey) -> Params:
 def fitted(
     field: Field, loss: LossFn, target: Batch, key: PRNGKey, *, learning_rate: float = 1e-3, num_steps: int = 2000
 ) -> Fit:
-    """Fit a random draw to ``target``, a batch as ``loss`` reads it, until it is close (Adam, cosine decay).
+    """Fit a random draw to ``target``, a batch as ``loss`` reads it (Adam with cosine decay).
 
-    *Mean* and *Matched* are made so. Give a key other than Standard's, and look at the last loss: a poor fit would
-    make these look worse than they are, so at least 40 dB is asked for.
+    This makes *Mean* and *Matched*. Use another key than Standard's, and check the last loss: a poor fit would put
+    these baselines at a disadvantage, so at least 40 dB is required.
     """
     init_key, fit_key = jax.random.split(key)
     schedule = optax.cosine_decay_schedule(learning_rate, num_steps)

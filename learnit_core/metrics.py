@@ -1,4 +1,4 @@
-"""The metrics file: one JSON for each run of an experiment, in which every row says how it came about."""
+"""The metrics file: one JSON for each run of an experiment, in which every row records how it was obtained."""
 
 import json
 import os
@@ -38,7 +38,7 @@ def row(
 ) -> dict[str, Any]:
     """One result: PSNR [dB] of each signal with mean and sample deviation, and how it was obtained.
 
-    ``steps_to_match`` is one number a signal, or None. ``extra`` goes in as it is (JSON).
+    ``steps_to_match`` is one number a signal, or None. ``extra`` (JSON) is added unchanged.
     JSON has finite numbers only: an exact copy (infinite PSNR) counts as 100 dB, a fit that diverged (none) as 0 dB.
     """
     scores = np.nan_to_num(np.asarray(psnr_per_signal, np.float64), nan=0.0, posinf=100.0)
@@ -101,7 +101,7 @@ def write(
 
 
 def write_json(file: str | os.PathLike, content: Any) -> None:
-    """Write JSON to ``file``, replacing it only when all is written."""
+    """Write JSON to ``file``, which is replaced only when the new content is complete."""
     with files.whole(file) as partial:
         partial.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")
 
@@ -117,7 +117,7 @@ def device() -> str:
 
 
 def versions() -> dict[str, str]:
-    """Versions of Python and of the packages that decide the numbers."""
+    """Versions of Python and of the packages that the numbers depend on."""
     found = {"python": platform.python_version()}
     for name in PACKAGES:
         try:
@@ -128,9 +128,9 @@ def versions() -> dict[str, str]:
 
 
 def peak_memory_bytes() -> int | None:
-    """Most memory in use so far: of the accelerator if it reports that, else of this process; None if unknown.
+    """Peak memory so far: of the accelerator if it reports one, else of this process; None if unknown.
 
-    Windows has no ``resource``; there psutil tells, if it is installed (extra ``notebooks``).
+    Windows has no ``resource``; there it is read through psutil, if that is installed (extra ``notebooks``).
     """
     statistics = jax.devices()[0].memory_stats() or {}
     if "peak_bytes_in_use" in statistics:

@@ -36,7 +36,7 @@ def siren(
     """SIREN (Sitzmann et al. 2020) as the paper uses it: sin(w0 (x W + b)), +0.5 on the output.
 
     First layer U(±1/in), others U(±√(6/in)/w0), biases zero. The paper has ``w0`` 200 in all layers at 178²;
-    smaller pictures hold lower frequencies and want a smaller ``w0``.
+    smaller pictures have lower frequencies and need a smaller ``w0``.
     """
 
     def init(key):
@@ -68,7 +68,7 @@ def fourier_mlp(
     ``frequencies`` is B, drawn once, N(0, σ²) with σ = 30 for the paper's CT; it stays fixed. ``final`` is
     ``"sigmoid"`` or ``"identity"``. Weights are truncated normal with deviation 1/√fan_in, biases zero.
     """
-    buffer = np.array(frequencies, np.float32)  # a copy: the caller may go on with theirs
+    buffer = np.array(frequencies, np.float32)  # a copy: the caller may change theirs
     if final not in _OUTPUTS:
         raise LearnitError(f"unknown final activation {final!r} in fourier_mlp: expected one of {', '.join(_OUTPUTS)}")
 
@@ -117,7 +117,7 @@ def nerf_mlp(
         return _linear_layers(key, _sizes(6 * num_frequencies, width, depth, 4), _truncated_normal)
 
     def apply(params, points):
-        # As a list of points: products of matrices are some 15 % faster on a CPU than those of stacks of them.
+        # Flattened to a list of points: one matrix product is some 15 % faster on a CPU than a batched one.
         flat = points.reshape(-1, 3)
         phase = (flat[:, None] * scales[:, None]).reshape(len(flat), 3 * num_frequencies)
         # On a CPU the library's sine takes longer than a small network's layers do.
@@ -155,9 +155,9 @@ def from_spec(spec: dict[str, Any]) -> Field:
 def sine(x: Array) -> Array:
     """sin(x) to 1.5e-7 for |x| < 1000, and to 4e-7 at 10,000: two to three times as fast as ``jnp.sin`` on a CPU.
 
-    There sines bound SIREN and small radiance fields. The argument is reduced to [-π/2, π/2] by a multiple of π in
-    three parts (Cody and Waite), then an odd polynomial of degree 11 follows. Derivatives of any order are sine
-    and cosine again.
+    On a CPU, sines dominate the run time of SIREN and of small radiance fields. The argument is reduced to [-π/2, π/2]
+    by a multiple of π in three parts (Cody and Waite), then an odd polynomial of degree 11 follows. Derivatives of any
+    order are sine and cosine again.
     """
     return _sine(x, 0.0)
 

@@ -27,7 +27,7 @@ COLOURS = {
     "meta-sv": "#d55e00",
     "meta-mv": "#009e73",
 }
-"""One colour for each initialisation, told apart by colour-blind readers too (Okabe and Ito)."""
+"""One colour for each initialisation, distinguishable for colour-blind readers (Okabe and Ito)."""
 
 LABELS = {
     "standard": "Standard",
@@ -203,8 +203,8 @@ def scan(turned: np.ndarray, sums: np.ndarray, sinogram: np.ndarray, row: int, *
 def cameras(points: np.ndarray, colours: np.ndarray | None, groups: Mapping[str, np.ndarray], *, title: str) -> Figure:
     """Points of a place [n, 3] and the cameras around it, a colour for each of the ``groups`` of poses [m, 3, 4].
 
-    Every camera is a dot with a line in the direction in which it looks. The mean of what is up for the cameras points
-    up.
+    Every camera is a dot with a line in the direction in which it looks. The mean up direction of the cameras
+    points up.
     """
     poses = np.concatenate(list(groups.values()))
     up = poses[:, :, 1].mean(axis=0)
@@ -296,7 +296,7 @@ def one_ray(
     weights: np.ndarray,
     colours: np.ndarray,
 ) -> Figure:
-    """A picture with one ``pixel`` (row, column) marked; density along its ray; and how much each sample is seen.
+    """A picture with one ``pixel`` (row, column) marked; density along its ray; and each sample's weight.
 
     ``t``, ``density`` and ``weights`` [samples]; ``colours`` [samples, 3] fill the bars of the weights.
     """

@@ -37,7 +37,7 @@ class Field:
     fix: Callable[[Array], Callable[[Params], Array]] | None = None
 
     def at(self, coords: Array) -> Callable[[Params], Array]:
-        """The field at fixed positions, a function of its parameters: what hangs on positions only is computed here."""
+        """The field at fixed positions, a function of its parameters; what depends on positions only is precomputed."""
         return self.fix(coords) if self.fix else lambda params: self.apply(params, coords)
 
     def __eq__(self, other: object) -> bool:
@@ -54,7 +54,7 @@ class Field:
 
 
 class Task(NamedTuple):
-    """One signal of a class: observations to adapt to, and observations to be judged by."""
+    """One signal of a class: observations to adapt to, and observations to evaluate on."""
 
     support: Batch
     query: Batch
@@ -78,7 +78,7 @@ class Views(NamedTuple):
     images: UInt8[Array | np.ndarray, "*scenes views h w 3"]
     """Over white where they were transparent; padded to one shape."""
     valid: Int[Array | np.ndarray, "*scenes views 4"]
-    """The part of each picture that may be looked at: first row, row after the last, first column, column after."""
+    """The part of each picture that may be used: first row, row after the last, first column, column after."""
     intrinsics: Float[Array | np.ndarray, "*scenes views 4"]
     """fx, fy, cx, cy [pixels]."""
     camera_to_world: Float[Array | np.ndarray, "*scenes views 3 4"]

@@ -39,7 +39,7 @@ def turn(image: Float[Array, "size size"], angle: Float[Array, ""]) -> Float[Arr
     offset = jnp.arange(size, dtype=dtype) - centre
     ray, along = offset[None, :], offset[:, None]
     cos, sin = jnp.cos(angle).astype(dtype), jnp.sin(angle).astype(dtype)
-    # Whatever lies further out is as zero as the ring around the image: it is brought back there.
+    # Positions further out are clamped to the ring of zeros around the image.
     column = jnp.clip(centre + ray * cos + along * sin, -1, size)
     row = jnp.clip(centre - ray * sin + along * cos, -1, size)
     left, top = jnp.floor(column), jnp.floor(row)

@@ -1,8 +1,8 @@
 """Meta-training on real hardware: jitted chunks of outer steps, and between them progress, validation, checkpoints.
 
-A run that was stopped, however suddenly, goes on from its last checkpoint and ends with the same weights bit for
-bit: every random number is a function of the step, chunks begin at the same steps, and data is a pure function of
-the step numbers.
+An interrupted run, even a killed one, resumes from its last checkpoint and ends with the same weights bit for bit:
+every random number is a function of the step, chunks begin at the same steps, and data is a pure function of the step
+numbers.
 """
 
 import functools
@@ -34,7 +34,7 @@ Source = Callable[[int, int], Batch]
 
 @dataclass
 class History:
-    """What meta-training reported: query losses of every step, validation scores, and the time it took."""
+    """Record of a meta-training: the query loss of every step, validation scores [step, dB], and seconds."""
 
     losses: list[float] = field(default_factory=list)
     validation: list[tuple[int, float]] = field(default_factory=list)
@@ -45,7 +45,7 @@ class History:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Where a run is kept, and the configuration that it belongs to (JSON; a run of another one is refused).
+    """File of a run's checkpoint, and the run's configuration (JSON): a file with another configuration is refused.
 
     Written at chunk boundaries, at most every ``every_seconds``, and at the end. ``formerly`` is what earlier versions
     wrote for the same configuration; a file with that is accepted, and has ``config`` when it is written next.
@@ -66,13 +66,13 @@ def in_memory(data: PyTree[Array | np.ndarray]) -> Source:
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class Excerpt:
-    """The rows of a long array that one chunk asks for. It is measured and indexed as if the whole array were there.
+    """The rows of a long array that one chunk needs. Length and indices are those of the whole array.
 
-    Rows that are not in the excerpt must not be asked for.
+    Only rows of the excerpt may be indexed.
     """
 
     indices: PyTree
-    """Where the rows stand in the whole array, Int[" rows"], ascending. (JAX builds trees of other things, too.)"""
+    """Indices of the rows in the whole array, Int[" rows"], ascending (PyTree, since JAX may put other leaves here)."""
     rows: PyTree
     """Arrays with a leading axis "rows"."""
     length: int = field(metadata={"static": True})
@@ -94,11 +94,11 @@ def on_disk(
 ) -> Source:
     """The source of a data set of ``length`` rows that is too large for memory: an :class:`Excerpt` for each chunk.
 
-    ``read(indices)`` returns rows of the set; ``draw(sample_key)`` says which ones ``sample_tasks`` will ask for with
-    that key, and ``key`` is that of :func:`train`. What a step sees is therefore what it would see of
+    ``read(indices)`` returns rows of the set; ``draw(sample_key)`` gives the indices that ``sample_tasks`` will
+    use with that key, and ``key`` is that of :func:`train`. So every step gets the data that it would get from
     :func:`in_memory`, wherever its chunk begins.
     """
-    try:  # the numbers are drawn on the processor: an accelerator is busy with the chunk before
+    try:  # indices are drawn on the CPU: an accelerator is busy with the previous chunk
         processor = jax.local_devices(backend="cpu")[0]
     except RuntimeError:
         processor = None
@@ -111,8 +111,8 @@ def on_disk(
             wanted = np.asarray(drawn(np.arange(first_step, first_step + num_steps)))
         indices = np.unique(wanted)
         found = read(indices)
-        # Every chunk of a length has the same shape, so that it runs in the same compiled program: the last row is
-        # repeated in the place of those that were drawn twice.
+        # Rows drawn twice are read once; the last row is repeated to fill their places. So all chunks of one length
+        # have the same shape and share one compiled program.
         place = np.minimum(np.arange(wanted.size), indices.size - 1)
         found = rows(found, place) if indices.size < wanted.size else found
         return jax.device_put(Excerpt(indices[place].astype(np.int32), found, length))
@@ -157,7 +157,7 @@ def train(
             meta_grad, sample_tasks, data, state, key, optimizer=optimizer, num_steps=num_steps, over_tasks=over_tasks
         )
 
-    # Chunks begin at multiples of `chunk`, wherever a run resumes: the same compiled program sees the same steps.
+    # Chunks begin at multiples of `chunk`, wherever a run resumes: each step is computed by the same program.
     bounds = [first, *range((first // chunk + 1) * chunk, num_steps, chunk), num_steps]
     chunks = [(start, stop - start) for start, stop in zip(bounds[:-1], bounds[1:], strict=True)]
     saved_at = began = time.perf_counter()
@@ -174,7 +174,7 @@ def train(
                 history.compile_seconds += time.perf_counter() - called
             advanced, losses = programs[length](state, data, key)
             losses = np.asarray(losses)
-            # The state too: a last step can leave weights that are not finite behind a loss that is.
+            # The state too: the last step can produce weights that are not finite although its loss is.
             if not all(np.isfinite(leaf).all() for leaf in (losses, *jax.tree.leaves(advanced))):
                 if checkpoint:
                     _store(checkpoint, state, history)

@@ -34,9 +34,9 @@ def tune(
 ) -> dict[str, Tuned]:
     """Find, for each objective (higher is better), the best setting of the grid.
 
-    ``run(setting)`` gives PSNR curves on validation signals [dB]; every setting is run once, whatever the number of
-    objectives. A choice on the edge of its optimiser's rates widens the grid there, at most ``widenings`` times.
-    Fits that diverge count as −∞; raises LearnitError if all do.
+    ``run(setting)`` gives PSNR curves on validation signals [dB]; every setting is run once for all objectives. A
+    choice on the edge of its optimiser's rates widens the grid there, at most ``widenings`` times. Fits that diverge
+    count as −∞; raises LearnitError if all do.
     """
     curves: dict[Setting, Any] = {}
 
@@ -74,7 +74,7 @@ class Chosen(NamedTuple):
 def best_step(curve: Float[np.ndarray, "signals points"], every: int) -> tuple[int, float]:
     """The number of steps with the best mean PSNR, and that PSNR [dB]; the curve has a point every ``every`` steps.
 
-    A fit that diverges on the way counts as none from there on.
+    A fit that diverges counts as −∞ from there on.
     """
     mean = curve.mean(axis=0)
     index = int(np.where(np.isfinite(mean), mean, -np.inf)[1:].argmax()) + 1
@@ -89,11 +89,11 @@ def two_rounds(
     finalists: int,
     every: int,
 ) -> dict[str, Any]:
-    """Setting and number of steps for one initialisation, where all of the grid on all signals would take too long.
+    """Setting and number of steps for one initialisation, in two rounds, where the full search would take too long.
 
-    ``screen(setting)`` gives curves of few signals and steps, of whichever the best mean PSNR counts; the
-    ``finalists`` best settings then meet all signals with all steps in ``finish(setting)``, with a point every
-    ``every`` steps. Returns choice, steps, score and the scores of both rounds, ready for JSON.
+    ``screen(setting)`` gives curves on few signals and for few steps; settings are ranked by their best mean PSNR. The
+    ``finalists`` best are then run on all signals for all steps by ``finish(setting)``, with a point every ``every``
+    steps. Returns choice, steps, score and the scores of both rounds, ready for JSON.
     """
     screened = tune(screen, {"best": lambda curve: best_step(curve, 1)[1]}, grid=grid)["best"]
     scores = {
@@ -116,7 +116,7 @@ def two_rounds(
 
 
 def _beyond(choice: Setting, tried) -> Setting | None:
-    """The setting half a decade past ``choice`` if that stands on the edge of what was tried."""
+    """The setting half a decade beyond ``choice`` if that is at the edge of the rates tried."""
     rates = [s.learning_rate for s in tried if s.optimizer == choice.optimizer]
     if choice.learning_rate == max(rates):
         return Setting(choice.optimizer, _half_decade(choice.learning_rate, up=True))

@@ -4,7 +4,7 @@ Geometry is that of :class:`learnit_core.structures.Views`: axes of OpenGL, intr
 is o + t d, where d is *not* of unit length: its component along the camera's view is one, so that t is the depth along
 −z, ``near`` and ``far`` are depths, and one pair of them fits all pixels.
 
-Density σ ≥ 0 is per unit of *length*. Along samples t_1 < … < t_N that stand for pieces of lengths δ_i (section 4 of
+Density σ ≥ 0 is per unit of *length*. Along samples t_1 < … < t_N of segments of lengths δ_i (section 4 of
 NeRF, Mildenhall et al. 2020, equation 3; section 4.3 of the paper):
 
     α_i = 1 − exp(−σ_i δ_i),   T_i = exp(−Σ_{j<i} σ_j δ_j),   w_i = T_i α_i,   colour = Σ w_i c_i + (1 − Σ w_i) behind.
@@ -30,7 +30,7 @@ Background = Float[Array | np.ndarray, "3"] | float
 
 
 class Rendering(NamedTuple):
-    """What is seen along rays. ``depth`` is Σ w_i t_i: what is not opaque adds nothing to it."""
+    """Renderings of rays. ``depth`` is Σ w_i t_i, without a term for the background."""
 
     rgb: Float[Array, "*rays 3"]
     depth: Float[Array, "*rays"]
@@ -45,7 +45,7 @@ def rays_through(
 ) -> tuple[Float[Array, "*rays 3"], Float[Array, "*rays 3"]]:
     """Origins and directions of rays through image points (u, v) [pixels, right and down from the upper left corner].
 
-    Each ray may have a camera of its own, or all the same.
+    Cameras broadcast against rays: one for all, or one for each.
     """
     fx, fy, cx, cy = jnp.moveaxis(jnp.asarray(intrinsics), -1, 0)
     local = jnp.stack([(u - cx) / fx, (cy - v) / fy, -jnp.ones_like(u)], axis=-1)
@@ -73,7 +73,7 @@ def stratified(
     key: PRNGKey | None = None,
     shape: tuple[int, ...] = (),
 ) -> Float[Array, "*rays {num_samples}"]:
-    """Depths in the ``num_samples`` equal parts of [near, far]: one at random in each, or their middles without a key.
+    """Depths in the ``num_samples`` equal parts of [near, far]: one at random in each, or the midpoints without a key.
 
     For rays of shape ``shape``. Raises LearnitError unless 0 ≤ near < far (where they are traced, values are not known
     and are not checked).
@@ -93,9 +93,9 @@ def composite(
     *,
     background: Background = 1.0,
 ) -> Rendering:
-    """Colour, depth and opacity along rays with these samples, the nearest first; before a ``background`` colour."""
+    """Colour, depth and opacity along rays with these samples, the nearest first, over a ``background`` colour."""
     thickness = density * delta
-    # Sums and not products of 1 - α: gradients stay finite however dense the fog is. (inf − inf would be none.)
+    # Sums, not products of 1 - α: gradients stay finite at any density. (inf − inf would give nan.)
     before = jnp.cumsum(thickness[..., :-1], axis=-1)
     before = jnp.concatenate([jnp.zeros_like(thickness[..., :1]), before], axis=-1)
     weights = jnp.exp(-before) * -jnp.expm1(-thickness)
@@ -116,10 +116,10 @@ def render_rays(
     last_delta: float = 1e-3,
     background: Background = 1.0,
 ) -> Rendering:
-    """What is seen along rays, all at once. With a key samples are drawn at random within their parts.
+    """Render rays, all at once. With a key samples are drawn at random within their segments.
 
     δ is the distance to the next sample. The last one has none: it gets ``last_delta`` (in t, as the distances), 1e-3
-    for objects before a background, and something huge where the farthest sample has to stand for all behind it.
+    for objects before a background, and something huge if the farthest sample represents everything behind it.
     """
     t = stratified(near, far, num_samples, key=key, shape=origins.shape[:-1])
     values = fog(origins[..., None, :] + t[..., None] * directions[..., None, :])
@@ -142,7 +142,7 @@ def render_view(
     last_delta: float = 1e-3,
     background: Background = 1.0,
 ) -> Rendering:
-    """A whole picture [height, width], ``chunk`` rays at a time: memory is that of one chunk, whatever the size."""
+    """A whole picture [height, width], ``chunk`` rays at a time: memory is that of one chunk at any picture size."""
     origins, directions = camera_rays(height, width, intrinsics, camera_to_world)
 
     def one(ray):

@@ -1,4 +1,4 @@
-"""Weights as points in a space: mixing them, and keeping them in files that describe themselves.
+"""Weights as points in a space: interpolation, and self-describing files.
 
 A weights file is safetensors: the parameters, the field's fixed arrays, and a JSON header with the field's spec and
 where the numbers come from. Nothing is pickled, so a file from a stranger can hold wrong numbers but no code.
@@ -75,7 +75,7 @@ def load(file: str | os.PathLike) -> tuple[Field, Params, dict[str, Any]]:
 
 
 def pretrained(name: str) -> tuple[Field, Params, dict[str, Any]]:
-    """A shipped initialisation by name, as :func:`load` returns it; an unknown name lists those there are."""
+    """A shipped initialisation by name, as :func:`load` returns it; the error for an unknown name lists all names."""
     folder = resources.files("learnit_core") / "pretrained"
     with resources.as_file(folder) as directory:
         file = Path(directory) / f"{name}.safetensors"

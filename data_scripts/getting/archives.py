@@ -37,7 +37,7 @@ _MEANT = "Such an archive was made to write elsewhere: get it from another place
 
 
 class Files(Protocol):
-    """Files by name, wherever they are. What turns out not to be readable is said, and left out by ``read``."""
+    """Files by name, wherever they are. Unreadable ones are reported, and left out by ``read``."""
 
     def names(self) -> list[str]: ...
 
@@ -87,7 +87,7 @@ class _Folder:
 
 
 class _Member(tarfile.TarInfo):
-    """Tarfile takes any header that it cannot read for the end, but for the first: files would be lost silently."""
+    """Tarfile takes an unreadable header, except the first, for the end of the archive, and loses files silently."""
 
     @classmethod
     def fromtarfile(cls, archive: tarfile.TarFile) -> tarfile.TarInfo:

@@ -1,4 +1,4 @@
-"""What all the scripts do alike: arguments, terms, room on the disk, locks, one summary, errors in one sentence."""
+"""What all scripts share: arguments, terms, room on the disk, locks, one summary, errors in one sentence."""
 
 import argparse
 import os
@@ -141,7 +141,7 @@ def prepare(
 
 
 def _check(arguments: argparse.Namespace, data: DataSet) -> None:
-    """Raise ``LearnitError`` if something asked for cannot be."""
+    """Raise ``LearnitError`` if the arguments cannot be satisfied."""
     if not 4 <= arguments.size <= 4096:
         raise LearnitError(f"--size is {arguments.size}; expected 4 to 4096 pixels")
     if arguments.limit is not None and arguments.limit < data.fewest:

@@ -1,4 +1,4 @@
-"""Do the axes of the cameras belong to the pictures? A visual hull answers without knowing the object."""
+"""Check cameras against their pictures by a visual hull, without knowing the object."""
 
 import numpy as np
 

@@ -13,7 +13,7 @@ from learnit_core.errors import LearnitError
 
 
 class SourceFailed(Exception):
-    """This source will not do; the message says why. There may be another one."""
+    """This source cannot be used; the message says why. Another one may be tried."""
 
 
 class Damaged(LearnitError):

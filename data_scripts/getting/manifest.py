@@ -1,4 +1,4 @@
-"""The manifest: which sets there are, and from where, in which order, they can be had."""
+"""The manifest: the data sets, and the sources of each in the order in which they are tried."""
 
 import tomllib
 from collections.abc import Sequence
@@ -65,7 +65,7 @@ class DataSet:
 
     @property
     def fewest(self) -> int:
-        """How few make a set: one object for each split, and more of pictures, a tenth of which are validation."""
+        """Smallest number of entries of a set: one object for each split; ten pictures, a tenth for validation."""
         return 3 if self.views else photos.FEWEST
 
     def room(self, size: int, limit: int | None, sources: Sequence[Source]) -> tuple[int, int]:

@@ -49,8 +49,8 @@ class Obtained(NamedTuple):
 def obtain(data: DataSet, sources: Sequence[Source], folder: Path, wanted: Wanted) -> Obtained:
     """Fetch everything that one source has of a set; if that fails, from the next one.
 
-    Each source has a folder of its own in ``folder``. Raises ``LearnitError`` with every source's reason if none will
-    do, and ``OSError`` if the disk is full.
+    Each source has a folder of its own in ``folder``. Raises ``LearnitError`` with every source's reason if all
+    fail, and ``OSError`` if the disk is full.
     """
     reasons = []
     for source in sources:

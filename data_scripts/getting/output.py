@@ -22,7 +22,7 @@ FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class RowWriter:
-    """Appends rows to a `.npy` file, however many there will be, with the memory of one row."""
+    """Appends rows to a `.npy` file, of unknown number, in the memory of one row."""
 
     def __init__(self, file: Path, row_shape: tuple[int, ...], dtype: str):
         self.shape, self.dtype = row_shape, np.dtype(dtype)
@@ -56,7 +56,7 @@ class RowWriter:
 
 @contextmanager
 def whole(target: Path) -> Iterator[Path]:
-    """A folder to write into, which becomes ``target`` if nothing goes wrong. What an earlier try left is removed."""
+    """A folder to write into, which becomes ``target`` if there is no error. Remains of an earlier run are removed."""
     partial = clear(target)
     partial.mkdir(parents=True)
     try:
@@ -68,7 +68,7 @@ def whole(target: Path) -> Iterator[Path]:
 
 
 def clear(target: Path) -> Path:
-    """Remove what an earlier try to make ``target`` left; returns where it stood."""
+    """Remove what an earlier, failed run for ``target`` left; returns its path."""
     partial = target.with_name(f".{target.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     return partial
@@ -76,9 +76,9 @@ def clear(target: Path) -> Path:
 
 @contextmanager
 def locked(path: Path, what: str) -> Iterator[None]:
-    """Only one process at a time; the others wait. The lock ends with its process, however that ends.
+    """Hold the lock ``path``, after waiting for the process that has it. The system releases it if this process dies.
 
-    On file systems that have no locks there is a warning, and no waiting.
+    On file systems without locks a warning is printed, and nothing is locked.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(path)

@@ -21,7 +21,7 @@ from learnit_core.signals.tourism import Photograph
 
 PINHOLE = ("SIMPLE_PINHOLE", "PINHOLE")
 DISTORTED = ("SIMPLE_RADIAL", "RADIAL", "OPENCV", "FULL_OPENCV")
-"""Camera models whose photographs become those of a pinhole."""
+"""Camera models whose photographs are undistorted to those of a pinhole camera."""
 PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
 SAME_ASPECT = 0.01
 

@@ -1,4 +1,4 @@
-"""What would be done, and what was made, in a few lines for people."""
+"""Summaries of what would be done and of what was made."""
 
 import shutil
 from argparse import Namespace

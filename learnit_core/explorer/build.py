@@ -1,4 +1,4 @@
-"""From fitted networks or pictures to an explorer. What is wrong with them is said here, before anything is drawn."""
+"""From fitted networks or pictures to an explorer. Invalid input raises here, before anything is drawn."""
 
 import functools
 import itertools

@@ -1,4 +1,4 @@
-"""What is wrong with what an explorer is made of, said before anything is drawn."""
+"""Validation of an explorer's input, before anything is drawn."""
 
 import itertools
 import math
@@ -19,7 +19,7 @@ MARGIN = 1e-3
 
 
 def check_scene(panes: Any, controls: Any, *, title: Any, side: Any, shape: Any = (1, 1)) -> None:
-    """Whether titles are text, controls controls, and sizes [px] whole numbers that leave something to see."""
+    """Raise LearnitError unless titles are text, controls are controls, and sizes [px] are positive whole numbers."""
     if not isinstance(panes, Mapping) or not all(isinstance(name, str) for name in panes):
         raise LearnitError(f"found panes {_short(panes)}: expected a mapping of titles (text) to their contents")
     if not panes or not controls:
@@ -36,7 +36,7 @@ def check_scene(panes: Any, controls: Any, *, title: Any, side: Any, shape: Any 
 
 
 def check_cameras(cameras: Any, render: Any) -> None:
-    """Whether cameras are cameras, and somebody is there to use them."""
+    """Raise LearnitError unless cameras are camera controls, with a ``render`` to use them."""
     for camera in cameras:
         if not isinstance(camera, Control) or camera.kind != "camera":
             raise LearnitError(f"found {_short(camera)} among the cameras: expected controls made by explorer.camera")
@@ -47,10 +47,10 @@ def check_cameras(cameras: Any, render: Any) -> None:
 
 
 def check_drawable(field: Field, params: Params) -> None:
-    """Whether the field can be evaluated at the pixels of a plane, and gives grey values or colours there."""
+    """Raise LearnitError unless the field maps positions on a plane to grey values or colours."""
     try:
         channels = jax.eval_shape(field.apply, params, jax.ShapeDtypeStruct((1, 2), jnp.float32)).shape[-1]
-    except Exception as error:  # whatever a model raises that expects something else than positions on a plane
+    except Exception as error:  # any error of a model that expects other input than positions on a plane
         raise LearnitError(
             f"a {field.spec['model']} of this kind cannot be drawn at the pixels of a plane: expected a render function"
         ) from error
@@ -59,7 +59,7 @@ def check_drawable(field: Field, params: Params) -> None:
 
 
 def check_networks(field: Field, panes: Mapping[str, Sequence[Params]], control: Control) -> None:
-    """Whether there are as many networks as the control has corners, all of the field's architecture and finite."""
+    """Raise LearnitError unless there is one network for each corner, all of the field's architecture and finite."""
     for name, value in field.spec.items():
         if isinstance(value, float | np.ndarray) and not np.isfinite(value).all():
             raise LearnitError(f"the field's {name} has values that are not finite: {_short(value)}")
@@ -96,7 +96,7 @@ def check_drawn(picture: Any, size: tuple[int, int]) -> np.ndarray:
 
 
 def check_counts(controls: Sequence[Control], counts: Sequence[int]) -> None:
-    """Whether a grid of so many pictures along each axis belongs to these controls."""
+    """Raise LearnitError unless a grid with ``counts`` pictures along its axes fits these controls."""
     remaining = iter(counts)
     for control in controls:
         axes = [next(remaining) for _ in range(control.axes)]
@@ -111,7 +111,7 @@ def check_counts(controls: Sequence[Control], counts: Sequence[int]) -> None:
 
 
 def triangle_side(count: int) -> int | None:
-    """Pictures along an edge of a triangle that has so many in all; None if no triangle has."""
+    """Number of pictures along an edge of a triangle of ``count`` pictures; None if there is no such triangle."""
     return next((n for n in range(2, count + 1) if n * (n + 1) // 2 == count), None)
 
 
@@ -191,7 +191,7 @@ def _is_size(value):
 
 
 def is_finite_number(value: Any) -> bool:
-    """Whether it is a number, of Python's or NumPy's, neither NaN nor infinite."""
+    """Whether it is a finite number of Python or NumPy."""
     return isinstance(value, int | float | np.number) and not isinstance(value, bool) and math.isfinite(value)
 
 

@@ -1,4 +1,4 @@
-"""What can be moved, as numbers. A *position* is the list of the numbers of all controls, one control after the other.
+"""The controls, as numbers. A *position* is the list of the numbers of all controls, one control after the other.
 
 | control | numbers | corners |
 |---|---|---|
@@ -43,12 +43,12 @@ class Control:
 
     @property
     def axes(self) -> int:
-        """How many axes of a grid of pictures are this control's."""
+        """Number of this control's axes in a grid of pictures."""
         return 2 if self.kind == "square" else 1
 
     @property
     def numbers(self) -> int:
-        """How many numbers of a position are this control's."""
+        """Number of this control's numbers in a position."""
         return 2 if self.kind in ("triangle", "square") else 1
 
     @property
@@ -59,7 +59,7 @@ class Control:
         )
 
     def holds(self, numbers: Sequence[float]) -> bool:
-        """Whether the control can stand there."""
+        """Whether this is a position of the control."""
         if len(numbers) != self.numbers:
             return False
         if self.kind == "steps":
@@ -68,7 +68,7 @@ class Control:
         return inside and (self.kind != "triangle" or sum(numbers) <= 1 + 1e-6)
 
     def coefficients(self, numbers: Sequence[float]) -> list[float]:
-        """How much of each corner's weights there is at this place; they sum to one. Empty for a camera."""
+        """The coefficient of each corner's weights at this place; they sum to one. Empty for a camera."""
         if self.kind == "line":
             (t,) = numbers
             return [1 - t, t]
@@ -85,7 +85,7 @@ class Control:
     def grid(self, count: int) -> tuple[list[list[float]], list[int]]:
         """Places evenly spread over the control, ``count`` along each direction, and the shape of their grid.
 
-        A triangle's places stand in one row; steps have one place each, whatever ``count``.
+        A triangle's places form one axis; steps have one place each, for any ``count``.
         """
         ticks = [i / max(count - 1, 1) for i in range(count)]
         if self.kind == "line":

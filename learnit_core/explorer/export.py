@@ -12,13 +12,13 @@ from learnit_core.errors import LearnitError
 from learnit_core.structures import Field, Params
 
 WEIGHTS_TYPES = ("float16", "float32")
-"""How weights may be sent; the browser reads no others."""
+"""Types in which weights may be sent to the browser."""
 
 BROWSER_MODELS = ("siren", "fourier_mlp")
-"""Models whose forward pass the browser has."""
+"""Models that the browser can evaluate."""
 
 LOSSLESS_BYTES = 1_000_000
-"""Pictures that take no more than this together are kept exactly; more are compressed with a little loss."""
+"""Total size [bytes] up to which pictures are compressed without loss."""
 
 
 def runs_in_browser(field: Field) -> bool:

@@ -15,7 +15,7 @@ from learnit_core.explorer import assets
 if TYPE_CHECKING:
     from learnit_core.explorer.widget import Explorer
 
-# Nothing is fetched, even if something tried to.
+# A content security policy: nothing can be fetched.
 POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:"
 
 PAGE = """<!doctype html>
@@ -65,7 +65,7 @@ for (const place of document.querySelectorAll("[data-explorer]")) {
 
 
 def write_page(file: str | os.PathLike, title: str, sections: Sequence[tuple[str, "Explorer"]]) -> Path:
-    """Write a page of sections ``(html, explorer)``: the HTML as it stands, and the explorer below it, at its start.
+    """Write a page of sections ``(html, explorer)``: the HTML unchanged, and the explorer below it, at its start.
 
     Returns the path. Raises LearnitError if an explorer can only be drawn by Python.
     """

@@ -1,4 +1,4 @@
-"""A button for a picture of one's own, and pictures as PNG.
+"""A button to upload a picture, and pictures as PNG.
 
 Plain ipywidgets, with only what versions 7.7 (Colab) and 8 have in common.
 """
@@ -17,7 +17,7 @@ from learnit_core.explorer import export
 
 
 def upload(on_file: Callable[[Path], None]) -> ipywidgets.VBox:
-    """A button for one picture; ``on_file`` gets its path. What goes wrong in it is said below the button."""
+    """A button for one picture; ``on_file`` gets its path. Its errors are shown below the button."""
     button = ipywidgets.FileUpload(accept="image/*", multiple=False, description="Your picture")
     output = ipywidgets.Output()
 

@@ -1,4 +1,4 @@
-"""The widget: one ES module for every page, and a Python face that draws when the page cannot."""
+"""The widget: one ES module for every page, and its Python side, which draws when the page cannot."""
 
 import io
 import threading
@@ -26,7 +26,7 @@ Draw = Callable[[int, Sequence[float], tuple[int, int]], np.ndarray]
 """``draw(pane, position, (height, width))``: the picture [h, w, c], uint8."""
 
 PREVIEW_SECONDS = 0.04
-"""What drawing all panes while dragging may take in Python; slower ones are drawn smaller until the hand rests."""
+"""Time [s] that drawing all panes may take in Python while dragging; slower ones are drawn smaller meanwhile."""
 
 
 class _Numbers(traitlets.List):
@@ -75,7 +75,7 @@ class Explorer(anywidget.AnyWidget):
 
     @property
     def coefficients(self) -> list[float]:
-        """How much of each corner's weights the present position stands for."""
+        """The coefficient of each corner's weights at the present position."""
         parts = zip(self._controls, places.split(self._controls, self.position), strict=True)
         return [c for control, numbers in parts for c in control.coefficients(numbers)]
 
@@ -100,7 +100,7 @@ class Explorer(anywidget.AnyWidget):
         return write_page(file, title or self.scene["title"], [("", self)])
 
     def static_png(self, position: Sequence[float] | None = None) -> bytes:
-        """The panes at a position (the present one) with their titles, for where nothing can run."""
+        """The panes at a position (the present one) with their titles, for viewers that run no JavaScript."""
         side, gap, caption = self.scene["side"], 12, 22
         pictures = [export.as_image(picture) for picture in self.pictures(position)]
         height = max(round(side * picture.height / picture.width) for picture in pictures)
@@ -136,7 +136,7 @@ class Explorer(anywidget.AnyWidget):
         try:
             told, buffers = kinds[kind](content, [float(x) for x in content["position"]])
             self.send(reply | told, buffers)
-        except Exception as error:  # whatever a renderer raises belongs on the page, not in a log that nobody sees
+        except Exception as error:  # any error of a renderer is shown on the page, not only in a log
             traceback.print_exc()
             what = "Drawing" if kind == "draw" else "Setting the position"
             self.send(reply | {"error": f"{what} failed in Python: {type(error).__name__}: {error}"})

@@ -30,7 +30,7 @@ class ImageSplits(NamedTuple):
     validation: np.ndarray
     test: np.ndarray
     note: str
-    """One sentence: where the pictures come from, and what about the splits is not proved."""
+    """One sentence: where the pictures come from, and what is not known about the splits."""
 
 
 class Builtin(NamedTuple):
@@ -62,8 +62,8 @@ def load(
 
     ``size`` is the side of the pictures in pixels ("faces" keeps its 25). ``channels`` is 1 or 3; by default
     the class's own: 1 for the built-in classes, 3 for photographs. ``counts`` is how many pictures to draw for
-    training, validation and test: of "text" and "sdf" only, the others have as many as there are, except that of a
-    prepared set no more are taken for validation and test; its training pictures are all there, and stay on disk.
+    training, validation and test: for "text" and "sdf". Other data give all their pictures, but a prepared set at
+    most these numbers for validation and test; its training pictures stay on disk.
     ``seed`` draws "text" and "sdf", and deals a folder's photographs out to the splits.
 
     A name in ``BUILTIN`` means that class; for a folder of the same name write "./text".
@@ -130,7 +130,7 @@ def with_test(images: ImageSplits, data: str) -> ImageSplits:
 
 
 def _digest(picture: np.ndarray) -> bytes:
-    """Of a picture in bytes, and the same of it as float32 in [0, 1]."""
+    """The same picture in bytes, and as float32 in [0, 1]."""
     if picture.dtype != np.uint8:
         as_bytes = np.round(picture * 255).astype(np.uint8)
         if np.array_equal(as_bytes.astype(np.float32) / 255, picture):

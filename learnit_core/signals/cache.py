@@ -1,4 +1,4 @@
-"""What takes a while to draw or to fetch is kept: one folder, and arrays in it that are there whole or not at all."""
+"""A cache on disk for what is slow to draw or to download: one folder, with arrays written whole or not at all."""
 
 import os
 import warnings
@@ -18,7 +18,7 @@ def folder() -> Path:
 
 
 def read(file: Path) -> dict[str, np.ndarray] | None:
-    """The arrays that were kept, or None: a damaged file is as good as none."""
+    """The arrays that were kept, or None if the file is missing or damaged."""
     try:
         with np.load(file, allow_pickle=False) as kept:
             return dict(kept)
@@ -27,7 +27,7 @@ def read(file: Path) -> dict[str, np.ndarray] | None:
 
 
 def keep(file: Path, **arrays: np.ndarray) -> None:
-    """Write the arrays; a cache that cannot be written costs time, and nothing else."""
+    """Write the arrays; if that fails there is a warning, and no error."""
     try:
         with files.whole(file) as partial, open(partial, "wb") as stream:
             np.savez_compressed(stream, **arrays)

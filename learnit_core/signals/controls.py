@@ -1,7 +1,7 @@
-"""The two controls that stand beside every table: the class mean and the nearest training signal.
+"""The two controls in every table: the class mean and the nearest training signal.
 
-A method that does no better has learned nothing about the class beyond its average or its examples. Of training
-signals on disk that are more than 10,000, so many are taken for both, evenly spread.
+A method that does no better has learned nothing about the class beyond its average or its examples. From more than
+10,000 training signals on disk, 10,000 are used for both, evenly spread.
 """
 
 import numpy as np
@@ -32,7 +32,7 @@ def nearest(train: np.ndarray | Pictures, signals: np.ndarray) -> tuple[np.ndarr
     best, index = np.full(len(found), np.inf), np.zeros(len(found), int)
     for start in range(0, len(train), _BLOCK):
         block = train[start : start + _BLOCK].reshape(-1, found.shape[1]).astype(np.float64)
-        scores = (block**2).sum(axis=1) - 2 * found @ block.T  # squared distances, less what is common to all
+        scores = (block**2).sum(axis=1) - 2 * found @ block.T  # squared distances, up to a common constant
         closest = scores.argmin(axis=1)
         score = scores[np.arange(len(found)), closest]
         better = score < best

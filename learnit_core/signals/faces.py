@@ -15,7 +15,7 @@ COUNTS = (70, 10, 20)
 
 
 def splits(size: int, counts: tuple[int, int, int], seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Training, validation and test pictures, float32 [70, 10 and 20, 25, 25, 1], whatever is asked for."""
+    """Training, validation and test pictures, float32 [70, 10 and 20, 25, 25, 1]; the arguments have no effect."""
     from skimage import data  # here, because importing it takes a while
 
     pictures = data.lfw_subset()[: sum(COUNTS), :, :, None].astype(np.float32)

@@ -1,8 +1,8 @@
 """A landmark with nothing to download: a church on a square with fountain and statue, in the light of every hour.
 
 Lengths are about five metres, y is up, the façade stands in the plane z = 0 and looks along +z, the square lies in
-front of it at y = 0. Nothing about the scene is symmetric for long: one tower, a statue on the left, a fountain on the
-right. So a picture with a wrong pose is seen at once.
+front of it at y = 0. The scene has no symmetry: one tower, a statue on the left, a fountain on the right. So a wrong
+pose shows at once.
 
 What is solid is one signed distance function, :func:`distances`, whose parts are told apart by colour. :func:`trace`
 finds where rays meet it by sphere tracing and lights the place by sun (with shadows), by sky, and by what the ground
@@ -18,7 +18,7 @@ from jax import Array
 from jaxtyping import Bool, Float
 
 FAR = 14.0
-"""Where a ray gives up and sees the sky."""
+"""Distance beyond which a ray sees the sky."""
 STEPS = 64
 SHADOW_STEPS = 24
 MOST_PEOPLE = 4

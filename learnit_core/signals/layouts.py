@@ -71,7 +71,7 @@ def authors(contents: Contents, *, size: int, bounds: tuple[float, float] = AUTH
     files = [str(PurePosixPath(path)) for path, _ in frames]
     files = [file if file.endswith(".png") else f"{file}.png" for file in files]
     poses = [_rigid(matrix, file) for (_, matrix), file in zip(frames, files, strict=True)]
-    for file in files:  # without alpha nobody knows what is background
+    for file in files:  # without alpha the background is not known
         if file in contents and (mode := _opaque(contents[file])):
             raise LearnitError(f"{file} has the mode {mode}; expected RGBA, an alpha channel with the background at 0.")
 

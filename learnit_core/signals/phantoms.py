@@ -1,7 +1,7 @@
 """Random Shepp-Logan phantoms: the class "phantoms", simulated slices through a head.
 
 Symbols: the picture is the square [-1, 1]², x to the right and y up; the pixel in row i and column j of a picture of
-side n stands for x = (j − c) · 2 / n and y = (c − i) · 2 / n with c = n // 2. So the unit circle is the one that a
+side n is the point x = (j − c) · 2 / n and y = (c − i) · 2 / n with c = n // 2. So the unit circle is the one that a
 parallel-beam scanner sees (:mod:`learnit_core.tomography`). A phantom is ten ellipses, one a row of
 
     intensity, half-axes a and b, centre x and y, angle φ [degrees, counter-clockwise],
@@ -45,7 +45,7 @@ TABLE = np.array(
 )
 """The modified Shepp-Logan phantom: its contrast is higher than the original's, its ellipses are the same."""
 
-_CLASS = 4  # first number folded into the random key: keeps the draws of the built-in classes apart
+_CLASS = 4  # folded into the random key first, so that the built-in classes draw independently
 
 
 def random_ellipses(key: PRNGKey) -> Float[Array, "10 6"]:

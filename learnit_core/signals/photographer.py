@@ -1,4 +1,4 @@
-"""Whoever photographs the landmark: where they stand, when they come, what their camera makes of it, who walks by.
+"""Photographs of the landmark: viewpoints, hours and weather, exposure, and passers-by.
 
     collection(size=48)        the collection "landmark", ready to learn from; kept on disk after it was made once
     photographs(size=48, …)    the same before splits and scaling, with the points that a reconstruction would find
@@ -142,9 +142,9 @@ def _rays(intrinsics, pose, u, v):
 
 
 def _in_chunks(program, origins, directions, *rest):
-    """What ``program(origins, directions, *rest)`` gives for rays [n, 3], for always as many rays at a time.
+    """What ``program(origins, directions, *rest)`` gives for rays [n, 3], in batches of one size.
 
-    To compile the landmark takes longer than to draw some photographs of it: so it is done once, for all their sizes.
+    Compiling the landmark takes longer than drawing some photographs, so one compiled program serves all sizes.
     """
     n = len(origins)
     rays = (np.resize(part.astype(np.float32), (-(-n // _CHUNK), _CHUNK, 3)) for part in (origins, directions))
@@ -174,7 +174,7 @@ def photographs(
 
 
 def surface(shots: Sequence[Shot], *, seed: int = 0) -> Float[np.ndarray, "points 3"]:
-    """Points where rays of random pixels meet the landmark; what is far off is not found by a reconstruction."""
+    """Points where rays of random pixels meet the landmark, without far ones, which a reconstruction misses."""
     rng = np.random.default_rng([_CLASS, seed, 2**31])
     which = rng.integers(len(shots), size=3 * NUM_POINTS)
     rays = [
@@ -204,7 +204,7 @@ def sees(taken: Shot, points: Float[np.ndarray, "points 3"]) -> Bool[np.ndarray,
 def collection(*, size: int, count: int = COUNT, seed: int = 0) -> Collection:
     """The collection "landmark": drawn once (about a minute on two cores at 96 pixels), then read from the cache.
 
-    What the cache holds is known by the text of the two modules that draw, so that nothing old is taken for new.
+    The cache is keyed by the source text of the two modules that draw, so that outdated files are not used.
     """
     drawn_by = zlib.crc32("".join(inspect.getsource(module) for module in (landmark, sys.modules[__name__])).encode())
     file = cache.folder() / f"landmark-{size}-{count}-{seed}-{drawn_by:08x}.npz"

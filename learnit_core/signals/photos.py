@@ -1,7 +1,7 @@
-"""Photographs of one's own: any folder of pictures, or a single one.
+"""A user's own photographs: any folder of pictures, or a single one.
 
 Every picture is turned upright (EXIF), laid over white where it is transparent, cropped to its largest centred
-square and scaled to the side that is asked for. Colour profiles are ignored; of an animation the first frame counts.
+square and scaled to the requested side. Colour profiles are ignored; of an animation the first frame counts.
 """
 
 import hashlib
@@ -98,7 +98,7 @@ def pictures_in(folder: Path) -> list[str]:
 
 
 def only_pictures(names: Iterable[str]) -> list[str]:
-    """Those names that are pictures by their ending, and not hidden; as they are, and in their order."""
+    """The names that are pictures by their suffix and not hidden, in their order."""
     paths = [(name, PurePath(name)) for name in names]
     return [name for name, path in paths if path.suffix.lower() in EXTENSIONS and not _is_hidden(path)]
 
@@ -193,5 +193,5 @@ def first_of_equals(pictures: np.ndarray) -> list[int]:
 
 
 def digest(picture: np.ndarray) -> bytes:
-    """A sum of a picture's numbers; of different pictures of one type and shape, different for all that is known."""
+    """A hash of a picture's numbers, by which pictures of one type and shape are told apart."""
     return hashlib.blake2b(picture.tobytes(), digest_size=16).digest()

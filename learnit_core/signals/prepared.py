@@ -6,8 +6,8 @@ A prepared folder holds `prepared.json`, which says what the set is and where it
     pictures   <split>.npy                  uint8 [n, size, size, 3], row 0 at the top
     views      <split>/images.npy, …        the arrays of :class:`~learnit_core.structures.Views`, object after object
 
-Nothing in them is pickled, and ``np.load(file, mmap_mode="r")`` opens them. However large a file is, reading some of
-its rows takes the memory of these rows only.
+Nothing in them is pickled, and ``np.load(file, mmap_mode="r")`` opens them. Reading some rows takes the
+memory of these rows only.
 """
 
 import json
@@ -28,7 +28,7 @@ VERSION = 1
 SPLITS = ("train", "validation", "test")
 
 CONTROLS = 10_000
-"""Of larger sets so many training pictures, evenly spread, make the class mean and the nearest neighbours."""
+"""Largest number of training pictures, evenly spread, for the class mean and the nearest neighbours."""
 
 _BLOCK = 256  # pictures that are held at a time when all are visited
 
@@ -88,7 +88,7 @@ class Rows:
 
 
 class Pictures:
-    """Pictures on disk that read like float32 [n, size, size, channels] in [0, 1]; row 0 is the top.
+    """Pictures on disk, indexed like an array float32 [n, size, size, channels] in [0, 1]; row 0 is the top.
 
     Indexing with a number, a slice or an array of numbers reads these pictures and no others, scaled to ``size``.
     """

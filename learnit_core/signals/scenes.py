@@ -36,7 +36,7 @@ class SceneSplits(NamedTuple):
     validation: Views
     test: Views
     note: str
-    """Where they come from, and what about the splits is not proved."""
+    """Where they come from, and what is not known about the splits."""
     test_names: list[str]
 
 
@@ -69,8 +69,8 @@ def load(data: str | Path, *, size: int, counts: tuple[int, int, int], seed: int
 def deal(names: dict[str, list[str]], seed: int) -> dict[str, list[str]]:
     """Names in the splits of a split file, dealt out to train, validation and test.
 
-    Scored is ``test``, or ``val`` if that is empty; settings are chosen on objects taken from ``train`` (a tenth, two
-    at least), so that what is scored never serves twice.
+    Scores are on ``test``, or on ``val`` if that is empty. Settings are chosen on objects taken from ``train`` (a
+    tenth, two at least), never on those that are scored.
     """
     scored = names.get("test") or names.get("val") or []
     pool = sorted(names.get("train", []))
@@ -86,14 +86,14 @@ def deal(names: dict[str, list[str]], seed: int) -> dict[str, list[str]]:
 
 
 def design(name: str) -> str:
-    """What twins share: an object's name without its version ("_v2"), colours, capitals and signs."""
+    """The name that twins share: an object's name without its version ("_v2"), colours, capitals and signs."""
     bare = re.sub(r"_v\d+$", "", name)
     words = re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", bare)
     return "".join(word.lower() for word in words if word.lower() not in _COLOURS)
 
 
 def folds(folder: str | Path, *, size: int, count: int, seed: int = 0) -> Iterator[SceneSplits]:
-    """All complete objects of a folder in ``count`` turns: each is in ``test`` once, and no twin of it is elsewhere.
+    """All complete objects of a folder in ``count`` folds: each is in ``test`` once, and no twin of it is elsewhere.
 
     Twins are objects of one :func:`design`. Objects to choose settings by are taken from those to train on, with their
     twins, too. Raises LearnitError if there are fewer than two folds, or too few designs.
@@ -105,7 +105,7 @@ def folds(folder: str | Path, *, size: int, count: int, seed: int = 0) -> Iterat
         groups.setdefault(design(name), []).append(name)
     if count < 2:
         raise LearnitError(f"found {count} folds: expected two or more")
-    fewest = count + 2 if count > 2 else 6  # each turn leaves one to train on and two to choose by
+    fewest = count + 2 if count > 2 else 6  # each fold leaves one to train on and two to choose by
     if len(groups) < fewest:
         raise LearnitError(f"found {len(groups)} designs in {folder}: expected {fewest} or more for {count} folds")
     views = {name: read_object(path, size) for name, path in found.items()}
@@ -193,7 +193,7 @@ def _given(views: Views) -> Views:
 
 
 def _stack(found: list[tuple[str, Views]]) -> Views:
-    """Objects of as many views each; those that have more lose the last."""
+    """Objects [objects, views, …] with equal numbers of views: surplus views at the end are dropped."""
     if not found:
         return Views(*(np.empty((0, 0)) for _ in Views._fields))._replace(images=np.empty((0, 1, 1, 1, 3), np.uint8))
     fewest = min(len(views.images) for _, views in found)
@@ -201,7 +201,7 @@ def _stack(found: list[tuple[str, Views]]) -> Views:
 
 
 def _scaled(views: Views, size: int) -> Views:
-    """Views in pictures of another size, by averages over boxes."""
+    """Views with pictures resized by box averaging."""
     side = views.images.shape[-2]
     if side == size:
         return views

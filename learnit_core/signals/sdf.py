@@ -1,13 +1,13 @@
 """Signed distance fields of random simple closed curves in the plane: the class "sdf".
 
 Symbols: the picture is the unit square, a length of 1 is its side, rows go down; pixel (i, j) of a picture of side n
-stands for the point ((i + 1/2) / n, (j + 1/2) / n). The distance d is negative inside the curve, positive outside,
+is the point ((i + 1/2) / n, (j + 1/2) / n). The distance d is negative inside the curve, positive outside,
 and the picture shows ``clip(1/2 + STEEPNESS * d, 0, 1)``: 1/2 on the curve, black inside, white outside, with a ramp
 of 1 / STEEPNESS across.
 
 A curve starts as a radius r(angle) > 0 of one of three families and is then stretched, twisted, turned, scaled and
-placed. All of these are one-to-one maps of the plane, so a curve that does not cross itself never comes to do so, and
-yet many are not star-shaped any more.
+placed. All of these are one-to-one maps of the plane, so simple curves stay simple, while many of them are no longer
+star-shaped.
 """
 
 import numpy as np
@@ -17,12 +17,12 @@ NOTE = (
     "splits, but all splits come from the same three families."
 )
 STEEPNESS = 5.0  # per side; at 3 the nearest of 2000 training pictures exceeds 20 dB on average: too near
-NUM_VERTICES = 256  # of the polygon that stands for a curve
+NUM_VERTICES = 256  # of the polygon that approximates a curve
 
 _CLASS = 2  # first number of the random key: keeps the draws of the built-in classes apart
 _NUM_DRAWS = 48  # uniform numbers that make a curve
 _NUM_ANGLES = 1024  # samples of r(angle) before they are spaced evenly along the curve
-_BLOCK = 100  # curves at a time, which bounds the memory
+_BLOCK = 100  # curves at a time, to bound memory
 _CACHE_BYTES = 500_000  # of the table in which the nearest vertex is looked up: it should stay in the cache
 
 

@@ -1,8 +1,8 @@
-"""Slices of one's own: a folder of square grey pictures of one size, as a CT scanner's software exports them.
+"""A user's own slices: a folder of square grey pictures of one size, as a CT scanner's software exports them.
 
 Photographs are cropped and scaled until they fit (:mod:`learnit_core.signals.photos`); of slices that would move the
-axis of rotation, so a folder whose slices differ in size or are not square is refused. They are then scaled to the side
-that is asked for and cut to the scanner's circle, as the phantoms are.
+axis of rotation, so a folder whose slices differ in size or are not square is refused. They are then scaled to the
+requested side and cut to the scanner's circle, as the phantoms are.
 """
 
 from pathlib import Path
@@ -37,7 +37,7 @@ def load_test(data: str | Path, *, size: int) -> np.ndarray:
 
 
 def _check(path: Path) -> None:
-    """All pictures that can be read are square and of one size; what cannot is somebody else's error."""
+    """All pictures that can be read are square and of one size; unreadable ones are reported elsewhere."""
     files = sorted(path.rglob("*")) if path.is_dir() else [path]
     first: tuple[int, Path] | None = None
     for file in files:

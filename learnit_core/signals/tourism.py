@@ -1,8 +1,8 @@
 """Photographs of one place by many people: from cameras and points as COLMAP finds them to :class:`Views`.
 
 Every photograph is a signal of its own, with its own light, and becomes a scene with one view: the arrays of a
-collection are [photographs, 1, …]. What is the same for all of them is done here, so that photographs that were drawn
-(:mod:`learnit_core.signals.photographer`) and real ones (`data_scripts/phototourism.py`) go the same way:
+collection are [photographs, 1, …]. Drawn photographs (:mod:`learnit_core.signals.photographer`) and real ones
+(`data_scripts/phototourism.py`) are treated alike:
 
 * splits by name: the first fifth, at most 20, are for testing, the next tenth, at most 5, for validation (the authors'
   20 and 5 where there are enough);
@@ -27,7 +27,7 @@ DISTANCE = 3.0
 BOUNDS = (0.9, 1.2)
 PERCENTILES = (0.1, 99.9)
 FEWEST = 5
-"""Photographs of which a collection can be made: fewer leave nothing to train on."""
+"""Smallest number of photographs of a collection: fewer leave none to train on."""
 
 
 class Photograph(NamedTuple):
@@ -38,7 +38,7 @@ class Photograph(NamedTuple):
     intrinsics: Float[np.ndarray, "4"]
     camera_to_world: Float[np.ndarray, "3 4"]
     seen: Int[np.ndarray, " points"]
-    """Which points of the collection it sees."""
+    """Indices of the points of the collection that it sees."""
 
 
 class Collection(NamedTuple):
@@ -147,7 +147,7 @@ def at_most(views: Views, side: int) -> Views:
 
 
 def halves(views: Views) -> tuple[Views, Views]:
-    """The same photographs, of which only the left or only the right half may be looked at."""
+    """The same photographs, restricted (``valid``) to their left and to their right halves."""
     top, bottom, left, right = np.moveaxis(np.asarray(views.valid), -1, 0)
     middle = (left + right) // 2
     parts = [np.stack([top, bottom, *sides], axis=-1) for sides in ((left, middle), (middle, right))]

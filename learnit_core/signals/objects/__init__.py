@@ -1,4 +1,4 @@
-"""Objects to look at from all sides: chairs, lamps and cars that are drawn by chance, in pictures with their cameras.
+"""Objects to look at from all sides: random chairs, lamps and cars, in pictures with their cameras.
 
     splits("chairs", size=40, counts=(120, 10, 10))    three :class:`~learnit_core.structures.Views`, objects first
 

@@ -1,6 +1,6 @@
-"""Signed distances to simple shapes: negative inside, zero on the surface, never more than the way to it.
+"""Signed distances to simple shapes: negative inside, zero on the surface, never more than the true distance.
 
-A point is a triple (x, y, z) of arrays, z up; sizes are numbers, half of what they span. All are bounds from below
+A point is a triple (x, y, z) of arrays, z up; sizes are numbers, half of what they span. All are lower bounds
 that are exact or nearly so near the surface, which is what sphere tracing needs. A list of parts is an object:
 (distance, colour) each, and the nearest part is what is seen.
 """
@@ -26,7 +26,7 @@ def moved(p: Point, x=0.0, y=0.0, z=0.0) -> Point:
 
 
 def folded(p: Point, *axes: int) -> Point:
-    """The point mirrored to the positive side of the ``axes``: one shape there stands for two or four."""
+    """The point mirrored to the positive side of the ``axes``: one shape there makes two or four."""
     return tuple(np.abs(c) if axis in axes else c for axis, c in enumerate(p))
 
 
