@@ -28,7 +28,7 @@ VERSION = 1
 SPLITS = ("train", "validation", "test")
 
 CONTROLS = 10_000
-"""At most so many training pictures, evenly spread, are used for the class mean and the nearest neighbours."""
+"""Largest number of training pictures, evenly spread, for the class mean and the nearest neighbours."""
 
 _BLOCK = 256  # pictures that are held at a time when all are visited
 
