@@ -53,7 +53,7 @@ class Field:
         return tuple((k, v.tobytes() if hasattr(v, "tobytes") else v) for k, v in sorted(self.spec.items()))
 
 
-def rows(tree: PyTree[Array], i: Any) -> PyTree[Array]:
+def rows(tree: PyTree[Array | np.ndarray], i: Any) -> PyTree[Array | np.ndarray]:
     """Entry, slice or selection ``i`` of every leaf's leading axis."""
     return jax.tree.map(lambda leaf: leaf[i], tree)
 

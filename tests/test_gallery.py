@@ -15,7 +15,7 @@ from learnit_core.experiments import ct
 from learnit_core.experiments.ct import explorers as ct_explorers
 from learnit_core.experiments.image import explorers as image_explorers
 from learnit_core.experiments.image import interpolation
-from learnit_core.experiments.tourism import explorers as tourism_explorers
+from learnit_core.experiments.tourism.record import TOURISM
 from learnit_core.experiments.views import explorers as views_explorers
 from learnit_core.experiments.views import table as views_table
 
@@ -74,7 +74,7 @@ def test_the_page_of_view_synthesis(quickly, tmp_path, capsys):
 
 
 def test_the_page_of_phototourism(tmp_path, capsys):
-    page, count = gallery.write(tmp_path / "tourism.html", [tourism_explorers])
+    page, count = gallery.write(tmp_path / "tourism.html", [TOURISM])
     with capsys.disabled():
         print(f"\nphototourism, {count} explorers: {page.stat().st_size / 1e6:.2f} MB", end=" ")
     assert count == 1 and page.stat().st_size < MOST

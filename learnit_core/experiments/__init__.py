@@ -2,6 +2,7 @@
 
 from learnit_core.experiments.experiment import Experiment
 from learnit_core.experiments.image.record import IMAGE
+from learnit_core.experiments.tourism.record import TOURISM
 
-ALL: dict[str, Experiment] = {experiment.name: experiment for experiment in (IMAGE,)}
+ALL: dict[str, Experiment] = {experiment.name: experiment for experiment in (IMAGE, TOURISM)}
 """Every experiment by the name that commands call it. There is no other list of them."""
