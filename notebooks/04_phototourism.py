@@ -66,11 +66,11 @@ import numpy as np
 from IPython.display import Markdown, display
 
 from learnit_core import evaluate, explorer, metrics, plots, weights
-from learnit_core.experiments import baselines, tourism
+from learnit_core.experiments import baselines, report, tourism
 from learnit_core.experiments.settings import Settings
-from learnit_core.experiments.tourism import explorers as tourism_explorers
-from learnit_core.experiments.tourism import table as tourism_table
-from learnit_core.signals.tourism import halves, some
+from learnit_core.experiments.tourism import explorers, pictures, table
+from learnit_core.experiments.tourism.results import GAPS
+from learnit_core.structures import rows
 
 # %% [markdown]
 # ## Choices
@@ -105,9 +105,8 @@ settings = Settings.from_env()
 data = settings.data or "landmark"
 profile = tourism.PROFILES[settings.profile].capped(settings)
 shipped = data == "landmark" and settings.profile == "quick"
-budget = (
-    tourism.LONG if shipped and not settings.max_steps else profile
-)  # what stands in the tables was trained with this
+# What stands in the tables was trained with this.
+budget = tourism.PROFILES["long"] if shipped and not settings.max_steps else profile
 folder = settings.out / "04_phototourism"
 gallery = plots.Gallery(folder / "figures")
 print(f"{metrics.device()} · profile {profile.name} · JAX {jax.__version__} · results in {folder.name}/")
@@ -128,7 +127,7 @@ side = train.images.shape[2]
 def padded(views, i):
     """Photograph ``i`` in a square, over white."""
     square = np.ones((side, side, 3), np.float32)
-    picture = tourism.photograph(views, i)
+    picture = pictures.photograph(views, i)
     top, left = (side - picture.shape[0]) // 2, (side - picture.shape[1]) // 2
     square[top : top + picture.shape[0], left : left + picture.shape[1]] = picture
     return square
@@ -182,36 +181,34 @@ gallery.show(
 # %%
 field = tourism.field_for(profile)
 standard = baselines.standard(field, seed=SEED)
-tuned = tourism_table.tuned_settings(profile.name, collection.name)
-example = some(test, [0])
-left_half, _ = halves(example)
-camera = tourism.camera_of(test, 0)
+tuned = table.tuned_settings("long" if shipped else profile.name, collection.name)
+example = tourism.tasks(rows(test, [0]))
+camera = pictures.camera_of(test, 0)
 
 
 def seen(params, where=camera):
     """The picture of a network from a camera, at the camera's own size."""
-    return tourism.picture(profile, field, params, where, height=where.height, width=where.width)
+    return pictures.picture(field, params, where, num_samples=profile.num_samples)
+
+
+def fitted(start, tasks, setting, num_steps):
+    """A network for each of the tasks, all from one start."""
+    params = tourism.fit(profile, field, start, tasks, setting, num_steps).params
+    return [rows(params, i) for i in range(len(tasks.support.images))]
 
 
 def fitted_halves(start, chosen, steps):
-    """Pictures of the example after so many steps on its left half, a network each."""
-    shown = []
-    for n in steps:
-        params = start
-        if n:
-            stacked = tourism.fit_photographs(profile, field, start, left_half, chosen.setting, n)
-            params = jax.tree.map(lambda leaf: leaf[0], stacked)
-        shown.append(seen(params))
-    return shown
+    """Pictures of the example after each number of steps on its left half."""
+    return [seen(fitted(start, example, chosen.setting, n)[0]) for n in steps]
 
 
-truth = tourism.photograph(test, 0)
+truth = pictures.photograph(test, 0)
 
 
-def captions_for(pictures):
+def captions_for(shown):
     """PSNR on the right half, as the table measures it."""
     half = truth.shape[1] // 2
-    return [f"{evaluate.psnr(jnp.asarray(p[:, half:]), jnp.asarray(truth[:, half:])):.1f} dB" for p in pictures]
+    return [f"{evaluate.psnr(jnp.asarray(p[:, half:]), jnp.asarray(truth[:, half:])):.1f} dB" for p in shown]
 
 
 steps = sorted({0, min(25, profile.limit), min(tuned["standard"].steps, profile.limit)})
@@ -249,11 +246,10 @@ gallery.show(
 # each of the three has an outer rate of its own, searched on the validation photographs.
 
 # %%
-for algorithm in tourism.ALGORITHMS:
+for name, algorithm in tourism.ALGORITHMS.items():
     about = budget.for_algorithm(algorithm)
-    name = plots.LABELS["meta-reptile" if algorithm == "reptile" else algorithm]
     print(
-        f"{name}: {about.num_steps:,} outer steps (Adam {about.outer_rate:g}) of {about.inner_steps} with {about.rays} rays: "
+        f"{plots.LABELS[name]}: {about.num_steps:,} outer steps (Adam {about.outer_rate:g}) of {about.inner_steps} with {about.rays} rays: "
         f"{about.num_steps * about.inner_steps * about.rays:,} rays"
     )
 
@@ -263,14 +259,13 @@ for algorithm in tourism.ALGORITHMS:
 
 # %%
 made, histories = {"standard": standard}, {}
-for algorithm in tourism.ALGORITHMS:
-    name = "meta-reptile" if algorithm == "reptile" else algorithm
+for name, algorithm in tourism.ALGORITHMS.items():
     if not shipped or (algorithm == "reptile" and TRAIN_LIVE):
         _, made[name], histories[name] = tourism.meta_train(
             profile, collection, algorithm, seed=SEED, folder=folder / "checkpoints"
         )
     if shipped:
-        _, made[name], _ = weights.pretrained(tourism.SHIPPED[name])
+        _, made[name], _ = weights.pretrained(tourism.SHIPPED["long"]["landmark"][name])
 learned = made["meta-reptile"]
 
 # %%
@@ -292,7 +287,7 @@ if histories:
 if shipped and histories:
     print(
         f"Reptile after {profile.num_steps} steps here: {histories['meta-reptile'].validation[-1][1]:.1f} dB; what is "
-        f"shipped, after {tourism.LONG.num_steps}: {scores['meta-reptile']:.1f} dB"
+        f"shipped, after {tourism.PROFILES['long'].num_steps}: {scores['meta-reptile']:.1f} dB"
     )
 
 # %% [markdown]
@@ -325,38 +320,37 @@ gallery.show(
 # `make results` does; see `docs/results/tourism.md`.)
 
 # %%
-few = some(test, slice(0, settings.cap(8)))
-results, curves = tourism_table.table_rows(
-    tourism_table.runner(profile, field, few),
+few = rows(test, slice(settings.cap(8)))
+results, _ = table.table_rows(
+    profile,
+    field,
+    few,
     made,
     tuned,
     trained_on=collection.name,
     data=collection.name,
     seed=SEED,
-    limit=profile.limit,
     paper_too=profile.name != "quick",
 )
-results += tourism_table.control_rows(train, few, data=collection.name, seed=SEED)
-display(Markdown(tourism_table.markdown(results)))
-for what, gap, _ in tourism_table.gaps(results):
+results += table.control_rows(train, few, data=collection.name, seed=SEED)
+display(Markdown(table.markdown(results)))
+for what, gap, _ in report.measured(GAPS, results, table.LABELS):
     print(f"{what}: {gap.mean:+.2f} dB, 95 % interval [{gap.low:+.2f}, {gap.high:+.2f}]")
 
 # %%
 index = min(4, len(few.images) - 1)
-one, _ = halves(some(few, [index]))
-where, target = tourism.camera_of(few, index), tourism.photograph(few, index)
-rows = [[], []]
-for name in tourism_table.INITS:
-    stacked = tourism.fit_photographs(
-        profile, field, made[name], one, tuned[name].setting, min(tuned[name].steps, profile.limit)
-    )
-    rows[0].append(seen(made[name], where))
-    rows[1].append(seen(jax.tree.map(lambda leaf: leaf[0], stacked), where))
+one = tourism.tasks(rows(few, [index]))
+where, target = pictures.camera_of(few, index), pictures.photograph(few, index)
+before, after = [], []
+for name in table.INITS:
+    (params,) = fitted(made[name], one, tuned[name].setting, min(tuned[name].steps, profile.limit))
+    before.append(seen(made[name], where))
+    after.append(seen(params, where))
 gallery.show(
     plots.picture_grid(
-        [[*rows[0], None], [*rows[1], target]],
+        [[*before, None], [*after, target]],
         row_labels=["before\nthe fit", "left half\nfitted"],
-        column_labels=[*(plots.LABELS[name].replace(", ", ",\n") for name in tourism_table.INITS), "truth"],
+        column_labels=[*(plots.LABELS[name].replace(", ", ",\n") for name in table.INITS), "truth"],
         cell=1.7,
     ),
     "starts",
@@ -377,20 +371,19 @@ gallery.show(
 
 # %%
 if collection.name == "landmark" and not settings.max_steps:
-    labels, four = list(tourism.APPEARANCES), some(test, list(tourism.APPEARANCES.values()))
+    labels, four = list(explorers.APPEARANCES), rows(test, list(explorers.APPEARANCES.values()))
 else:
     labels = ["first", "second", "third", "fourth"]
-    pool = [some(views, [i]) for views in (test, validation, train) for i in range(len(views.images))][:4]
+    pool = [rows(views, [i]) for views in (test, validation, train) for i in range(len(views.images))][:4]
     four = jax.tree.map(lambda *arrays: np.concatenate(arrays), *pool)
 if shipped and not settings.max_steps:
     # The four fits come with the project, too, so that nobody has to wait for them.
-    _, reptile_corners = tourism_explorers.shipped_corners()
+    _, reptile_corners = explorers.shipped_corners()
 else:
-    setting, num_steps = tourism.APPEARANCE_FIT
-    reptile_corners = tourism_explorers.corners(profile, field, learned, four, setting, min(num_steps, profile.limit))
-standard_corners = tourism_explorers.corners(
-    profile, field, standard, four, tuned["standard"].setting, min(tuned["standard"].steps, profile.limit)
-)
+    setting, num_steps = explorers.APPEARANCE_FIT
+    reptile_corners = fitted(learned, tourism.whole(four), setting, min(num_steps, profile.limit))
+chosen = tuned["standard"]
+standard_corners = fitted(standard, tourism.whole(four), chosen.setting, min(chosen.steps, profile.limit))
 gallery.show(
     plots.picture_grid([[padded(four, i) for i in range(4)]], column_labels=labels, cell=1.7),
     "corners",
@@ -398,16 +391,14 @@ gallery.show(
 )
 
 # %%
-h, w = tourism_explorers.SHAPE if not settings.max_steps else (12, 18)
-way = tourism_explorers.path_for(collection, height=h, width=w)
+h, w = explorers.SHAPE if not settings.max_steps else (12, 18)
+way = explorers.path_for(collection, height=h, width=w)
 grids = [
-    tourism_explorers.grid(profile, field, corners, way(0.4), centre=middle, side=5 if not settings.max_steps else 3)
+    explorers.grid(profile, field, corners, way(0.4), centre=middle, side=5 if not settings.max_steps else 3)
     for corners, middle in ((reptile_corners, learned), (standard_corners, None))
 ]
 gallery.show(
-    plots.picture_grid(
-        [[tourism_explorers.montage(grid) for grid in grids]], column_labels=["Reptile", "Standard"], cell=4.6
-    ),
+    plots.picture_grid([[explorers.montage(grid) for grid in grids]], column_labels=["Reptile", "Standard"], cell=4.6),
     "grids",
     alt=f"Two grids of five by five pictures of mixed weights from one camera; the corners are {', '.join(labels)}. From "
     "Reptile's start one building in changing light, from random weights smears.",
@@ -427,7 +418,7 @@ lines = ["| start | camera | mean-weights picture vs. mean of the pictures [dB] 
 agreements = {}
 for name, corners in {"Standard": standard_corners, "Reptile": reptile_corners}.items():
     for t in (0.0, 0.5, 1.0):
-        value = tourism_table.agreement(profile, field, corners, way(t), height=h, width=w)
+        value = table.agreement(profile, field, corners, way(t))
         agreements[f"{name} {t}"] = round(value, 2)
         lines.append(f"| {name} | {t:.1f} on the path | {value:.1f} |")
 display(Markdown("\n".join(lines)))
@@ -436,7 +427,7 @@ display(Markdown("\n".join(lines)))
 # Now drag the square and the camera. (The pictures were computed beforehand; the nearest one is shown.)
 
 # %%
-square = tourism_explorers.between_appearances(
+square = explorers.between_appearances(
     profile,
     field,
     {"Standard": standard_corners, "Reptile": reptile_corners},
@@ -454,15 +445,15 @@ square
 # camera.
 
 # %%
-pictures = []
+tour = []
 turns = np.linspace(0, 2 * np.pi, 24 if not settings.max_steps else 3, endpoint=False)
 for turn in turns:
     u, v = 0.5 + 0.5 * np.clip(1.5 * np.array([np.cos(turn), np.sin(turn)]), -1, 1)
     mixed = weights.barycentric(reptile_corners, explorer.square("a", "b", "c", "d").coefficients([u, v]))
     where = way(0.5 - 0.5 * np.cos(turn))
-    pictures.append(tourism.picture(profile, field, mixed, where, height=where.height, width=where.width))
+    tour.append(seen(mixed, where))
 gallery.animate(
-    pictures,
+    tour,
     "tour",
     seconds=0.15,
     alt="The landmark while the camera moves from side to side and the light goes through four appearances.",

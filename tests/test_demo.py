@@ -13,6 +13,7 @@ from learnit_core.commands import demo
 from learnit_core.commands.execution import Echo
 from learnit_core.commands.repository import ROOT, absolute_environment, find_notebook, notebooks
 from learnit_core.errors import LearnitError
+from learnit_core.experiments import ALL
 
 NOTEBOOK = """\
 # %% [markdown]
@@ -157,6 +158,12 @@ def test_paths_become_absolute_and_classes_stay_names(tmp_path, monkeypatch):
     given = {"LEARNIT_DATA": "faces", "LEARNIT_TEST_DATA": "./faces", "LEARNIT_CACHE": " ", "HOME": "x"}
     expected = {**given, "LEARNIT_OUT": str(tmp_path / "out"), "LEARNIT_TEST_DATA": str(tmp_path / "faces")}
     assert absolute_environment(given) == expected
+
+
+@pytest.mark.parametrize("variable", ["LEARNIT_DATA", "LEARNIT_TEST_DATA"])
+@pytest.mark.parametrize("data", [name for experiment in ALL.values() for name in experiment.classes])
+def test_the_class_of_every_experiment_stays_a_name(variable, data):
+    assert absolute_environment({variable: data})[variable] == data
 
 
 def test_the_table_has_the_chosen_rows_only():

@@ -18,6 +18,7 @@ from learnit_core.experiments import ct, image, tourism, views
 from learnit_core.experiments.ct import table as ct_table
 from learnit_core.experiments.image import table as image_table
 from learnit_core.experiments.tourism import explorers as tourism_explorers
+from learnit_core.experiments.tourism import pictures
 from learnit_core.signals import objects
 
 FOLDER = Path(learnit_core.__file__).parent / "pretrained"
@@ -27,6 +28,7 @@ QUICK = [name for name in IMAGES if "-quick-" in name]
 LARGE = [name for name in IMAGES if "-quick-" not in name]
 SLICES = [name for name in RECIPES if name.startswith("ct-")]
 OBJECTS = [name for name in RECIPES if name.startswith("views-")]
+PLACES = tourism.SHIPPED["long"]["landmark"]
 
 
 def test_all_that_have_a_recipe_are_there_and_no_others():
@@ -36,7 +38,7 @@ def test_all_that_have_a_recipe_are_there_and_no_others():
     named = {name for names in views.SHIPPED["long"].values() for name in names.values()}
     assert named == set(OBJECTS)
     named |= {name for classes in image.SHIPPED.values() for inits in classes.values() for name in inits.values()}
-    assert named | set(ct.SHIPPED.values()) | set(tourism.SHIPPED.values()) == set(RECIPES)
+    assert named | set(ct.SHIPPED.values()) | set(PLACES.values()) == set(RECIPES)
 
 
 @pytest.mark.parametrize("file", [file for file in FILES if file.stem in RECIPES], ids=lambda file: file.stem)
@@ -166,22 +168,23 @@ def landmark():
 
 @pytest.mark.nightly
 @pytest.mark.slow
-@pytest.mark.parametrize("name", tourism.SHIPPED.values())
+@pytest.mark.parametrize("name", PLACES.values())
 def test_photographs_are_fitted_as_well_as_the_file_says(name, landmark):
     field, params, provenance = weights.pretrained(name)
-    score = tourism.validate(tourism.LONG, field, params, tourism.tasks(landmark.validation))
+    score = tourism.validate(tourism.PROFILES["long"], field, params, tourism.tasks(landmark.validation))
     assert abs(float(score) - provenance["validation_psnr_db"]) < 0.3
 
 
 def test_appearances_show_their_photographs(landmark):
     """From the photograph's own camera each network is nearer to it than the initialisation, and than the others."""
     profile, (field, corners) = tourism.PROFILES["quick"], tourism_explorers.shipped_corners()
-    _, start, _ = weights.pretrained(tourism.SHIPPED["meta-reptile"])
-    assert {weights.pretrained(name)[2]["from"] for name in APPEARANCES} == {tourism.SHIPPED["meta-reptile"]}
-    for i, index in enumerate(tourism.APPEARANCES.values()):
-        camera, truth = tourism.camera_of(landmark.test, index), tourism.photograph(landmark.test, index)
+    _, start, _ = weights.pretrained(PLACES["meta-reptile"])
+    names = [tourism_explorers.appearance_name(label) for label in tourism_explorers.APPEARANCES]
+    assert {weights.pretrained(name)[2]["from"] for name in names} == {PLACES["meta-reptile"]}
+    for i, index in enumerate(tourism_explorers.APPEARANCES.values()):
+        camera, truth = pictures.camera_of(landmark.test, index), pictures.photograph(landmark.test, index)
         errors = [
-            np.mean((tourism.picture(profile, field, p, camera, height=camera.height, width=camera.width) - truth) ** 2)
+            np.mean((pictures.picture(field, p, camera, num_samples=profile.num_samples) - truth) ** 2)
             for p in [*corners, start]
         ]
         assert np.argmin(errors) == i, errors

@@ -3,26 +3,23 @@
 import functools
 import json
 from dataclasses import replace
-from importlib import resources
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from learnit_core.experiments.drafts import fingerprint
 
 from learnit_core import explorer, weights
 from learnit_core.errors import LearnitError
 from learnit_core.evaluate import Setting
-from learnit_core.experiments import tourism
+from learnit_core.experiments import report, tourism, tuned
 from learnit_core.experiments.settings import Settings
-from learnit_core.experiments.tourism import explorers as tourism_explorers
-from learnit_core.experiments.tourism import results as results_tourism
-from learnit_core.experiments.tourism import table as tourism_table
-from learnit_core.experiments.tourism import tune as tune_tourism
+from learnit_core.experiments.tourism import explorers, pictures, results, table
+from learnit_core.experiments.tourism.record import TOURISM
 from learnit_core.fit import fit
 from learnit_core.signals import prepared
-from learnit_core.signals.tourism import halves, some
+from learnit_core.signals.tourism import halves
+from learnit_core.structures import rows
 from learnit_core.tuning import Chosen
 
 TINY = tourism.Profile(
@@ -62,34 +59,35 @@ def start(field):
 
 def test_a_fit_sees_the_left_half_only(collection, field, start):
     """Whatever stands on the right changes nothing, a pixel on the left does."""
-    one = some(collection.test, [0])
+    one = rows(collection.test, [0])
     task = tourism.tasks(one)
     top, bottom, left, right = task.support.valid[0, 0].tolist()
     assert right == one.valid[0, 0, 3] // 2
 
     def fitted(images):
         views = task.support._replace(images=jnp.asarray(images))
-        return tourism.fit_photographs(TINY, field, start, views, Setting("sgd", 1.0), 8)
+        return tourism.fit(TINY, field, start, tourism.whole(views), Setting("sgd", 1.0), 8).params
 
     other, same = one.images.copy(), one.images.copy()
     other[..., right:, :] = 255 - other[..., right:, :]
     jax.tree.map(np.testing.assert_array_equal, fitted(other), fitted(same))
+    judged_too = tourism.fit(TINY, field, start, task, Setting("sgd", 1.0), 8).params
+    jax.tree.map(np.testing.assert_array_equal, fitted(same), judged_too)
     same[..., :right, :] = 255 - same[..., :right, :]
     assert not np.array_equal(fitted(other)[0]["w"], fitted(same)[0]["w"])
 
 
 def test_a_fit_is_judged_by_every_pixel_of_the_right_half(collection, field, start):
-    two = some(collection.test, [0, int(np.argmin(collection.test.valid[:, 0, 3]))])
+    two = rows(collection.test, [0, int(np.argmin(collection.test.valid[:, 0, 3]))])
     judged = tourism.tasks(two).query
-    score = jax.jit(tourism.score_for(TINY, field))
-    render = jax.jit(functools.partial(tourism.render, TINY, field))
+    score = jax.jit(pictures.score_for(field, num_samples=TINY.num_samples))
+    render = jax.jit(functools.partial(pictures.render, field, num_samples=TINY.num_samples))
     for i in range(2):
-        one = jax.tree.map(lambda leaf, i=i: leaf[i], judged)
+        one = rows(judged, i)
         h, w = two.valid[i, 0, [1, 3]]
         assert one.weight.sum() == h * (w - w // 2)
-        camera = tourism.camera_of(two, i)
-        picture = tourism.picture(TINY, field, start, camera, height=camera.height, width=camera.width)
-        truth = tourism.photograph(two, i)
+        picture = pictures.picture(field, start, pictures.camera_of(two, i), num_samples=TINY.num_samples)
+        truth = pictures.photograph(two, i)
         by_hand = -10 * np.log10(np.mean((picture - truth)[:, w // 2 :] ** 2))
         np.testing.assert_allclose(score(start, one), by_hand, rtol=1e-4)
         perfect = one._replace(colours=render(start, one.u, one.v, *one[4:]))
@@ -97,24 +95,28 @@ def test_a_fit_is_judged_by_every_pixel_of_the_right_half(collection, field, sta
 
 
 def test_fits_of_all_lengths_are_one_program(collection, field, start):
-    """Fewer steps than the limit are the first steps, and nothing after them."""
-    left, _ = halves(some(collection.test, [1]))
-    one = jax.tree.map(lambda leaf: jnp.asarray(leaf)[0], left)
+    """Fewer steps than the limit are the first steps, and nothing after them; any number is scored at its end."""
+    task = tourism.tasks(rows(collection.test, [1]))
     loss, setting = jax.jit(tourism.loss_for(TINY, field)), Setting("adam", 1e-2)
-    found = tourism.fit_photographs(TINY, field, start, left, setting, 7)
+    found = tourism.fit(TINY, field, start, task, setting, 7).params
+    one = jax.tree.map(jnp.asarray, rows(task.support, 0))
     alone = fit(loss, start, one, jax.random.key(0), optimizer=setting.build(), num_steps=7).params
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a[0], b, atol=1e-5), found, alone)
-    curve = tourism_table.runner(replace(TINY, limit=50), field, some(collection.test, [1]))
-    long, short = (curve(start, Setting("sgd", 1.0), steps) for steps in (50, 25))
-    np.testing.assert_array_equal(long[:, :2], short)
-    for wrong in (30, 75, 0):
-        with pytest.raises(LearnitError, match=f"found {wrong} steps: expected a multiple of 25, 50 at most"):
-            curve(start, Setting("sgd", 1.0), wrong)
+
+    profile, sgd = replace(TINY, limit=50), Setting("sgd", 1.0)
+    long, short, odd, none = (tourism.fit(profile, field, start, task, sgd, steps) for steps in (50, 25, 30, 0))
+    assert [fitted.curves.shape for fitted in (long, short, odd, none)] == [(1, 3), (1, 2), (1, 3), (1, 1)]
+    np.testing.assert_array_equal(long.curves[:, :2], short.curves)
+    np.testing.assert_array_equal(odd.curves[:, :2], short.curves)
+    np.testing.assert_array_equal(none.curves, short.curves[:, :1])
+    score = jax.jit(pictures.score_for(field, num_samples=TINY.num_samples))
+    np.testing.assert_allclose(odd.curves[0, -1], score(rows(odd.params, 0), rows(task.query, 0)), rtol=1e-5)
+    jax.tree.map(lambda a, b: np.testing.assert_array_equal(a[0], b), none.params, start)
 
 
 def test_a_training_task_is_one_whole_photograph(collection):
     data = jax.tree.map(jnp.asarray, collection.train)
-    seen, sample = set(), jax.jit(tourism.sampler())
+    seen, sample = set(), jax.jit(tourism.sample_tasks)
     for seed in range(40):
         task = sample(jax.random.key(seed), data)
         jax.tree.map(np.testing.assert_array_equal, task.support, task.query)
@@ -130,7 +132,7 @@ def test_a_training_task_is_one_whole_photograph(collection):
 def test_basic_nerf_is_gradient_descent_on_all_photographs(collection, field, start):
     """With one inner step Reptile's way is the gradient of one step, times the inner rate."""
     basic = TINY.for_algorithm("basic")
-    photograph = jax.tree.map(lambda leaf: jnp.asarray(leaf)[0], collection.train)
+    photograph = jax.tree.map(jnp.asarray, rows(collection.train, 0))
     key = jax.random.key(5)
     _, way = jax.jit(tourism.meta_grad_for(basic, field))(start, tourism.Task(photograph, photograph), key)
     adapt_key, _ = jax.random.split(key)
@@ -139,7 +141,7 @@ def test_basic_nerf_is_gradient_descent_on_all_photographs(collection, field, st
 
 
 def test_budgets_are_equal():
-    reptile, rays, steps = (TINY.for_algorithm(name) for name in tourism.ALGORITHMS)
+    reptile, rays, steps = (TINY.for_algorithm(name) for name in tourism.ALGORITHMS.values())
     assert reptile is TINY and rays.inner_steps == steps.inner_steps == 1
     assert rays.num_steps * rays.rays == reptile.num_steps * reptile.inner_steps * reptile.rays
     assert steps.num_steps == reptile.num_steps and (rays.outer_rate, steps.outer_rate) == (5e-3, 4e-3)
@@ -173,8 +175,8 @@ def run(tmp_path_factory, collection):
 def test_training_beats_its_start_on_unseen_photographs(run, collection):
     field, params, history = run[1]
     assert len(history.losses) == 300 and history.validation[-1][0] == 300
-    score = tourism_table.runner(TINY, field, collection.test)
-    after, before = (score(p, Setting("sgd", 1.0), 20) for p in (params, field.init(jax.random.key(4))))
+    unseen, starts = tourism.tasks(collection.test), (params, field.init(jax.random.key(4)))
+    after, before = (tourism.fit(TINY, field, p, unseen, Setting("sgd", 1.0), 20).curves for p in starts)
     gain = after[:, -1] - before[:, -1]
     assert gain.mean() > 0.5, gain
 
@@ -200,40 +202,55 @@ def test_the_table_has_every_start_before_and_after(run, collection):
     field, params, _ = run[1]
     made = {"standard": field.init(jax.random.key(0)), "basic-steps": params, "basic": params, "meta-reptile": params}
     settings = {name: Chosen(Setting("sgd", 0.5), 25, "validation") for name in made}
-    rows, curves = tourism_table.table_rows(
-        tourism_table.runner(TINY, field, some(collection.test, slice(0, 3))),
+    found, curves = table.table_rows(
+        TINY,
+        field,
+        rows(collection.test, slice(3)),
         made,
         settings,
         trained_on="landmark",
         data="landmark",
         seed=0,
-        limit=20,
     )
-    table = [row for row in rows if row["in_table"]]
-    assert [row["init"] for row in table] == list(tourism_table.INITS)
-    assert {row["steps"] for row in table} == {20} and sum(row["steps"] == 0 for row in rows) == 4
-    (paper,) = [row for row in rows if row["tuned_on"] == "the paper's setting"]
+    main = [row for row in found if row["in_table"]]
+    assert [row["init"] for row in main] == list(table.INITS)
+    assert {row["steps"] for row in main} == {20} and sum(row["steps"] == 0 for row in found) == 4
+    (paper,) = [row for row in found if row["tuned_on"] == "the paper's setting"]
     assert (paper["optimizer"], paper["learning_rate"], paper["init"]) == ("sgd", 10.0, "meta-reptile")
-    assert table[0]["trained_on"] is None and table[3]["trained_on"] == "landmark"
+    assert main[0]["trained_on"] is None and main[3]["trained_on"] == "landmark"
+    curves = {init: curve for (_, init), curve in curves.items()}
     np.testing.assert_allclose(curves["basic"], curves["meta-reptile"])
-    for row in table:
+    for row in main:
         np.testing.assert_allclose(row["psnr_per_signal"], curves[row["init"]][:, -1], atol=1e-3)
-    text = tourism_table.markdown(rows)
+    text = table.markdown(found)
     assert text.count("\n| ") == 5 and "Reptile, the paper's setting" in text
-    gaps = {what: (gap, bound) for what, gap, bound in tourism_table.gaps(rows)}
-    assert gaps["Reptile over Basic NeRF, equal rays"][0] == (0.0, 0.0, 0.0)
+    gaps = {what: (gap, bound) for what, gap, bound in report.measured(results.GAPS, found, table.LABELS)}
+    assert gaps["Reptile over Basic NeRF, equal rays"] == ((0.0, 0.0, 0.0), 0.0)
     expected = np.mean(curves["meta-reptile"][:, -1] - curves["meta-reptile"][:, 0])
     np.testing.assert_allclose(gaps["Reptile over itself before the fit"][0].mean, expected, atol=1e-3)
-    lines = results_tourism.verdicts(rows)
+    lines = results.verdicts(found)
     assert any("over Basic NeRF, equal rays | +0.00" in line and line.endswith("| NO |") for line in lines)
+    without = table.table_rows(
+        TINY,
+        field,
+        rows(collection.test, slice(1)),
+        {"meta-reptile": params},
+        settings,
+        trained_on="landmark",
+        data="landmark",
+        seed=0,
+        paper_too=False,
+    )[0]
+    assert [row["steps"] for row in without] == [0, 20]
 
 
 def test_settings_are_borrowed_and_say_so():
-    own, other = (tourism_table.tuned_settings("quick", data) for data in ("landmark", "phototourism-trevi"))
-    assert set(own) == set(tourism_table.INITS)
+    own, other = (table.tuned_settings("long", data) for data in ("landmark", "phototourism-trevi"))
+    assert set(own) == set(table.INITS)
     assert own["basic"].tuned_on == "validation" and own["basic"][:2] == other["basic"][:2]
-    assert other["basic"].tuned_on == "validation of landmark, profile quick"
-    assert tourism_table.tuned_settings("paper", "landmark")["meta-reptile"] == tourism_table.PAPER
+    assert other["basic"].tuned_on == "validation of landmark, profile long"
+    assert table.tuned_settings("quick", "landmark") == other
+    assert table.tuned_settings("paper", "landmark")["meta-reptile"] == table.PAPER
 
 
 # Real collections
@@ -252,7 +269,7 @@ def test_a_folder_of_objects_is_no_collection(tmp_path):
 
 
 def test_the_path_goes_around_the_landmark(collection):
-    path = tourism_explorers.path_for(collection)
+    path = explorers.path_for(collection)
     eyes = np.stack([path(t).pose[:, 3] for t in (0.0, 0.5, 1.0)])
     assert eyes[0, 0] < -1 < 1 < eyes[2, 0] and (np.linalg.norm(eyes, axis=1) < 3.5).all()
     for t in (0.0, 0.3, 1.0):
@@ -263,7 +280,7 @@ def test_the_path_goes_around_the_landmark(collection):
 
 def test_the_path_of_another_collection_lies_among_its_cameras(collection):
     other = collection._replace(name="square")
-    path = tourism_explorers.path_for(other)
+    path = explorers.path_for(other)
     eyes, cameras = (
         np.stack([path(t).pose[:, 3] for t in (0.0, 0.5, 1.0)]),
         collection.train.camera_to_world[:, 0, :, 3],
@@ -277,23 +294,24 @@ def test_the_path_of_another_collection_lies_among_its_cameras(collection):
 def test_a_grid_has_the_corners_in_its_corners(run):
     field, centre, _ = run[1]
     corners = [jax.tree.map(lambda leaf, i=i: leaf + 0.05 * i, centre) for i in range(4)]
-    camera = tourism_explorers.landmark_path(0.5)._replace(height=8, width=12)
-    grid = tourism_explorers.grid(TINY, field, corners, camera, side=3, centre=centre)
+    camera = explorers.landmark_path(0.5)._replace(height=8, width=12)
+    grid = explorers.grid(TINY, field, corners, camera, side=3, centre=centre)
 
     def seen(params):
-        return tourism.picture(TINY, field, params, camera, height=8, width=12)
+        return pictures.picture(field, params, camera, num_samples=TINY.num_samples)
 
     for place, corner in zip(((0, 0), (0, 2), (2, 0), (2, 2)), corners, strict=True):
         np.testing.assert_allclose(grid[place[0]][place[1]], seen(corner), atol=1e-6)
     np.testing.assert_allclose(grid[1][1], seen(centre), atol=1e-6)
     np.testing.assert_allclose(grid[0][1], seen(weights.lerp(corners[0], corners[1], 0.5)), atol=1e-5)
-    same = tourism_table.agreement(TINY, field, [centre] * 4, camera, height=8, width=12)
-    assert same > 80 > tourism_table.agreement(TINY, field, corners, camera, height=8, width=12)
+    assert grid[0][0].shape == (8, 12, 3)
+    same = table.agreement(TINY, field, [centre] * 4, camera)
+    assert same > 80 > table.agreement(TINY, field, corners, camera)
 
 
 def test_a_montage_has_its_pictures_in_order():
-    rows = [[np.full((2, 3, 3), level / 4) for level in row] for row in ((0, 1), (2, 3))]
-    found = tourism_explorers.montage(rows, gap=1)
+    shown = [[np.full((2, 3, 3), level / 4) for level in row] for row in ((0, 1), (2, 3))]
+    found = explorers.montage(shown, gap=1)
     assert found.shape == (5, 7, 3) and (found[2] == 1).all() and (found[:, 3] == 1).all()
     np.testing.assert_array_equal(found[[0, 0, 4, 4], [0, 6, 0, 6], 0], [0, 0.25, 0.5, 0.75])
 
@@ -301,7 +319,7 @@ def test_a_montage_has_its_pictures_in_order():
 def test_the_explorer_has_a_square_and_a_path(run):
     field, centre, _ = run[1]
     corners = [jax.tree.map(lambda leaf, i=i: leaf + 0.05 * i, centre) for i in range(4)]
-    shown = tourism_explorers.between_appearances(TINY, field, {"Reptile": corners}, engine="frames", frames=(2, 3))
+    shown = explorers.between_appearances(TINY, field, {"Reptile": corners}, engine="frames", frames=(2, 3))
     assert isinstance(shown, explorer.Explorer)
     assert [control["kind"] for control in shown.scene["controls"]] == ["square", "camera"]
     assert shown.scene["frames"]["counts"] == [2, 2, 3] and shown.scene["engine"] == "frames"
@@ -316,12 +334,12 @@ def test_halves_are_what_the_table_says(collection):
 
 def test_controls_are_pictures_of_others(collection):
     """A training photograph that is the test photograph is the nearest, and the mean of one alone is that one."""
-    test = some(collection.test, slice(0, 3))
+    test = rows(collection.test, slice(3))
     for which in range(3):
-        mean, nearest = tourism_table.control_rows(some(test, [which]), test, data="landmark", seed=0)
+        mean, nearest = table.control_rows(rows(test, [which]), test, data="landmark", seed=0)
         assert mean["psnr_per_signal"] == nearest["psnr_per_signal"] and mean["observations"] == "none"
         assert np.argmax(nearest["psnr_per_signal"]) == which and nearest["psnr_per_signal"][which] > 50
-    mean, nearest = tourism_table.control_rows(collection.train, test, data="landmark", seed=0)
+    mean, nearest = table.control_rows(collection.train, test, data="landmark", seed=0)
     assert max(mean["psnr_per_signal"] + nearest["psnr_per_signal"]) < 30 and mean["in_table"]
 
 
@@ -330,54 +348,90 @@ def test_controls_are_pictures_of_others(collection):
 
 @pytest.fixture
 def small(monkeypatch):
-    """All commands at the size of the tests, with random weights for what is shipped."""
-    monkeypatch.setattr(tourism, "LONG", TINY)
+    """The experiment at the size of the tests, with random weights for what is shipped."""
+    profile = replace(TINY, name="long")
+    monkeypatch.setitem(tourism.PROFILES, "long", profile)
     field = tourism.field_for(TINY)
 
     def pretrained(name):
         return field, field.init(jax.random.key(len(name))), {"profile": {}, "validation_psnr_db": 1.0}
 
     monkeypatch.setattr(weights, "pretrained", pretrained)
+    return replace(TOURISM, results=replace(results.RESULTS, profile=profile))
 
 
 @pytest.mark.nightly
 def test_a_short_run_of_tuning(small, tmp_path, monkeypatch):
-    settings = Settings(out=tmp_path / "out", max_steps=2)
-    tune_tourism.run(settings, tmp_path / "tuned.json")
-    tuned = json.loads((tmp_path / "tuned.json").read_text())
-    assert set(tuned["inits"]) == set(tourism_table.INITS) and "right halves are chosen" in tuned["protocol"]
-    for cell in tuned["inits"].values():
+    settings, target = Settings(out=tmp_path / "out", max_steps=2), tmp_path / "tuned.json"
+    tuned.tune(small, settings, target)
+    written = json.loads(target.read_text())
+    assert written["command"].endswith("--experiments tourism") and "right halves are chosen" in written["protocol"]
+    part = written["profiles"]["long"]["landmark"]
+    assert (part["limit"], part["num_validation"]) == (2, 3) and set(part["initialisations"]) == set(table.INITS[1:])
+    cells = part["cells"]["left half"]
+    assert set(cells) == set(table.INITS)
+    for cell in cells.values():
         best = max(score for rates in cell["scores"].values() for score in rates.values() if score is not None)
         assert cell["score"] == best and cell["steps"] == 2
     assert not (settings.out / "tune" / "tuned.json").exists()
     # A draft of an earlier initialisation of the same name is refused.
-    monkeypatch.setattr(tune_tourism.Draft, "finish", lambda *_: None)
-    tune_tourism.run(settings, tmp_path / "tuned.json")
-    monkeypatch.setattr(tune_tourism, "fingerprint", lambda name: {"name": name, "validation_psnr_db": 2.0})
+    monkeypatch.setattr(tuned.Draft, "finish", lambda *_: None)
+    tuned.tune(small, settings, target)
+    monkeypatch.setattr(tuned, "fingerprint", lambda name: {"name": name, "validation_psnr_db": 2.0})
     with pytest.raises(LearnitError, match="was begun for another grid, profile or initialisation"):
-        tune_tourism.run(settings, tmp_path / "tuned.json")
+        tuned.tune(small, settings, target)
 
 
 @pytest.mark.nightly
 def test_a_short_run_of_results(small, tmp_path, monkeypatch):
-    chosen = {name: Chosen(Setting("sgd", 0.5), 2, "validation") for name in tourism_table.INITS}
-    monkeypatch.setattr(tourism_table, "tuned_settings", lambda profile, data: chosen)
-    settings = Settings(out=tmp_path / "out", max_steps=2)
-    content = results_tourism.run(settings, tmp_path / "docs", [0, 1])
-    table = [row["init"] for row in content["results"] if row["in_table"]]
-    assert sorted(table) == sorted([*tourism_table.INITS, *tourism_table.INITS, "class-mean", "nearest-training"])
-    text, summary = (tmp_path / "docs" / "tourism.md").read_text(), results_tourism.summary(content)
+    chosen = {name: Chosen(Setting("sgd", 0.5), 2, "validation") for name in table.INITS}
+    monkeypatch.setattr(table, "tuned_settings", lambda profile, data: chosen)
+    settings, target = Settings(out=tmp_path / "out", max_steps=2), tmp_path / "docs"
+    content = report.run(small, settings, target, [0, 1])
+    main = [row["init"] for row in content["results"] if row["in_table"]]
+    assert sorted(main) == sorted([*table.INITS, *table.INITS, "class-mean", "nearest-training"])
+    text, summary = (target / "tourism.md").read_text(), results.summary(content)
     assert "seeds 0, 1" in text and text.count("control: mean photograph") == 2 and "seed 0" in summary
+    assert "Profile `long`: 2 outer steps" in text and "profile `long`" in summary
+    # Before `long` had a name, what was kept said `quick`; it is taken all the same.
+    kept = settings.out / "results" / "tourism-0.json"
+    earlier = json.loads(kept.read_text())
+    assert earlier["belongs_to"][0]["name"] == "long"
+    earlier["belongs_to"][0]["name"] = "quick"
+    kept.write_text(json.dumps(earlier))
     monkeypatch.setattr(tourism, "meta_train", lambda *_, **__: pytest.fail("trained again"))
-    assert results_tourism.run(settings, tmp_path / "docs", [0, 1])["results"] == content["results"]
+    assert report.run(small, settings, target, [0, 1])["results"] == content["results"]
+
+
+def test_an_appearance_is_fitted_from_what_was_trained_beside_it(small, tmp_path, collection, field, start):
+    make = TOURISM.recipes["tourism-landmark-quick-night"].make
+    source = tourism.SHIPPED["long"]["landmark"]["meta-reptile"]
+    weights.save(tmp_path / f"{source}.safetensors", field, start, {"validation_psnr_db": 1.0})
+    photograph = tourism.whole(rows(collection.test, [0]))
+    setting, _ = explorers.APPEARANCE_FIT
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(explorers.APPEARANCES, "night", 0)
+        found, params, about = make(Settings(max_steps=3), tmp_path)
+    expected = tourism.fit(TINY, field, start, photograph, setting, 3).params
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b[0], atol=1e-6), params, expected)
+    assert found.spec == field.spec
+    assert about == {
+        "from": source,
+        "from_validation_psnr_db": 1.0,
+        "photograph": "test 0 of landmark",
+        "setting": ["sgd", 1.0],
+        "steps": 3,
+    }
 
 
 def test_the_tuned_file_belongs_to_what_is_shipped():
-    text = (resources.files("learnit_core.experiments") / "tourism" / "tuned.json").read_text("utf-8")
-    tuned = json.loads(text)
-    assert tuned["initialisations"] == {name: fingerprint(file) for name, file in tourism.SHIPPED.items()}
-    for name in tourism_table.INITS:
-        cell = tuned["inits"][name]
+    ((profile, classes),) = tourism.SHIPPED.items()
+    ((data, shipped),) = classes.items()
+    part = tuned.content("tourism")["profiles"][profile][data]
+    assert part["initialisations"] == {name: tuned.fingerprint(file) for name, file in shipped.items()}
+    assert tuned.content("tourism")["protocol"] == TOURISM.tuning.protocol
+    for name in table.INITS:
+        cell = part["cells"][table.OBSERVED][name]
         scores = {(how, float(rate)): s for how, rates in cell["scores"].items() for rate, s in rates.items()}
         how, rate = max((s for s in scores if scores[s] is not None), key=scores.__getitem__)
         assert cell["choice"] == [how, rate] and cell["score"] == scores[how, rate]

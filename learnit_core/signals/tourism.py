@@ -124,11 +124,6 @@ def _views(photographs: Sequence[Photograph], points: np.ndarray, side: int) -> 
     )
 
 
-def some(views: Views, which: Sequence[int] | slice) -> Views:
-    """Only these photographs."""
-    return Views(*(array[which] for array in views))
-
-
 def at_most(views: Views, side: int) -> Views:
     """The same photographs, none of whose sides is longer than ``side`` pixels, with their cameras."""
     if views.images.shape[2] <= side:

@@ -3,17 +3,23 @@
 import functools
 from collections.abc import Callable, Mapping, Sequence
 
-import jax
 import numpy as np
 from jaxtyping import Float
 
 from learnit_core import explorer, weights
 from learnit_core.evaluate import Setting
 from learnit_core.experiments import tourism
-from learnit_core.experiments.tourism import Camera, Profile
+from learnit_core.experiments.tourism import Profile, pictures
+from learnit_core.experiments.tourism.pictures import Camera
 from learnit_core.signals import photographer
-from learnit_core.signals.tourism import Collection, some
+from learnit_core.signals.tourism import Collection
 from learnit_core.structures import Field, Params, Views
+
+APPEARANCES = {"overcast": 0, "morning": 7, "evening": 19, "night": 16}
+"""Test photographs of the landmark whose light stands in the four corners, by what one sees of it."""
+
+APPEARANCE_FIT = Setting("sgd", 1.0), 150
+"""How they are fitted: by SGD, which stays where mixing weights mixes pictures, and for as long as the paper says."""
 
 SHAPE = (48, 72)
 """Height and width of a frame [pixels]."""
@@ -70,7 +76,8 @@ def renderer(profile: Profile, field: Field, path: Path) -> Callable[..., np.nda
     """``render(params, t, height, width)`` for the explorers: what is seen from a place on the path."""
 
     def render(params, t, *, height, width):
-        return tourism.picture(profile, field, params, path(float(t)), height=height, width=width)
+        camera = path(float(t))
+        return pictures.picture(field, params, camera, num_samples=profile.num_samples, height=height, width=width)
 
     return render
 
@@ -81,7 +88,7 @@ def between_appearances(
     panes: Mapping[str, Sequence[Params]],
     *,
     path: Path = landmark_path,
-    labels: Sequence[str] = tuple(tourism.APPEARANCES),
+    labels: Sequence[str] = tuple(APPEARANCES),
     engine: str = "auto",
     frames: tuple[int, int] = FRAMES,
     side: int = 300,
@@ -103,21 +110,15 @@ def between_appearances(
     )
 
 
+def appearance_name(label: str) -> str:
+    """The name of a shipped network that was fitted to one of the ``APPEARANCES``."""
+    return f"tourism-landmark-quick-{label}"
+
+
 def shipped_corners() -> tuple[Field, list[Params]]:
     """The field of the shipped fits, and the four of them."""
-    loaded = [weights.pretrained(tourism.appearance_name(label)) for label in tourism.APPEARANCES]
+    loaded = [weights.pretrained(appearance_name(label)) for label in APPEARANCES]
     return loaded[0][0], [params for _, params, _ in loaded]
-
-
-def corners(
-    profile: Profile, field: Field, start: Params, four: Views, setting: Setting, num_steps: int
-) -> list[Params]:
-    """Four networks, each fitted to one of ``four`` photographs from ``start``."""
-    fitted = [
-        tourism.fit_photographs(profile, field, start, some(four, [i]), setting, num_steps)
-        for i in range(len(four.images))
-    ]
-    return [jax.tree.map(lambda leaf: leaf[0], params) for params in fitted]
 
 
 def grid(
@@ -140,9 +141,7 @@ def grid(
         mixed = [weights.barycentric(corners, square.coefficients([u, v])) for u in ticks]
         if centre is not None and side % 2 and v == 0.5:
             mixed[side // 2] = centre
-        rows.append(
-            [tourism.picture(profile, field, p, camera, height=camera.height, width=camera.width) for p in mixed]
-        )
+        rows.append([pictures.picture(field, p, camera, num_samples=profile.num_samples) for p in mixed])
     return rows
 
 
@@ -152,7 +151,7 @@ def montage(rows: Sequence[Sequence[np.ndarray]], *, gap: int = 2) -> Float[np.n
     return np.concatenate([np.concatenate(row, axis=1) for row in framed])[:-gap, :-gap]
 
 
-APPEARANCES = """
+SQUARE = """
 <h2>Phototourism: one landmark, four appearances</h2>
 <p>Four photographs of one landmark, each the light of another hour, fitted by networks of 4 × 64 from weights that were
 learned on 125 other photographs (Reptile). The square mixes the four networks' <em>weights</em>; the slider moves the
@@ -163,4 +162,4 @@ camera. All pictures were computed beforehand.</p>
 def sections() -> list[tuple[str, explorer.Explorer]]:
     """The gallery's part of phototourism: HTML, and the explorer that belongs below it."""
     field, corners = shipped_corners()
-    return [(APPEARANCES, between_appearances(tourism.PROFILES["quick"], field, {"Reptile": corners}, engine="frames"))]
+    return [(SQUARE, between_appearances(tourism.PROFILES["quick"], field, {"Reptile": corners}, engine="frames"))]

@@ -11,7 +11,6 @@ from jax import Array
 from jaxtyping import Float
 
 from learnit_core import volume
-from learnit_core.experiments.tourism.profiles import Profile
 from learnit_core.structures import Field, Params, Views
 
 LAST_DELTA = 1e10
@@ -42,8 +41,10 @@ def photograph(views: Views, index: int) -> Float[np.ndarray, "h w 3"]:
     return views.images[index, 0, top:bottom, left:right] / np.float32(255)
 
 
-def render(profile: Profile, field: Field, params: Params, u, v, intrinsics, pose, near, far) -> Float[Array, "rays 3"]:
-    """Colours seen through image points of one camera, a part of them at a time."""
+def render(
+    field: Field, params: Params, u, v, intrinsics, pose, near, far, *, num_samples: int
+) -> Float[Array, "rays 3"]:
+    """Colours seen through image points of one camera, a part of them at a time, by ``num_samples`` on each ray."""
 
     def one(point):
         ray = volume.rays_through(*point, intrinsics, pose)
@@ -52,7 +53,7 @@ def render(profile: Profile, field: Field, params: Params, u, v, intrinsics, pos
             *ray,
             near=near,
             far=far,
-            num_samples=profile.num_samples,
+            num_samples=num_samples,
             last_delta=LAST_DELTA,
         ).rgb
 
@@ -60,21 +61,27 @@ def render(profile: Profile, field: Field, params: Params, u, v, intrinsics, pos
 
 
 def picture(
-    profile: Profile, field: Field, params: Params, camera: Camera, *, height: int, width: int
-) -> Float[np.ndarray, "{height} {width} 3"]:
-    """What a camera sees of the place that ``params`` hold, in [0, 1]."""
+    field: Field,
+    params: Params,
+    camera: Camera,
+    *,
+    num_samples: int,
+    height: int | None = None,
+    width: int | None = None,
+) -> Float[np.ndarray, "h w 3"]:
+    """What a camera sees of the place that ``params`` hold, in [0, 1]; at its own size, unless another is given."""
+    height, width = height or camera.height, width or camera.width
     scale = np.array([width / camera.width, height / camera.height], np.float32)
     intrinsics = np.asarray(camera.intrinsics, np.float32) * np.tile(scale, 2)
-    found = _picture(
-        profile, field, params, intrinsics, np.asarray(camera.pose, np.float32), camera.near, camera.far, height, width
-    )
-    return np.clip(np.asarray(found), 0, 1)
+    seen_by = intrinsics, np.asarray(camera.pose, np.float32), camera.near, camera.far
+    return np.clip(np.asarray(_picture(field, params, *seen_by, num_samples, height, width)), 0, 1)
 
 
-@functools.partial(jax.jit, static_argnames=("profile", "field", "height", "width"))
-def _picture(profile, field, params, intrinsics, pose, near, far, height, width):
+@functools.partial(jax.jit, static_argnames=("field", "num_samples", "height", "width"))
+def _picture(field, params, intrinsics, pose, near, far, num_samples, height, width):
     v, u = jnp.meshgrid(jnp.arange(height) + 0.5, jnp.arange(width) + 0.5, indexing="ij")
-    return render(profile, field, params, u.ravel(), v.ravel(), intrinsics, pose, near, far).reshape(height, width, 3)
+    seen = render(field, params, u.ravel(), v.ravel(), intrinsics, pose, near, far, num_samples=num_samples)
+    return seen.reshape(height, width, 3)
 
 
 class Judged(NamedTuple):
@@ -93,13 +100,13 @@ class Judged(NamedTuple):
     far: Float[Array, "*tasks"]
 
 
-def score_for(profile: Profile, field: Field) -> Callable[[Params, Judged], Array]:
+def score_for(field: Field, *, num_samples: int) -> Callable[[Params, Judged], Array]:
     """PSNR [dB] of the judged pixels of one photograph."""
 
     def score(params, judged):
         camera = judged.intrinsics, judged.camera_to_world, judged.near, judged.far
-        colours = jnp.clip(render(profile, field, params, judged.u, judged.v, *camera), 0, 1)
-        error = jnp.mean(jnp.square(colours - judged.colours), axis=-1)
+        colours = render(field, params, judged.u, judged.v, *camera, num_samples=num_samples)
+        error = jnp.mean(jnp.square(jnp.clip(colours, 0, 1) - judged.colours), axis=-1)
         return -10 * jnp.log10(jnp.sum(judged.weight * error) / jnp.sum(judged.weight))
 
     return score

@@ -1,122 +1,121 @@
-"""The phototourism part of ``make results``: the table, ``docs/results/tourism.json`` and ``tourism.md``.
+"""The results of phototourism: every start fits the left halves of unseen photographs, and is judged by the right.
 
-Reptile and both kinds of Basic NeRF are trained for each seed (what is shipped is seed 0, and is found again if it was
-trained here), and every start fits the left halves of the unseen photographs with the setting tuned for it. Each seed
-is kept under ``$LEARNIT_OUT/results`` as soon as it is done.
+Reptile and both kinds of Basic NeRF are trained for each seed. What is shipped is seed 0's, and is found again where it
+was trained.
 """
 
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import Path
+from functools import partial
 from typing import Any
 
-from learnit_core import evaluate, metrics
-from learnit_core.experiments import baselines, tourism
-from learnit_core.experiments import report as reporting
+from learnit_core.experiments import baselines, report, tourism
+from learnit_core.experiments.experiment import Part, Results
+from learnit_core.experiments.report import Gap, cell
+from learnit_core.experiments.rows import PAPERS
 from learnit_core.experiments.settings import Settings
-from learnit_core.experiments.tourism import table as tourism_table
+from learnit_core.experiments.tourism import table
+
+DATA = "landmark"
+
+PROFILE = tourism.PROFILES["long"]
+
+REPTILE = cell("meta-reptile")
+
+GAPS = (
+    Gap("Reptile over Basic NeRF, equal rays", REPTILE, cell("basic"), 0.0),
+    Gap("Reptile over Basic NeRF, equal steps", REPTILE, cell("basic-steps"), 2.0),
+    Gap("Reptile over Standard", REPTILE, cell("standard")),
+    Gap("Reptile over itself before the fit", REPTILE, {"init": "meta-reptile", "steps": 0}, 2.5),
+    Gap("Basic NeRF, equal rays, over Standard", cell("basic"), cell("standard")),
+)
+"""What is compared, paired over photographs, and by how much this project promises a start to be ahead [dB]."""
 
 
-def run(settings: Settings, target: Path, seeds: Sequence[int]) -> dict[str, Any]:
-    """Make what is missing of the seeds asked for, and write page and metrics to ``target``."""
-    profile = tourism.LONG.capped(settings)
-    tuned = tourism_table.tuned_settings(profile.name, "landmark")
-    collection = tourism.load_signals(profile, "landmark")
-    rows = tourism_table.control_rows(collection.train, collection.test, data="landmark", seed=seeds[0])
-    for seed in seeds:
-        file = settings.out / "results" / f"tourism-{seed}.json"
-        kept = json.loads(file.read_text("utf-8")) if file.exists() else {}
-        belongs_to = json.loads(json.dumps([asdict(profile), tuned]))
-        if kept.get("belongs_to") != belongs_to:
-            made = {}
-            for algorithm in tourism.ALGORITHMS:
-                name = "meta-reptile" if algorithm == "reptile" else algorithm
-                # Where `make weights` trains what is shipped: seed 0 is that very run.
-                folder = settings.out / "weights" / tourism.SHIPPED[name]
-                field, made[name], _ = tourism.meta_train(profile, collection, algorithm, seed=seed, folder=folder)
-            made["standard"] = baselines.standard(field, seed=seed)
-            kept = {"belongs_to": belongs_to}
-            kept["rows"], _ = tourism_table.table_rows(
-                tourism_table.runner(profile, field, collection.test),
-                made,
-                tuned,
-                trained_on="landmark",
-                data="landmark",
-                seed=seed,
-                limit=profile.limit,
-            )
-            metrics.write_json(file, kept)
-        rows += kept["rows"]
-    return reporting.write(
-        target, "tourism", notebook="04_phototourism", profile=profile, seeds=seeds, rows=rows, page=page
-    )
+def parts(profile: tourism.Profile, settings: Settings, seeds: Sequence[int]) -> list[list[Part]]:
+    """A part for each seed, one after the other: the rows of a table are fitted side by side."""
+    belongs_to = json.loads(json.dumps([asdict(profile), table.tuned_settings(profile.name, DATA)]))
+    return [[Part(f"tourism-{seed}", belongs_to, partial(seed_part, profile, seed, settings))] for seed in seeds]
+
+
+def seed_part(profile: tourism.Profile, seed: int, settings: Settings) -> dict[str, Any]:
+    """Rows of one meta-training seed."""
+    collection, made = tourism.load_signals(profile, DATA), {}
+    for name, algorithm in tourism.ALGORITHMS.items():
+        # Where `make weights` trains what is shipped: seed 0 is that very run.
+        folder = settings.out / "weights" / tourism.SHIPPED["long"][DATA][name]
+        field, made[name], _ = tourism.meta_train(profile, collection, algorithm, seed=seed, folder=folder)
+    made["standard"] = baselines.standard(field, seed=seed)
+    chosen = table.tuned_settings(profile.name, DATA)
+    rows, _ = table.table_rows(profile, field, collection.test, made, chosen, trained_on=DATA, data=DATA, seed=seed)
+    return {"rows": rows}
+
+
+def controls(profile: tourism.Profile, seeds: Sequence[int]) -> list[dict[str, Any]]:
+    """The two controls, under the first seed."""
+    collection = tourism.load_signals(profile, DATA)
+    return table.control_rows(collection.train, collection.test, data=DATA, seed=seeds[0])
 
 
 def verdicts(rows: Sequence[dict[str, Any]]) -> list[str]:
-    """One line a comparison and seed: paired differences over photographs with 95 % intervals, and what is promised."""
-    lines = []
-    for seed in sorted({row["seed"] for row in rows}):
-        part = [row for row in rows if row["seed"] == seed]
-        after = {row["init"]: row["psnr_per_signal"] for row in part if row["in_table"]}
-        over = evaluate.paired_interval(after["basic"], after["standard"])
-        for gap in (*tourism_table.gaps(part), ("Basic NeRF, equal rays, over Standard", over, None)):
-            lines.append(reporting.gap(seed, *gap, digits=2))
-    return lines
+    """One line a comparison and seed."""
+    return report.verdicts(rows, lambda rows: GAPS, table.LABELS, digits=2)
 
 
 def page(content: dict[str, Any]) -> str:
     """The results as a Markdown page."""
-    rows, seeds, profile = content["results"], content["seeds"], reporting.profile_of(tourism.Profile, content)
+    rows, profile, sections = content["results"], report.profile_of(tourism.Profile, content), []
+    for seed in content["seeds"]:
+        part = [row for row in rows if row["seed"] == seed and row["observations"] != "none"]
+        part += [row for row in rows if row["observations"] == "none"]
+        sections += [f"## Seed {seed}", table.markdown(part)]
     rays = profile.num_steps * profile.inner_steps * profile.rays
-    out = [
-        "# Results: phototourism",
-        "",
-        f"Generated by `{content['command']}`; do not edit. Photographs of the built-in landmark, the longer side "
-        f"{profile.size} pixels; a network of {profile.depth} × {profile.width}. Left halves of unseen photographs are "
-        "fitted, the numbers are PSNR on their right halves. Every start has the optimiser, the rate and the number of "
-        "steps that did best on 5 validation photographs (`make tune`).",
-        "",
+    return report.page(
+        content,
+        "phototourism",
+        f"Photographs of the built-in landmark, the longer side {profile.size} pixels; a network of {profile.depth} × "
+        f"{profile.width}. Left halves of unseen photographs are fitted, the numbers are PSNR on their right halves. "
+        "Every start has the optimiser, the rate and the number of steps that did best on 5 validation photographs "
+        "(`make tune`).",
         f"Reptile makes {profile.num_steps} outer steps of {profile.inner_steps} inner ones, each on {profile.rays} "
         f"rays of one photograph: {rays:,} rays. Basic NeRF is the same with one inner step: with as many rays in all "
         f"it makes {profile.num_steps * profile.inner_steps:,} outer steps; with as many outer steps it sees "
         f"{profile.num_steps * profile.rays:,} rays. All see the same photographs, and are trained with "
         f"Adam: {profile.outer_rate:g}, {profile.basic_rates[0]:g} and {profile.basic_rates[1]:g}, searched on "
         "validation photographs for each. Standard is a random draw.",
-        "",
-        f"Profile `{content['profile']}`, but {profile.num_steps} outer steps instead of "
-        f"{tourism.PROFILES['quick'].num_steps}; {reporting.seeds(content)}, "
-        f"{reporting.machine(content)}.",
-        "",
-        "## Gaps",
-        "",
-        f"Paired over photographs, {reporting.HOLDS}",
-        "",
-        *reporting.gaps(),
-        *verdicts(rows),
-    ]
-    for seed in seeds:
-        part = [row for row in rows if row["seed"] == seed and row["observations"] != "none"]
-        part += [row for row in rows if row["observations"] == "none"]
-        out += ["", f"## Seed {seed}", "", tourism_table.markdown(part)]
-    return "\n".join(out).rstrip() + "\n"
+        f"Profile `{content['profile']}`: {profile.num_steps} outer steps instead of the "
+        f"{tourism.PROFILES['quick'].num_steps} of `quick`; {report.seeds(content)}, {report.machine(content)}.",
+        paired="photographs",
+        verdicts=verdicts(rows),
+        sections=sections,
+    )
 
 
 def summary(content: dict[str, Any]) -> str:
     """The table for README.md."""
-    profile, seed = reporting.profile_of(tourism.Profile, content), content["seeds"][0]
+    profile, seed = report.profile_of(tourism.Profile, content), content["seeds"][0]
     rows = [row for row in content["results"] if row["seed"] == seed]
     num = max(row["num_signals"] for row in rows)
-    lines = [line for line in tourism_table.markdown(rows).splitlines() if "the paper's setting" not in line]
     return "\n".join(
         [
             "PSNR [dB] on right halves of unseen photographs of the landmark, before and after their left halves were "
             "fitted.",
             "",
-            *lines,
+            table.markdown([row for row in rows if row["tuned_on"] != PAPERS]),
             "",
             f"`{content['command']}`, profile `{content['profile']}` ({profile.depth} × {profile.width}, "
             f"{profile.num_steps} outer steps of {profile.inner_steps}), {num} photographs, meta-training seed {seed}, "
             f"on {content['device']}. Paired intervals: [docs/results/tourism.md](docs/results/tourism.md).",
         ]
     )
+
+
+RESULTS = Results(
+    profile=PROFILE,
+    parts=parts,
+    controls=controls,
+    verdicts=verdicts,
+    page=page,
+    summary=summary,
+)
