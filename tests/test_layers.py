@@ -130,3 +130,25 @@ def test_python_runs_inside_a_folder(folder):
         [sys.executable, "-c", "import typing, enum"], cwd=ROOT / folder, capture_output=True, text=True
     )
     assert run.returncode == 0, run.stderr
+
+
+def test_no_modules_import_each_other_in_a_circle():
+    """Those of a package, too; what is imported for annotations only counts as well."""
+    files = {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
+        for path in (ROOT / "learnit_core").rglob("*.py")
+    }
+    needs: dict[str, set[str]] = {}
+    for name, path in files.items():
+        wanted: set[str] = set()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                wanted |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and not node.level:
+                # A package is needed where something of its own is taken, not for one of its modules.
+                taken = {f"{node.module}.{alias.name}" for alias in node.names}
+                wanted |= {one if one in files else node.module for one in taken}
+        needs[name] = wanted & files.keys() - {name}
+    while free := [name for name, wanted in needs.items() if not wanted & needs.keys()]:
+        needs = {name: wanted for name, wanted in needs.items() if name not in free}
+    assert not needs, f"these import each other in a circle: {sorted(needs)}"

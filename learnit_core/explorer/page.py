@@ -6,14 +6,22 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol, runtime_checkable
 
 from learnit_core import files
 from learnit_core.errors import LearnitError
 from learnit_core.explorer import assets
 
-if TYPE_CHECKING:
-    from learnit_core.explorer.widget import Explorer
+
+@runtime_checkable
+class Shown(Protocol):
+    """What a page needs of an explorer."""
+
+    scene: dict[str, Any]
+    data: bytes
+
+    def static_png(self, position: Sequence[float]) -> bytes: ...
+
 
 # A content security policy: nothing can be fetched.
 POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:"
@@ -64,7 +72,7 @@ for (const place of document.querySelectorAll("[data-explorer]")) {
 """
 
 
-def write_page(file: str | os.PathLike, title: str, sections: Sequence[tuple[str, "Explorer"]]) -> Path:
+def write_page(file: str | os.PathLike, title: str, sections: Sequence[tuple[str, Shown]]) -> Path:
     """Write a page of sections ``(html, explorer)``: the HTML unchanged, and the explorer below it, at its start.
 
     Returns the path. Raises LearnitError if an explorer can only be drawn by Python.
