@@ -81,6 +81,7 @@ def locked(path: Path, what: str) -> Iterator[None]:
     On file systems without locks a warning is printed, and nothing is locked.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch()  # an error where no file can be made: FileLock would wait for that to change
     lock = FileLock(path)
     try:
         try:
