@@ -73,7 +73,7 @@ def of_pictures(
     height, width, channels = images.train.shape[1:]
     coords = models.pixel_grid(height, width)
     targets = {
-        "mean": Pixels(coords, jnp.reshape(signals.mean_signal(images.train), (-1, channels))),
+        "mean": Pixels(coords, jnp.asarray(signals.mean_signal(images.train)).reshape(-1, channels)),
         "matched": Pixels(coords, field.apply(learned, coords)),
     }
     return make(field, losses.image_loss, targets, learned, fit_steps=profile.fit_steps, seed=seed)
