@@ -12,7 +12,7 @@ from learnit_core import explorer
 from learnit_core.commands import gallery
 from learnit_core.errors import LearnitError
 from learnit_core.experiments import ct
-from learnit_core.experiments.ct import explorers as ct_explorers
+from learnit_core.experiments.ct.record import CT
 from learnit_core.experiments.image import explorers as image_explorers
 from learnit_core.experiments.image import interpolation
 from learnit_core.experiments.tourism import explorers as tourism_explorers
@@ -35,7 +35,7 @@ def quickly(monkeypatch):
             untouched(params, len(pictures)), jnp.zeros(len(pictures)), jnp.zeros(len(pictures))
         )
 
-    def reconstruct(field, params, truth, views, setting, num_steps, **_):
+    def reconstruct(field, params, truth, num_projections, setting, num_steps, **_):
         return None, untouched(params, len(truth))
 
     def run(profile, field, draws, tasks, *_, **__):
@@ -60,7 +60,7 @@ def test_the_page_of_image_regression_weighs_what_is_promised(quickly, tmp_path,
 
 
 def test_the_page_of_computed_tomography(quickly, tmp_path, capsys):
-    page, count = gallery.write(tmp_path / "ct.html", [ct_explorers])
+    page, count = gallery.write(tmp_path / "ct.html", [CT])
     with capsys.disabled():
         print(f"\ncomputed tomography, {count} explorers: {page.stat().st_size / 1e6:.2f} MB", end=" ")
     assert count == 2 and page.stat().st_size < MOST
