@@ -30,7 +30,7 @@ NUM_PROJECTIONS = (1, 2, 4, 8)
 ALGORITHMS = ("reptile", "maml", "fomaml")
 
 EVERY = 10
-"""Fits are scored after every so many steps, and after the last."""
+"""Steps between two scores of a fit; the last step is always scored."""
 
 
 @dataclass(frozen=True, kw_only=True)
