@@ -71,14 +71,16 @@ class Chosen(NamedTuple):
     tuned_on: str
 
 
-def best_step(curve: Float[np.ndarray, "signals points"], every: int) -> tuple[int, float]:
-    """The number of steps with the best mean PSNR, and that PSNR [dB]; the curve has a point every ``every`` steps.
+def best_step(curve: Float[np.ndarray, "signals points"], every: int, *, most: int | None = None) -> tuple[int, float]:
+    """The number of steps with the best mean PSNR, and that PSNR [dB].
 
-    A fit that diverges counts as −∞ from there on.
+    The curve has a point every ``every`` steps, and its last after ``most`` if that is no multiple. A fit that diverges
+    counts as −∞ from there on.
     """
     mean = curve.mean(axis=0)
     index = int(np.where(np.isfinite(mean), mean, -np.inf)[1:].argmax()) + 1
-    return index * every, float(mean[index])
+    steps = index * every
+    return steps if most is None else min(steps, most), float(mean[index])
 
 
 def two_rounds(
@@ -88,12 +90,13 @@ def two_rounds(
     grid: dict[str, tuple[float, ...]],
     finalists: int,
     every: int,
+    most: int | None = None,
 ) -> dict[str, Any]:
     """Setting and number of steps for one initialisation, in two rounds, where the full search would take too long.
 
     ``screen(setting)`` gives curves on few signals and for few steps; settings are ranked by their best mean PSNR. The
     ``finalists`` best are then run on all signals for all steps by ``finish(setting)``, with a point every ``every``
-    steps. Returns choice, steps, score and the scores of both rounds, ready for JSON.
+    steps and one after ``most``. Returns choice, steps, score and the scores of both rounds, ready for JSON.
     """
     screened = tune(screen, {"best": lambda curve: best_step(curve, 1)[1]}, grid=grid)["best"]
     scores = {
@@ -103,7 +106,7 @@ def two_rounds(
     }
     final = []
     for setting in sorted(scores, key=lambda setting: -scores[setting])[:finalists]:
-        steps, score = best_step(finish(setting), every)
+        steps, score = best_step(finish(setting), every, most=most)
         final.append({"setting": list(setting), "steps": steps, "score": round(score, 3)})
     best = max(final, key=lambda entry: entry["score"])
     return {

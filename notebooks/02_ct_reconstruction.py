@@ -66,12 +66,11 @@ import jax.numpy as jnp
 import numpy as np
 from IPython.display import Markdown, display
 
-from learnit_core import evaluate, explorer, metrics, models, plots, signals, tomography, weights
+from learnit_core import evaluate, explorer, metrics, models, plots, signals, structures, tomography, weights
 from learnit_core.errors import LearnitError
 from learnit_core.evaluate import Setting
 from learnit_core.experiments import baselines, ct
-from learnit_core.experiments.ct import explorers as ct_explorers
-from learnit_core.experiments.ct import table as ct_table
+from learnit_core.experiments.ct import explorers, table
 from learnit_core.experiments.image import interpolation
 from learnit_core.experiments.settings import Settings
 from learnit_core.signals import phantoms, slices
@@ -143,9 +142,9 @@ print(
     f"{images.name}: {len(images.train)} to train on, {len(images.validation)} to choose by, "
     f"{len(images.test)} to test. {images.note}"
 )
-results = ct_table.control_rows(images, data=images.name, seed=SEED)
+results = table.control_rows(images, data=images.name, seed=SEED)
 for row in results:
-    print(f"{ct_table.LABELS[row['init']]}: {row['psnr_db']:.1f} dB")
+    print(f"{table.LABELS[row['init']]}: {row['psnr_db']:.1f} dB")
 
 # %% [markdown]
 # ## 2. What the scanner measures
@@ -175,7 +174,7 @@ gallery.show(
 # name.
 
 # %%
-ct_explorers.scan(truth)
+explorers.scan(truth)
 
 # %% [markdown]
 # ### Back again
@@ -185,14 +184,14 @@ ct_explorers.scan(truth)
 # (at 64 × 64 sharp edges stay a little blurred, whatever their number); with few, it leaves streaks:
 
 # %%
-tuned = ct_table.tuned_settings(profile.name, images.name)
-by_views = {views: ct_table.back_projected(images.test[:1], views, tuned.filters[views])[0] for views in ct.VIEWS}
-by_views |= {n: ct_table.back_projected(images.test[:1], n, "ramp")[0] for n in (20, 180)}
+tuned = table.tuned_settings(profile.name, images.name)
+back_projections = {n: table.back_projected(images.test[:1], n, tuned.filters[n])[0] for n in ct.NUM_PROJECTIONS}
+back_projections |= {n: table.back_projected(images.test[:1], n, "ramp")[0] for n in (20, 180)}
 gallery.show(
     plots.picture_grid(
-        [[*by_views.values(), truth]],
-        column_labels=[*map(ct_table.views_label, by_views), "truth"],
-        captions=[[*(f"{ct_table.psnrs(p[None], truth[None])[0]:.1f} dB" for p in by_views.values()), ""]],
+        [[*back_projections.values(), truth]],
+        column_labels=[*map(table.label, back_projections), "truth"],
+        captions=[[*(f"{table.psnrs(p[None], truth[None])[0]:.1f} dB" for p in back_projections.values()), ""]],
         cell=1.5,
     ),
     "back_projection",
@@ -228,8 +227,9 @@ def picture(params):
 
 def fitted_from(params, chosen, steps):
     """Pictures of the test slice after each of ``steps`` gradient steps on its few projections."""
-    shown = [ct.reconstruct(field, params, images.test[:1], few, chosen.setting, n)[0][0] for n in steps]
-    return shown, [f"{ct_table.psnrs(p[None], truth[None])[0]:.1f} dB" for p in shown]
+    most = profile.limit(few)
+    shown = [ct.reconstruct(field, params, images.test[:1], few, chosen.setting, n, most=most)[0][0] for n in steps]
+    return shown, [f"{table.psnrs(p[None], truth[None])[0]:.1f} dB" for p in shown]
 
 
 best = tuned.fits["standard"][few]
@@ -263,7 +263,7 @@ gallery.show(
 
 # %%
 draw_task = ct.sampler(profile)(jax.random.key(SEED), jnp.asarray(images.train[:8]))
-task = jax.tree.map(lambda leaf: leaf[0], draw_task)
+task = structures.rows(draw_task, 0)
 memory = {}
 for inner_steps in (1, 4, 12)[: 1 if settings.max_steps else 3]:
     shorter = dataclasses.replace(profile, inner_steps=inner_steps)
@@ -298,9 +298,7 @@ if train_live:
     gallery.show(
         plots.training_curves(
             {"meta-reptile": history.validation},
-            reference=float(
-                ct_table.psnrs(ct_table.back_projected(images.validation, 20, "ramp"), images.validation).mean()
-            ),
+            reference=float(table.psnrs(table.back_projected(images.validation, 20, "ramp"), images.validation).mean()),
             reference_label="filtered back-projection, the same 20 views",
             ylabel="validation PSNR after\ntwelve steps [dB]",
             title=f"Meta-training on {images.name}: 20 projections",
@@ -316,7 +314,7 @@ else:
             f"no initialisation is shipped for {data!r} in the profile {settings.profile!r}: expected the profile quick and "
             "phantoms, or training to be allowed"
         )
-    field, learned, _ = weights.pretrained(ct.SHIPPED["quick"])
+    field, learned, _ = weights.pretrained(ct.SHIPPED["quick"]["phantoms"]["meta-reptile"])
 
 # %% [markdown]
 # ## 5. One slice, four projections
@@ -339,26 +337,25 @@ shown_slices = images.test[:3]
 
 def fitted_best(name):
     """Pictures and weights from one initialisation, fitted as was best for it."""
-    chosen = tuned.fits[name][few]
-    return ct.reconstruct(
-        field, made[name][0], shown_slices, few, chosen.setting, min(chosen.steps, profile.limit(few))
-    )
+    chosen, most = tuned.fits[name][few], profile.limit(few)
+    steps = min(chosen.steps, most)
+    return ct.reconstruct(field, made[name][0], shown_slices, few, chosen.setting, steps, most=most)
 
 
-fits = dict(zip(ct_table.INITS, evaluate.side_by_side(fitted_best, ct_table.INITS), strict=True))
+fits = dict(zip(table.INITS, evaluate.side_by_side(fitted_best, table.INITS), strict=True))
 rows = [
-    [picture(made[name][0]) for name in ct_table.INITS],
-    [fits[name][0][0] for name in ct_table.INITS],
-    [plots.error_map(fits[name][0][0], truth) for name in ct_table.INITS],
+    [picture(made[name][0]) for name in table.INITS],
+    [fits[name][0][0] for name in table.INITS],
+    [plots.error_map(fits[name][0][0], truth) for name in table.INITS],
 ]
-fbp = by_views[few]
+fbp = back_projections[few]
 rows = [[*rows[0], None, None], [*rows[1], fbp, truth], [*rows[2], plots.error_map(fbp, truth), None]]
-psnr_captions = [f"{ct_table.psnrs(p[None], truth[None])[0]:.1f} dB" for p in rows[1][:-1]]
+psnr_captions = [f"{table.psnrs(p[None], truth[None])[0]:.1f} dB" for p in rows[1][:-1]]
 gallery.show(
     plots.picture_grid(
         rows,
         row_labels=["before\nthe fit", f"{few} views", "error"],
-        column_labels=[*(plots.LABELS[name] for name in ct_table.INITS), "back-\nprojection", "truth"],
+        column_labels=[*(plots.LABELS[name] for name in table.INITS), "back-\nprojection", "truth"],
         captions=[[], psnr_captions, []],
         cell=1.45,
     ),
@@ -378,29 +375,29 @@ gallery.show(
 # filter that did best. (All scores of the search stand in a file beside the experiment.)
 
 # %%
-table_rows, curves = ct_table.table_rows(
+table_rows, _ = table.table_rows(
     field,
     images.test,
     made,
     tuned,
-    {views: profile.limit(views) for views in ct.VIEWS},
+    {num_projections: profile.limit(num_projections) for num_projections in ct.NUM_PROJECTIONS},
     trained_on=images.name,
     data=images.name,
     seed=SEED,
     paper_too=profile.name != "quick",
 )
 results += table_rows
-display(Markdown(ct_table.markdown(results)))
+display(Markdown(table.markdown(results)))
 
 # %%
 by_init = {
     name: {
-        views: np.array(row["psnr_per_signal"])
-        for views in ct.VIEWS
+        num_projections: np.array(row["psnr_per_signal"])
+        for num_projections in ct.NUM_PROJECTIONS
         for row in results
-        if row["in_table"] and row["init"] == name and row["observations"] == f"views={views}"
+        if row["in_table"] and row["init"] == name and row["observations"] == ct.observation(num_projections)
     }
-    for name in (*ct_table.INITS, "fbp")
+    for name in (*table.INITS, "fbp")
 }
 gallery.show(
     plots.view_curves(by_init, title=f"{images.name}: unseen slices"),
@@ -408,15 +405,15 @@ gallery.show(
     alt="PSNR against the number of projections, one line for each initialisation; Reptile's lies above the others from two "
     "views on.",
 )
-for views in ct.VIEWS:
-    gap = evaluate.paired_interval(by_init["meta-reptile"][views], by_init["standard"][views])
+for num_projections in ct.NUM_PROJECTIONS:
+    gap = evaluate.paired_interval(by_init["meta-reptile"][num_projections], by_init["standard"][num_projections])
     print(
-        f"{ct_table.views_label(views)}: Reptile over Standard {gap.mean:+.1f} dB, 95 % interval [{gap.low:+.1f}, {gap.high:+.1f}]"
+        f"{table.label(num_projections)}: Reptile over Standard {gap.mean:+.1f} dB, 95 % interval [{gap.low:+.1f}, {gap.high:+.1f}]"
     )
-for views in (2, 4):
-    gap = evaluate.paired_interval(by_init["meta-reptile"][views], by_init["standard"][2 * views])
+for num_projections in (2, 4):
+    gap = evaluate.paired_interval(by_init["meta-reptile"][num_projections], by_init["standard"][2 * num_projections])
     print(
-        f"Reptile with {views} views over Standard with {2 * views}: {gap.mean:+.1f} dB, "
+        f"Reptile with {num_projections} views over Standard with {2 * num_projections}: {gap.mean:+.1f} dB, "
         f"95 % interval [{gap.low:+.1f}, {gap.high:+.1f}]"
     )
 
@@ -448,8 +445,7 @@ walks = {
 
 def between(fitted, t, a=0, b=1):
     """The picture of the weights at ``t`` on the line from network ``a`` to network ``b``."""
-    ends = (jax.tree.map(lambda leaf, i=i: leaf[i], fitted) for i in (a, b))
-    return picture(weights.lerp(*ends, t))
+    return picture(weights.lerp(structures.rows(fitted, a), structures.rows(fitted, b), t))
 
 
 stops = (0, 0.25, 0.5, 0.75, 1)
@@ -485,7 +481,7 @@ heads = (
     if num_corners < 2
     else explorer.networks(
         field,
-        {name: ct_explorers.corners(fitted, num_corners) for name, fitted in walks.items()},
+        {name: [structures.rows(fitted, i) for i in range(num_corners)] for name, fitted in walks.items()},
         labels=("first head", "second head", "third head")[:num_corners],
         shape=(size, size),
         side=200,
@@ -504,8 +500,8 @@ heads
 
 # %%
 off_training = "quick" if settings.max_steps else "long"
-off_field, off_learned, _ = weights.pretrained(ct.SHIPPED[off_training])
-off_profile = ct.SHIPPED_PROFILES[off_training].capped(settings)
+off_field, off_learned, _ = weights.pretrained(ct.SHIPPED[off_training]["phantoms"]["meta-reptile"])
+off_profile = ct.PROFILES[off_training].capped(settings)
 if only_fit:
     off_name, off_class = Path(settings.test_data).name, slices.load_test(settings.test_data, size=off_profile.size)
 else:
@@ -513,23 +509,25 @@ else:
     circle = phantoms.scanner_circle(off_profile.size)[..., None]
     off_class = (1 - signals.load("sdf", size=off_profile.size, counts=(1, 1, 3)).test) * circle
 off_class = off_class[: settings.cap(8)]
-off_tuned = ct_table.tuned_settings(off_training, off_name).fits
+off_tuned = table.tuned_settings(off_training, off_name).fits
 off_starts = {"standard": baselines.standard(off_field, seed=SEED), "meta-reptile": off_learned}
-off_rows, off_captions, off_views = [], [], 8
+off_rows, off_captions, off_projections = [], [], 8
+off_limit = off_profile.limit(off_projections)
+off_steps = {name: min(off_tuned[name][off_projections].steps, off_limit) for name in off_starts}
 
 
 def off_pictures(name):
     """What one initialisation makes of the slices that are not of its class."""
-    chosen = off_tuned[name][off_views]
-    num_steps = min(chosen.steps, off_profile.limit(off_views))
-    return ct.reconstruct(off_field, off_starts[name], off_class, off_views, chosen.setting, num_steps)[0]
+    start, setting = off_starts[name], off_tuned[name][off_projections].setting
+    fit = (off_field, start, off_class, off_projections, setting, off_steps[name])
+    return ct.reconstruct(*fit, most=off_limit)[0]
 
 
 off_fits = dict(zip(off_starts, evaluate.side_by_side(off_pictures, off_starts), strict=True))
-off_fits["fbp"] = ct_table.back_projected(off_class, off_views, tuned.filters[off_views])
+off_fits["fbp"] = table.back_projected(off_class, off_projections, tuned.filters[off_projections])
 for i, off_truth in enumerate(off_class[:4]):
     off_rows.append([*(pictures[i] for pictures in off_fits.values()), off_truth])
-    off_captions.append([*(f"{ct_table.psnrs(p[i][None], off_truth[None])[0]:.1f} dB" for p in off_fits.values()), ""])
+    off_captions.append([*(f"{table.psnrs(p[i][None], off_truth[None])[0]:.1f} dB" for p in off_fits.values()), ""])
 gallery.show(
     plots.picture_grid(
         off_rows, captions=off_captions, column_labels=[*(plots.LABELS[name] for name in off_fits), "truth"], cell=1.7
@@ -540,8 +538,8 @@ gallery.show(
 )
 print(f"{off_name}: the class differs from the phantoms that the initialisation was learned on.")
 for name, pictures in off_fits.items():
-    scores = ct_table.psnrs(pictures, off_class)
-    print(f"{plots.LABELS[name]:16} {scores.mean():.1f} dB with {off_views} views on {len(off_class)} slices")
+    scores = table.psnrs(pictures, off_class)
+    print(f"{plots.LABELS[name]:16} {scores.mean():.1f} dB with {off_projections} views on {len(off_class)} slices")
     results.append(
         metrics.row(
             experiment="ct-off-class",
@@ -549,17 +547,17 @@ for name, pictures in off_fits.items():
             data=off_name,
             split="test",
             init=name,
-            observations=f"views={off_views}",
+            observations=ct.observation(off_projections),
             seed=SEED,
             psnr_per_signal=scores,
-            steps=0 if name == "fbp" else min(off_tuned[name][off_views].steps, off_profile.limit(off_views)),
-            tuned_on=off_tuned["standard" if name == "fbp" else name][off_views].tuned_on,
+            steps=off_steps.get(name, 0),
+            tuned_on=off_tuned["standard" if name == "fbp" else name][off_projections].tuned_on,
         )
     )
 
 # %% [markdown]
 # Compare with filtered back-projection, which has no opinion: on blobs there is little that a prior of heads can help with.
-# And look for pieces of skull where there should be none (with `off_views = 2` there is more to make up): where the
+# And look for pieces of skull where there should be none (with `off_projections = 2` there is more to make up): where the
 # projections leave a choice, the start decides. In medicine that is the danger of *every* learned prior, and a high PSNR on the class it knows says nothing about the patient who is
 # not of that class.
 #
@@ -620,9 +618,9 @@ for name in ("standard", "meta-reptile"):
 many, num_steps = 8, min(200, profile.limit(8))  # try 20 and 60 views, and 1000 steps
 for name in ("standard", "meta-reptile"):
     reconstructed, _ = ct.reconstruct(field, made[name][0], shown_slices, many, tuned.fits[name][8].setting, num_steps)
-    print(f"{plots.LABELS[name]:9} {ct_table.psnrs(reconstructed, shown_slices).mean():.1f} dB after {num_steps} steps")
-smeared = ct_table.back_projected(shown_slices, many, "ramp" if many >= 20 else tuned.filters[8])
-print(f"filtered back-projection {ct_table.psnrs(smeared, shown_slices).mean():.1f} dB")
+    print(f"{plots.LABELS[name]:9} {table.psnrs(reconstructed, shown_slices).mean():.1f} dB after {num_steps} steps")
+smeared = table.back_projected(shown_slices, many, "ramp" if many >= 20 else tuned.filters[8])
+print(f"filtered back-projection {table.psnrs(smeared, shown_slices).mean():.1f} dB")
 
 # %% [markdown]
 # <details><summary>Solution</summary>

@@ -19,7 +19,7 @@ from learnit_core.experiments import ct
 from learnit_core.experiments.settings import Settings
 from learnit_core.fit import fit
 from learnit_core.signals import ImageSplits, phantoms, slices
-from learnit_core.structures import Sinogram
+from learnit_core.structures import Sinogram, rows
 
 TINY = ct.Profile(
     name="tiny",
@@ -50,8 +50,8 @@ def test_tasks_are_what_the_scanner_sees_and_the_slice():
 
 
 def test_test_angles_share_half_a_turn():
-    for views in ct.VIEWS:
-        np.testing.assert_allclose(ct.test_angles(views), np.pi * np.arange(views) / views, rtol=1e-6)
+    for n in ct.NUM_PROJECTIONS:
+        np.testing.assert_allclose(ct.test_angles(n), np.pi * np.arange(n) / n, rtol=1e-6)
 
 
 def test_a_training_task_has_one_slice_and_its_own_angles():
@@ -82,8 +82,8 @@ def test_loss_and_score_are_of_the_network_the_picture_and_the_slice():
     field = ct.field_for(TINY)
     params = field.init(jax.random.key(0))
     loss, score = ct.loss_and_score(field, 16)
-    rows, columns = np.mgrid[:16, :16] / 16
-    picture = field.apply(params, jnp.stack([rows.ravel(), columns.ravel()], -1)).reshape(16, 16)
+    down, right = np.mgrid[:16, :16] / 16
+    picture = field.apply(params, jnp.stack([down.ravel(), right.ravel()], -1)).reshape(16, 16)
     truth = jnp.asarray(IMAGES.test[0, ..., 0])
     np.testing.assert_allclose(score(params, truth), -10 * np.log10(np.mean((picture - truth) ** 2)), rtol=1e-5)
     own = Sinogram(jnp.asarray([0.0]), picture.sum(axis=0)[None])
@@ -118,8 +118,8 @@ def run(tmp_path_factory):
     return folder, ct.meta_train(TINY, IMAGES, seed=4, folder=folder)
 
 
-def psnr_after(params, setting, steps, views):
-    pictures, _ = ct.reconstruct(ct.field_for(TINY), params, IMAGES.test, views, setting, steps)
+def psnr_after(params, setting, steps, num_projections):
+    pictures, _ = ct.reconstruct(ct.field_for(TINY), params, IMAGES.test, num_projections, setting, steps)
     return np.array([evaluate.psnr(jnp.asarray(p), jnp.asarray(t)) for p, t in zip(pictures, IMAGES.test, strict=True)])
 
 
@@ -147,7 +147,7 @@ def test_the_validation_score_is_after_the_inner_steps(run):
     loss, score = ct.loss_and_score(field, 16)
     found = []
     for truth in IMAGES.validation:
-        task = jax.tree.map(lambda leaf: leaf[0], ct.tasks(truth[None], ct.test_angles(8)))
+        task = rows(ct.tasks(truth[None], ct.test_angles(8)), 0)
         fitted = fit(loss, params, task.support, jax.random.key(0), optimizer=optax.sgd(10.0), num_steps=12).params
         found.append(score(fitted, task.query))
     ((step, value),) = history.validation
@@ -161,7 +161,7 @@ def test_a_reconstruction_is_a_fit(run):
     pictures, fitted = ct.reconstruct(field, params, IMAGES.test[:2], 4, setting, 20)
     loss, _ = ct.loss_and_score(field, 16)
     for i in range(2):
-        sinogram = jax.tree.map(lambda leaf, i=i: leaf[i], ct.tasks(IMAGES.test, ct.test_angles(4)).support)
+        sinogram = rows(ct.tasks(IMAGES.test, ct.test_angles(4)).support, i)
         by_hand = fit(loss, params, sinogram, jax.random.key(0), optimizer=setting.build(), num_steps=20).params
         jax.tree.map(lambda a, b, i=i: np.testing.assert_allclose(a[i], b, rtol=1e-2, atol=1e-4), fitted, by_hand)
         values = ct.loss_and_score(field, 16)[1](by_hand, jnp.asarray(pictures[i, ..., 0]))
@@ -170,7 +170,7 @@ def test_a_reconstruction_is_a_fit(run):
 
 def test_algorithms_have_names():
     field = ct.field_for(TINY)
-    task = jax.tree.map(lambda leaf: leaf[0], ct.sampler(TINY)(jax.random.key(0), jnp.asarray(IMAGES.train)))
+    task = rows(ct.sampler(TINY)(jax.random.key(0), jnp.asarray(IMAGES.train)), 0)
     params = field.init(jax.random.key(0))
     found = {}
     for name in ct.ALGORITHMS:

@@ -1,32 +1,29 @@
 """The CT table: runners, back-projection and rows against direct computation, and the settings that were tuned."""
 
 import json
-from dataclasses import asdict
-from importlib import resources
+from dataclasses import asdict, replace
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from learnit_core.experiments.drafts import fingerprint
 from skimage.transform import iradon, radon
 from test_ct import IMAGES, TINY
 
 from learnit_core import evaluate, metrics
 from learnit_core.evaluate import Setting
-from learnit_core.experiments import baselines, ct
-from learnit_core.experiments.ct import results as results_ct
-from learnit_core.experiments.ct import table as ct_table
-from learnit_core.experiments.ct import tune as tune_ct
+from learnit_core.experiments import baselines, ct, report, tuned
+from learnit_core.experiments.ct import results, table, tune
+from learnit_core.experiments.ct.record import CT
 from learnit_core.experiments.settings import Settings
 from learnit_core.tuning import Chosen
 
 LIMITS = {1: 10, 4: 20}
 CHOSEN = {
-    name: {views: Chosen(Setting("adam", 0.001 * (i + 1)), 10 * i, "validation") for views in ct.VIEWS}
-    for i, name in enumerate(ct_table.INITS)
+    name: {n: Chosen(Setting("adam", 0.001 * (i + 1)), 10 * i, "validation") for n in ct.NUM_PROJECTIONS}
+    for i, name in enumerate(table.INITS)
 }
-SETTINGS = ct_table.TunedSettings(CHOSEN, {views: "hann" for views in ct.VIEWS})
+SETTINGS = table.TunedSettings(CHOSEN, dict.fromkeys(ct.NUM_PROJECTIONS, "hann"))
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +34,7 @@ def network():
 
 def test_a_runner_scores_every_tenth_step(network):
     field, (params, *_) = network
-    curve = ct_table.runner(field, IMAGES.test, 2)([params], Setting("adam", 3e-3), 20)
+    curve = table.runner(field, IMAGES.test, 2)([params], Setting("adam", 3e-3), 20)
     assert curve.shape == (4, 3)
     for column, steps in enumerate((0, 10, 20)):
         pictures, _ = ct.reconstruct(field, params, IMAGES.test, 2, Setting("adam", 3e-3), steps)
@@ -47,7 +44,7 @@ def test_a_runner_scores_every_tenth_step(network):
 
 def test_several_draws_are_taken_in_turn(network):
     field, draws = network
-    run = ct_table.runner(field, IMAGES.test, 2)
+    run = table.runner(field, IMAGES.test, 2)
     alone = [run([params], Setting("sgd", 3.0), 10) for params in draws]
     together = run(draws, Setting("sgd", 3.0), 10)
     for i in range(len(IMAGES.test)):
@@ -56,61 +53,60 @@ def test_several_draws_are_taken_in_turn(network):
 
 
 def test_back_projection_is_scikit_images():
-    found = ct_table.back_projected(IMAGES.test, 8, "cosine")
+    found = table.back_projected(IMAGES.test, 8, "cosine")
     degrees = 180 * np.arange(8) / 8
     for picture, truth in zip(found, IMAGES.test, strict=True):
         sinogram = radon(np.array(truth[..., 0], float), degrees, circle=True)
         expected = iradon(sinogram, degrees, filter_name="cosine", circle=True)
         np.testing.assert_allclose(picture[..., 0], np.clip(expected, 0, 1), atol=1e-3)
     # With many views it finds the slice, with one it cannot.
-    many, one = (ct_table.psnrs(ct_table.back_projected(IMAGES.test, n, "hann"), IMAGES.test).mean() for n in (60, 1))
+    many, one = (table.psnrs(table.back_projected(IMAGES.test, n, "hann"), IMAGES.test).mean() for n in (60, 1))
     assert many > one + 3
 
 
-def made_up_runner(field, slices, views):
-    """Made-up curves: higher for larger rates and more views; the draw is a number."""
+def made_up_runner(field, slices, num_projections, *, most):
+    """Made-up curves: higher for larger rates and more projections; the draw is a number."""
+    assert most == LIMITS[num_projections]
 
     def run(draws, setting, num_steps):
         points = np.arange(num_steps // ct.EVERY + 1)
-        return 10 + views + float(draws[0]) + 1000 * setting.learning_rate * points + np.array([[0.0], [1.0]])
+        return 10 + num_projections + float(draws[0]) + 1000 * setting.learning_rate * points + np.array([[0.0], [1.0]])
 
     return run
 
 
 def rows_and_curves(**settings):
-    made = {name: [jnp.float32(i)] for i, name in enumerate(ct_table.INITS)}
+    made = {name: [jnp.float32(i)] for i, name in enumerate(table.INITS)}
     about = dict(trained_on="phantoms", data="phantoms", seed=3, make_runner=made_up_runner) | settings
-    return ct_table.table_rows(ct.field_for(TINY), IMAGES.test[:2], made, SETTINGS, LIMITS, **about)
+    return table.table_rows(ct.field_for(TINY), IMAGES.test[:2], made, SETTINGS, LIMITS, **about)
 
 
 def test_rows_against_direct_computation():
     rows, curves = rows_and_curves()
-    assert list(curves) == list(LIMITS)
-    for views, limit in LIMITS.items():
-        for i, name in enumerate(ct_table.INITS):
+    assert set(curves) == {(f"views={n}", name) for n in LIMITS for name in table.INITS}
+    for n, limit in LIMITS.items():
+        for i, name in enumerate(table.INITS):
             steps = min(10 * i, limit)
-            (row,) = [
-                r for r in rows if (r["init"], r["observations"], r["in_table"]) == (name, f"views={views}", True)
-            ]
+            (row,) = [r for r in rows if (r["init"], r["observations"], r["in_table"]) == (name, f"views={n}", True)]
             assert (row["steps"], row["optimizer"], row["learning_rate"]) == (steps, "adam", 0.001 * (i + 1))
-            expected = 10 + views + i + (i + 1) * steps / 10
+            expected = 10 + n + i + (i + 1) * steps / 10
             assert row["psnr_per_signal"] == pytest.approx([expected, expected + 1])
             assert row["trained_on"] == (None if name == "standard" else "phantoms") and row["seed"] == 3
-            assert curves[views][name].shape == (2, steps // 10 + 1)
-        (fbp,) = [r for r in rows if (r["init"], r["observations"]) == ("fbp", f"views={views}")]
-        expected = ct_table.psnrs(ct_table.back_projected(IMAGES.test[:2], views, "hann"), IMAGES.test[:2])
+            assert curves[f"views={n}", name].shape == (2, steps // 10 + 1)
+        (fbp,) = [r for r in rows if (r["init"], r["observations"]) == ("fbp", f"views={n}")]
+        expected = table.psnrs(table.back_projected(IMAGES.test[:2], n, "hann"), IMAGES.test[:2])
         assert fbp["psnr_per_signal"] == pytest.approx(expected, abs=1e-3) and fbp["in_table"] and not fbp["optimizer"]
     paper = [r for r in rows if r["tuned_on"] == "the paper's setting"]
     assert [(r["init"], r["optimizer"], r["learning_rate"], r["in_table"]) for r in paper] == [
         ("meta-reptile", "sgd", 10.0, False)
     ] * 2
     cells = [tuple(row[name] for name in metrics.KEY) for row in rows if row["in_table"]]
-    assert len(set(cells)) == len(cells) == 2 * (len(ct_table.INITS) + 1)
+    assert len(set(cells)) == len(cells) == 2 * (len(table.INITS) + 1)
     assert not any(r["tuned_on"] == "the paper's setting" for r in rows_and_curves(paper_too=False)[0])
 
 
 def test_control_rows():
-    mean, nearest = ct_table.control_rows(IMAGES, data="phantoms", seed=0)
+    mean, nearest = table.control_rows(IMAGES, data="phantoms", seed=0)
     average = np.mean(IMAGES.train, axis=0, dtype=float)
     for row, guesses in ((mean, [average]), (nearest, IMAGES.train.astype(float))):
         expected = [max(-10 * np.log10(np.mean((g - p) ** 2)) for g in guesses) for p in IMAGES.test]
@@ -120,10 +116,10 @@ def test_control_rows():
 
 def test_markdown_says_what_the_rows_say():
     rows, _ = rows_and_curves()
-    rows += ct_table.control_rows(IMAGES, data="phantoms", seed=3)
-    table, said = ct_table.markdown(rows).split("\n\n")
-    lines = {line.split(" | ")[0].strip("| "): line for line in table.split("\n")}
-    for name, label in ct_table.LABELS.items():
+    rows += table.control_rows(IMAGES, data="phantoms", seed=3)
+    body, said = table.markdown(rows).split("\n\n")
+    lines = {line.split(" | ")[0].strip("| "): line for line in body.split("\n")}
+    for name, label in table.LABELS.items():
         for row in (row for row in rows if row["in_table"] and row["init"] == name):
             assert f"{row['psnr_db']:.1f} ± {row['psnr_std']:.1f}" in lines[label]
     assert "adam 0.002, 10" in lines["Mean"] and "hann" in lines["filtered back-projection"]
@@ -133,9 +129,9 @@ def test_markdown_says_what_the_rows_say():
 def test_verdicts_are_paired_differences():
     rows = []
     for seed in (0, 1):
-        for views in ct.VIEWS:
-            for i, name in enumerate((*ct_table.INITS, "fbp")):
-                scores = 10 + views + i + np.random.default_rng([seed, views]).normal(size=20)
+        for n in ct.NUM_PROJECTIONS:
+            for i, name in enumerate((*table.INITS, "fbp")):
+                scores = 10 + n + i + np.random.default_rng([seed, n]).normal(size=20)
                 rows.append(
                     metrics.row(
                         experiment="ct",
@@ -144,13 +140,13 @@ def test_verdicts_are_paired_differences():
                         split="test",
                         init=name,
                         seed=seed,
-                        observations=f"views={views}",
+                        observations=f"views={n}",
                         steps=10,
                         psnr_per_signal=scores,
                         in_table=True,
                     )
                 )
-    lines = [line.strip("| ").split(" | ") for line in results_ct.verdicts(rows)]
+    lines = [line.strip("| ").split(" | ") for line in results.verdicts(rows)]
     found = {(line[0], line[1]): line[2:] for line in lines}
     assert len(found) == len(lines)
     for seed in "01":
@@ -181,67 +177,80 @@ def test_tuning_takes_the_best_setting_and_step_of_the_second_round():
         best = {0.01: 20.0, 0.003: 22.0, 0.03: 21.0}[setting.learning_rate]
         return np.tile(best - abs(steps - 40) / 100, (16, 1))
 
-    found = tune_ct.tune_cell(few, every, [None], screening=20, limit=100)
+    found = tune.tune_cell(few, every, [None], screening=20, limit=100)
     assert (found["choice"], found["steps"], found["score"]) == (["adam", 0.003], 40, 22.0)
     assert [entry["setting"] for entry in found["final"]] == [["adam", 0.01], ["adam", 0.003]]
     screened = [setting for setting, steps in calls if steps == 20]
-    assert {s for s in screened} >= {Setting(name, rate) for name, rates in tune_ct.GRID.items() for rate in rates}
+    assert {s for s in screened} >= {Setting(name, rate) for name, rates in tune.GRID.items() for rate in rates}
     assert len([steps for _, steps in calls if steps == 100]) == 2
-    assert found["screening"]["num_validation"] == tune_ct.SCREENED and found["screening"]["steps"] == 20
+    assert found["screening"]["num_validation"] == tune.SCREENED and found["screening"]["steps"] == 20
+
+
+def test_tuning_of_fits_cut_short_takes_no_more_steps_than_they_have():
+    """The last point of a fit of 25 steps is after the 25th."""
+    rising = tune.tune_cell(
+        *[lambda draws, setting, steps: np.array([[0.0, 1, 2, 3]])] * 2, [None], screening=25, limit=25
+    )
+    assert rising["steps"] == 25 and {entry["steps"] for entry in rising["final"]} == {25}
 
 
 def test_baselines_of_slices_are_what_they_are_called(network):
     field, (params, *_) = network
     made, reached = baselines.of_pictures(TINY, field, IMAGES, params, seed=1)
-    assert set(made) == set(ct_table.INITS) - {"meta-reptile"}
+    assert set(made) == set(table.INITS) - {"meta-reptile"}
     assert len(made["shuffled"]) == baselines.SHUFFLES and min(reached.values()) > 25
 
 
-TUNED = json.loads((resources.files("learnit_core.experiments") / "ct" / "tuned.json").read_text("utf-8"))
+TUNED = tuned.content("ct")
 
 
 def test_tuned_settings_are_found_and_borrowed():
-    found = ct_table.tuned_settings("quick", "phantoms")
-    cells = TUNED["profiles"]["quick"]["phantoms"]["views"]
-    for name in ct_table.INITS:
-        for views in ct.VIEWS:
-            chosen = cells[str(views)][name]
-            assert found.fits[name][views] == (tuple(chosen["choice"]), chosen["steps"], "validation")
+    found = table.tuned_settings("quick", "phantoms")
+    part = TUNED["profiles"]["quick"]["phantoms"]
+    for n in ct.NUM_PROJECTIONS:
+        for name in table.INITS:
+            chosen = part["cells"][str(n)][name]
+            assert found.fits[name][n] == (tuple(chosen["choice"]), chosen["steps"], "validation")
+        assert found.filters[n] == part["filters"][str(n)]["choice"]
     for profile, data in (("quick", "folder-x"), ("standard", "phantoms")):
-        borrowed = ct_table.tuned_settings(profile, data)
-        assert borrowed.fits["mean"][4][:2] == found.fits["mean"][4][:2]
+        borrowed = table.tuned_settings(profile, data)
+        assert borrowed.fits["mean"][4][:2] == found.fits["mean"][4][:2] and borrowed.filters == found.filters
         assert borrowed.fits["mean"][4].tuned_on == "validation of phantoms, profile quick"
-    assert ct_table.tuned_settings("paper", "phantoms").fits == ct_table.PAPER
+    long = table.tuned_settings("long", "folder-x").fits["mean"][4]
+    assert long.tuned_on == "validation of phantoms, profile long" and long[:2] != found.fits["mean"][4][:2]
+    assert table.tuned_settings("paper", "phantoms").fits == table.PAPER
 
 
 @pytest.mark.parametrize("shipped", ct.SHIPPED)
 def test_the_tuned_file_is_complete(shipped):
     part = TUNED["profiles"][shipped]["phantoms"]
-    assert part["num_validation"] == 16 and part["initialisation"] == fingerprint(ct.SHIPPED[shipped])
-    assert TUNED["command"] and TUNED["seed"] == 0 and "validation phantoms" in TUNED["protocol"]
-    assert list(part["limits"].values()) == list(ct.SHIPPED_PROFILES[shipped].limits)
-    assert all(db >= 40 for db in part["mean_and_matched_reach_db"].values())
-    for views in ct.VIEWS:
-        cells = part["views"][str(views)]
-        assert set(cells) == {*ct_table.INITS, "fbp"}
-        assert max(cells["fbp"]["scores"], key=cells["fbp"]["scores"].get) == cells["fbp"]["choice"]
+    learned = tuned.fingerprint(ct.SHIPPED[shipped]["phantoms"]["meta-reptile"])
+    assert part["num_validation"] == 16 and part["initialisations"] == {"meta-reptile": learned}
+    assert TUNED["command"] and TUNED["seed"] == 0 and TUNED["protocol"] == tune.TUNING.protocol
+    assert "validation phantoms" in TUNED["protocol"]
+    assert list(part["limits"].values()) == list(ct.PROFILES[shipped].limits)
+    assert all(db >= 40 for db in part["reached_db"].values())
+    for n in ct.NUM_PROJECTIONS:
+        assert set(part["cells"][str(n)]) == set(table.INITS)
+        scores, choice = part["filters"][str(n)]["scores"], part["filters"][str(n)]["choice"]
+        assert set(scores) == set(table.FILTERS) and max(scores, key=scores.get) == choice
 
 
 @pytest.mark.parametrize("shipped", ct.SHIPPED)
-@pytest.mark.parametrize("views", ct.VIEWS)
-def test_each_choice_is_the_best_of_its_finalists_and_these_of_the_grid(views, shipped):
+@pytest.mark.parametrize("num_projections", ct.NUM_PROJECTIONS)
+def test_each_choice_is_the_best_of_its_finalists_and_these_of_the_grid(num_projections, shipped):
     part = TUNED["profiles"][shipped]["phantoms"]
-    for name in ct_table.INITS:
-        cell = part["views"][str(views)][name]
-        where = f"{views} {name}"
+    for name in table.INITS:
+        cell = part["cells"][str(num_projections)][name]
+        where = f"{num_projections} {name}"
         best = max(cell["final"], key=lambda entry: entry["score"])
         assert (cell["choice"], cell["steps"], cell["score"]) == (best["setting"], best["steps"], best["score"]), where
-        assert 0 < cell["steps"] <= part["limits"][str(views)] and cell["steps"] % ct.EVERY == 0
+        assert 0 < cell["steps"] <= part["limits"][str(num_projections)] and cell["steps"] % ct.EVERY == 0
         scores = cell["screening"]["scores"]
         ranked = sorted((s for rates in scores.values() for s in rates.values() if s is not None), reverse=True)
         for entry in cell["final"]:
             optimizer, rate = entry["setting"]
-            assert scores[optimizer][f"{rate:g}"] >= ranked[tune_ct.FINALISTS - 1], where
+            assert scores[optimizer][f"{rate:g}"] >= ranked[tune.FINALISTS - 1], where
         first = max(((s, o, float(r)) for o, rates in scores.items() for r, s in rates.items() if s is not None))
         tried = [float(rate) for rate in scores[first[1]]]
         assert min(tried) < first[2] < max(tried), f"{where}: the best of the screening stands on the edge"
@@ -249,68 +258,78 @@ def test_each_choice_is_the_best_of_its_finalists_and_these_of_the_grid(views, s
 
 @pytest.mark.nightly
 def test_a_short_run_of_tuning(tmp_path, monkeypatch):
-    tiny = ct.replace(TINY, name="quick", limits=(10, 10, 10, 10), fit_steps=20)
-    monkeypatch.setattr(ct, "SHIPPED_PROFILES", dict.fromkeys(ct.SHIPPED, tiny))
-    monkeypatch.setattr(tune_ct, "GRID", {"sgd": (3.0, 10.0, 30.0)})
+    tiny = replace(TINY, limits=(10, 10, 10, 10), fit_steps=20)
+    monkeypatch.setattr(ct, "PROFILES", {name: replace(tiny, name=name) for name in ct.SHIPPED})
+    monkeypatch.setattr(tune, "GRID", {"sgd": (3.0, 10.0, 30.0)})
     field = ct.field_for(tiny)
     about = {"profile": {}, "validation_psnr_db": 1.0}
-    monkeypatch.setattr(tune_ct.weights, "pretrained", lambda name: (field, field.init(jax.random.key(1)), about))
+    monkeypatch.setattr(tune.weights, "pretrained", lambda name: (field, field.init(jax.random.key(1)), about))
     settings = Settings(out=tmp_path / "out", max_steps=2)
     saved = []
-    monkeypatch.setattr(tune_ct.Draft, "save", lambda draft: saved.append(json.dumps(draft.done)))
-    tune_ct.run(settings, tmp_path / "tuned.json")
+    monkeypatch.setattr(tuned.Draft, "save", lambda draft: saved.append(json.dumps(draft.done)))
+    tuned.tune(CT, settings, tmp_path / "tuned.json")
     profiles = json.loads((tmp_path / "tuned.json").read_text())["profiles"]
     for part in (profiles[name]["phantoms"] for name in ct.SHIPPED):
-        assert {views: set(cells) for views, cells in part["views"].items()} == {
-            str(views): {*ct_table.INITS, "fbp"} for views in ct.VIEWS
+        assert {n: set(cells) for n, cells in part["cells"].items()} == {
+            str(n): set(table.INITS) for n in ct.NUM_PROJECTIONS
         }
-        assert part["views"]["4"]["mean"]["steps"] == 2 and part["initialisation"]["validation_psnr_db"] == 1.0
-    assert len(set(saved)) == 2 * len(ct.VIEWS) * len(ct_table.INITS), "each cell is kept as soon as it is done"
+        assert set(part["filters"]) == set(part["cells"])
+        assert part["cells"]["4"]["mean"]["steps"] == 2
+        assert part["initialisations"]["meta-reptile"]["validation_psnr_db"] == 1.0
+    assert len(set(saved)) == 2 * len(ct.NUM_PROJECTIONS) * len(table.INITS), "each cell is kept as soon as it is done"
 
 
 @pytest.mark.nightly
 def test_a_short_run_of_results(tmp_path, monkeypatch):
-    monkeypatch.setattr(ct, "LONG", ct.replace(TINY, name="quick", limits=(10, 10, 10, 10), fit_steps=20))
-    monkeypatch.setattr(ct_table, "tuned_settings", lambda profile, data: SETTINGS)
+    tiny = replace(TINY, name="long", limits=(10, 10, 10, 10), fit_steps=20)
+    experiment = replace(CT, results=replace(CT.results, profile=tiny))
+    monkeypatch.setattr(table, "tuned_settings", lambda profile, data: SETTINGS)
     settings = Settings(out=tmp_path / "out", max_steps=2)
-    content = results_ct.run(settings, tmp_path / "docs", [0, 1])
+    trained = []
+    meta_train = ct.meta_train
+    monkeypatch.setattr(ct, "meta_train", lambda *a, seed, **k: trained.append(seed) or meta_train(*a, seed=seed, **k))
+    content = report.run(experiment, settings, tmp_path / "docs", [0, 1])
+    assert trained == [0, 1], "once a seed, though its parts are made side by side"
     assert {row["seed"] for row in content["results"]} == {0, 1}
     text = (tmp_path / "docs" / "ct.md").read_text()
     assert "## Seed 1" in text and "seeds 0, 1" in text and "Reptile with 2 views over Standard with 4" in text
-    summary = results_ct.summary(content)
+    summary = results.summary(content)
     assert "seeds 0, 1" in summary and "--experiments ct --seeds 0 1'" in summary and "--seeds 0 1'" in text
-    # What is done is kept.
-    monkeypatch.setattr(ct_table, "entry_rows", lambda *a, **k: pytest.fail("made again"))
-    assert results_ct.run(settings, tmp_path / "docs", [0, 1])["results"] == content["results"]
+    # What is done is kept, in files that are called and belong as they always did.
+    monkeypatch.setattr(table, "fit_rows", lambda *a, **k: pytest.fail("made again"))
+    assert report.run(experiment, settings, tmp_path / "docs", [0, 1])["results"] == content["results"]
+    kept = json.loads((settings.out / "results" / "ct-1-views4-mean.json").read_text())
+    assert kept["belongs_to"][1] == ["mean", 4, [["adam", 0.002], 10, "validation"], True]
+    assert (settings.out / "results" / "ct-1-views4-meta-reptile-paper.json").exists()
 
 
 def test_a_fit_of_any_number_of_steps_is_scored():
     """The paper's own settings have fits of 25 steps, and a trial has two."""
-    run = ct_table.runner(ct.field_for(TINY), IMAGES.test[:2], 2)
+    run = table.runner(ct.field_for(TINY), IMAGES.test[:2], 2)
     params = [baselines.standard(ct.field_for(TINY))]
     ends = {steps: run(params, Setting("sgd", 1.0), steps)[:, -1] for steps in (2, 20, 25)}
-    assert run(params, Setting("sgd", 1.0), 25).shape == (2, 2) and run(params, Setting("sgd", 1.0), 20).shape == (2, 3)
+    assert run(params, Setting("sgd", 1.0), 25).shape == (2, 4) and run(params, Setting("sgd", 1.0), 20).shape == (2, 3)
     assert (ends[2] < ends[20]).all() and (ends[20] < ends[25]).all()
 
 
 def test_the_summary_marks_the_best_initialisation_of_each_column():
-    def row(init, views, db):
+    def row(init, num_projections, db):
         about = {"init": init, "psnr_db": db, "in_table": True, "num_signals": 1}
-        return about | {"observations": "none" if views is None else f"views={views}"}
+        return about | {"observations": "none" if num_projections is None else f"views={num_projections}"}
 
     rows = [row("class-mean", None, 99.0)]  # a control is never in bold
-    for views in ct.VIEWS:
-        best = "mean" if views == 1 else "meta-reptile"
-        rows += [row(name, views, 20.0 if name == best else 10.0) for name in ct_table.INITS]
+    for n in ct.NUM_PROJECTIONS:
+        best = "mean" if n == 1 else "meta-reptile"
+        rows += [row(name, n, 20.0 if name == best else 10.0) for name in table.INITS]
     content = {
         "results": rows,
         "seeds": [0],
-        "profile": "quick",
+        "profile": "long",
         "device": "cpu",
         "command": "make results",
-        "profile_values": asdict(ct.LONG),
+        "profile_values": asdict(ct.PROFILES["long"]),
     }
-    lines = {line.split("|")[1].strip(): line for line in results_ct.summary(content).splitlines() if "|" in line}
+    lines = {line.split("|")[1].strip(): line for line in results.summary(content).splitlines() if "|" in line}
     assert lines["Mean"].split("|")[2:6] == [" **20.0** ", " 10.0 ", " 10.0 ", " 10.0 "]
     assert lines["Reptile"].split("|")[2:6] == [" 10.0 ", " **20.0** ", " **20.0** ", " **20.0** "]
     assert "**" not in "".join(lines[name] for name in ("Standard", "Matched", "Shuffled", "control: class mean"))

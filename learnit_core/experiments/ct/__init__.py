@@ -1,14 +1,14 @@
 """Computed tomography (paper section 4.2): a slice from a handful of projections, with a network as its only prior.
 
-Profiles, field, tasks and meta-training. Notebook, weights, tuning, results and tests all start from here; the
-comparison of initialisations stands in :mod:`learnit_core.experiments.ct.table`.
+Profiles, field, tasks and meta-training; the comparison of initialisations stands in :mod:`.table`, what commands need
+to know in :mod:`.record`.
 """
 
 import functools
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -20,43 +20,31 @@ from jaxtyping import Float
 from learnit_core import evaluate, losses, meta, models, signals, tomography, training
 from learnit_core.errors import LearnitError
 from learnit_core.evaluate import Setting
-from learnit_core.experiments import runs
-from learnit_core.experiments.settings import Settings
-from learnit_core.fit import fit
+from learnit_core.experiments import experiment, fits, runs
 from learnit_core.signals import ImageSplits, slices
-from learnit_core.structures import Field, Params, PRNGKey, Sinogram, Task
+from learnit_core.structures import Field, LossFn, Params, PRNGKey, Sinogram, Task, rows
 
-VIEWS = (1, 2, 4, 8)
-"""Numbers of projections that a test slice is reconstructed from."""
+NUM_PROJECTIONS = (1, 2, 4, 8)
+"""Numbers of projections that a test slice is reconstructed from. Rows of results call them views."""
 
 ALGORITHMS = ("reptile", "maml", "fomaml")
 
 EVERY = 10
-"""Fits are scored every so many steps; one of another number of steps, as in a short trial, at its end."""
-
-TRIAL_SIZE = 64
-"""Slices of a run of few steps are no larger: it shows that everything runs. ``make bench`` has the paper's size."""
+"""Steps between two scores of a fit; the last step is always scored."""
 
 
-@dataclass(frozen=True)
-class Profile:
-    """Everything that decides a meta-training and its test, for one size of machine.
+@dataclass(frozen=True, kw_only=True)
+class Profile(experiment.Profile):
+    """A profile of computed tomography.
 
-    ``counts`` are training, validation and test phantoms; ``sigma`` is the deviation of the Fourier frequencies;
-    ``num_views`` random projections make a training task; ``limits`` are the most steps of a fit with 1, 2, 4 and 8
-    views, and ``fit_steps`` those of Mean and Matched.
+    ``counts`` are training, validation and test phantoms; ``sigma`` is the deviation of the ``num_frequencies`` Fourier
+    frequencies; ``num_views`` projections at random angles make a training task; ``limits`` are the most steps of a fit
+    to 1, 2, 4 and 8 projections, and ``fit_steps`` those of Mean and Matched.
     """
 
-    name: str
-    size: int
     counts: tuple[int, int, int]
-    width: int
-    depth: int
     num_frequencies: int
     sigma: float
-    outer_rate: float
-    num_steps: int
-    decay: bool = True
     inner_rate: float = 10.0
     inner_steps: int = 12
     num_views: int = 20
@@ -64,52 +52,56 @@ class Profile:
     fit_steps: int = 1500
     limits: tuple[int, ...] = (50, 100, 1000, 1000)
 
-    def training(self) -> dict[str, Any]:
-        """What decides the meta-trained weights: a checkpoint of other values is refused."""
-        return {name: value for name, value in asdict(self).items() if name not in ("fit_steps", "limits", "counts")}
+    UNTRAINED: ClassVar = ("fit_steps", "limits", "counts")
 
-    def limit(self, views: int) -> int:
-        """The most steps of a fit to so many views."""
-        return self.limits[VIEWS.index(views)]
+    def limit(self, num_projections: int) -> int:
+        """The most steps of a fit to one of :data:`NUM_PROJECTIONS`."""
+        return self.limits[NUM_PROJECTIONS.index(num_projections)]
 
-    def capped(self, settings: Settings) -> "Profile":
-        """The same with every loop cut to ``settings.max_steps``, and fewer and smaller signals."""
-        if settings.max_steps is None:
-            return self
+    def shortened(self, few: int) -> dict[str, Any]:
         loops = ("num_steps", "inner_steps", "fit_steps")
-        shorter = {name: max(2, settings.cap(getattr(self, name))) for name in loops}
-        most = (10 * settings.max_steps, 2 * settings.max_steps, max(2, settings.max_steps))
-        limits = tuple(settings.cap(limit) for limit in self.limits)
-        size = min(self.size, max(TRIAL_SIZE, settings.max_steps))
-        return replace(self, **shorter, size=size, limits=limits, counts=tuple(map(min, self.counts, most)))
+        return {name: min(getattr(self, name), few) for name in loops} | {
+            "size": min(self.size, max(64, few)),
+            "limits": tuple(min(limit, few) for limit in self.limits),
+            "counts": tuple(map(min, self.counts, (10 * few, 2 * few, few))),
+        }
 
 
 PROFILES = {
     "quick": Profile(
-        "quick", size=64, counts=(2048, 16, 8), width=48, depth=4, num_frequencies=48, sigma=8.0, outer_rate=3e-3,
+        name="quick", size=64, counts=(2048, 16, 8), width=48, depth=4, num_frequencies=48, sigma=8.0, outer_rate=3e-3,
         num_steps=1500, limits=(250, 500, 500, 500),
     ),
+    # A larger network on the same slices, trained and fitted for longer: shipped, and judged by `make results`.
+    "long": Profile(
+        name="long", size=64, counts=(2048, 16, 8), width=64, depth=4, num_frequencies=64, sigma=8.0, outer_rate=2e-3,
+        num_steps=4000, limits=(250, 500, 1000, 1000),
+    ),
     "standard": Profile(
-        "standard", size=128, counts=(2048, 16, 32), width=128, depth=5, num_frequencies=128, sigma=15.0,
+        name="standard", size=128, counts=(2048, 16, 32), width=128, depth=5, num_frequencies=128, sigma=15.0,
         outer_rate=5e-4, num_steps=10_000,
     ),
     # Supplement section 2 and the authors' code: constant Adam 5e-5, 5 x 256, sigma = 30 at 256 x 256.
     "paper": Profile(
-        "paper", size=256, counts=(2048, 16, 64), width=256, depth=5, num_frequencies=256, sigma=30.0, outer_rate=5e-5,
-        num_steps=100_000, decay=False, fit_steps=3000,
+        name="paper", size=256, counts=(2048, 16, 64), width=256, depth=5, num_frequencies=256, sigma=30.0,
+        outer_rate=5e-5, num_steps=100_000, decay=False, fit_steps=3000,
     ),
 }  # fmt: skip
 
-LONG = replace(
-    PROFILES["quick"], width=64, num_frequencies=64, outer_rate=2e-3, num_steps=4000, limits=(250, 500, 1000, 1000)
-)
-"""A larger network on slices as in `quick`, trained and fitted for longer: shipped, and judged by ``make results``."""
+SHIPPED = {
+    "quick": {"phantoms": {"meta-reptile": "ct-phantoms-quick-reptile"}},
+    "long": {"phantoms": {"meta-reptile": "ct-phantoms-64-reptile"}},
+}
+"""Names for :func:`learnit_core.weights.pretrained` by profile, class and initialisation."""
 
-SHIPPED_PROFILES = {"quick": PROFILES["quick"], "long": LONG}
-"""What the shipped initialisations were trained with."""
 
-SHIPPED = {"quick": "ct-phantoms-quick-reptile", "long": "ct-phantoms-64-reptile"}
-"""Names for :func:`learnit_core.weights.pretrained`: what the notebook trains live, and :data:`LONG`."""
+def observation(num_projections: int) -> str:
+    """What the rows of results call a number of projections."""
+    return f"views={num_projections}"
+
+
+OBSERVATIONS = {observation(n): n for n in NUM_PROJECTIONS}
+"""Numbers of projections by what the rows of results call them."""
 
 
 def load_signals(profile: Profile, data: str, *, seed: int = 0) -> ImageSplits:
@@ -126,9 +118,9 @@ def field_for(profile: Profile) -> Field:
     return models.fourier_mlp(np.asarray(frequencies), 1, width=profile.width, depth=profile.depth)
 
 
-def test_angles(views: int) -> Float[np.ndarray, " {views}"]:
+def test_angles(num_projections: int) -> Float[np.ndarray, " {num_projections}"]:
     """Angles [rad] that a slice is reconstructed from: half a turn in equal parts, from 0 on (the authors' choice)."""
-    return np.linspace(0, np.pi, views, endpoint=False, dtype=np.float32)
+    return np.linspace(0, np.pi, num_projections, endpoint=False, dtype=np.float32)
 
 
 test_angles.__test__ = False  # not for pytest
@@ -157,7 +149,7 @@ def sampler(profile: Profile) -> Callable[[PRNGKey, Array], Task]:
     return sample_tasks
 
 
-def loss_and_score(field: Field, size: int) -> tuple[Callable, Callable[[Params, Array], Array]]:
+def loss_and_score(field: Field, size: int) -> tuple[LossFn, Callable[[Params, Array], Array]]:
     """The loss on sinograms of slices [size, size], and the PSNR [dB] of the network's picture against the slice."""
     coords = models.pixel_grid(size, size)
     values_at = field.at(coords)
@@ -168,27 +160,30 @@ def loss_and_score(field: Field, size: int) -> tuple[Callable, Callable[[Params,
     return losses.ct_loss(field, coords), score
 
 
+def measures(field: Field, tasks: Task) -> tuple[LossFn, Callable[[Params, Array], Array]]:
+    """What a fit at test time descends and is scored by: :func:`loss_and_score` for the slices of ``tasks``."""
+    return loss_and_score(field, tasks.query.shape[-1])
+
+
 def reconstruct(
-    field: Field, params: Params, slices: np.ndarray, views: int, setting: Setting, num_steps: int
+    field: Field,
+    params: Params,
+    slices: Float[np.ndarray, "n size size 1"],
+    num_projections: int,
+    setting: Setting,
+    num_steps: int,
+    *,
+    most: int | None = None,
 ) -> tuple[Float[np.ndarray, "n size size 1"], Params]:
-    """Pictures and weights (with a leading axis n) after fitting each of ``slices`` from ``views`` projections."""
-    pictures, fitted = _reconstruct(
-        field, params, tasks(slices, test_angles(views)), setting.learning_rate, setting.optimizer, num_steps
-    )
-    return np.asarray(pictures), fitted
+    """Pictures and weights (with a leading axis n) after fitting each of ``slices`` from ``num_projections``.
 
-
-@functools.partial(jax.jit, static_argnames=("field", "optimizer", "num_steps"))
-def _reconstruct(field, params, tasks, rate, optimizer, num_steps):
-    size = tasks.query.shape[-1]
+    Fits of up to ``most`` steps (default: ``num_steps``) share one compiled program.
+    """
+    seen, size = tasks(slices, test_angles(num_projections)), slices.shape[1]
+    fitted = fits.fit_all(measures, field, [params], seen, setting, num_steps, most=most, every=EVERY).params
     coords = models.pixel_grid(size, size)
-    loss, build = losses.ct_loss(field, coords), Setting(optimizer, rate).build()
-
-    def one(sinogram):
-        fitted = fit(loss, params, sinogram, jax.random.key(0), optimizer=build, num_steps=num_steps).params
-        return field.apply(fitted, coords).reshape(size, size, 1), fitted
-
-    return jax.lax.map(one, tasks.support)
+    shown = [np.asarray(field.apply(rows(fitted, i), coords)).reshape(size, size, 1) for i in range(len(slices))]
+    return np.stack(shown), fitted
 
 
 def meta_grad_for(profile: Profile, field: Field, algorithm: str = "reptile") -> meta.MetaGrad:

@@ -9,8 +9,8 @@ from jaxtyping import Float
 
 from learnit_core import explorer, tomography, weights
 from learnit_core.experiments import baselines, ct
-from learnit_core.experiments.ct import table as ct_table
-from learnit_core.experiments.image.interpolation import corners
+from learnit_core.experiments.ct import table
+from learnit_core.structures import rows
 
 
 def scan(truth: Float[np.ndarray, "size size 1"], *, num_angles: int = 60, side: int = 220) -> explorer.Explorer:
@@ -22,8 +22,8 @@ def scan(truth: Float[np.ndarray, "size size 1"], *, num_angles: int = 60, side:
     sinogram = turned.sum(axis=1) / turned.sum(axis=1).max()
     down = size - np.arange(size)[:, None]
     sums = np.where(down <= size * sinogram[:, None, :], 0.85, 0.0)
-    rows = np.arange(size) * num_angles // size
-    measured = [np.where(rows[:, None] <= k, sinogram[rows], 0.08) for k in range(num_angles)]
+    shown = np.arange(size) * num_angles // size  # in each row of the pane
+    measured = [np.where(shown[:, None] <= k, sinogram[shown], 0.08) for k in range(num_angles)]
     panes = {"the slice, turned": turned, "sums down its columns": sums, "sinogram": np.stack(measured)}
     step = 180 / num_angles
     return explorer.frames(
@@ -35,19 +35,19 @@ def scan(truth: Float[np.ndarray, "size size 1"], *, num_angles: int = 60, side:
 
 
 def between_reconstructions(
-    views: int = 4, labels: Sequence[str] = ("first head", "second head", "third head"), *, seed: int = 0
+    num_projections: int = 4, labels: Sequence[str] = ("first head", "second head", "third head"), *, seed: int = 0
 ) -> explorer.Explorer:
-    """Unseen phantoms, each reconstructed from so many projections from Standard and from the shipped start, mixed."""
-    field, learned, _ = weights.pretrained(ct.SHIPPED["long"])
+    """Unseen phantoms, each reconstructed from a few projections from Standard and from the shipped start, mixed."""
+    field, learned, _ = weights.pretrained(ct.SHIPPED["long"]["phantoms"]["meta-reptile"])
     truth = ct.load_signals(ct.PROFILES["quick"], "phantoms").test[: len(labels)]
-    tuned = ct_table.tuned_settings("long", "phantoms").fits
+    tuned = table.tuned_settings("long", "phantoms").fits
     starts = {"standard": baselines.standard(field, seed=seed), "meta-reptile": learned}
-    panes = {}
+    most, panes = ct.PROFILES["long"].limit(num_projections), {}
     for title, init in {"Standard": "standard", "Reptile": "meta-reptile"}.items():
-        chosen = tuned[init][views]
-        _, fitted = ct.reconstruct(field, starts[init], truth, views, chosen.setting, chosen.steps)
-        panes[title] = corners(fitted, len(labels))
-    title = f"Between heads, each from {views} projections"
+        setting, steps, _ = tuned[init][num_projections]
+        _, fitted = ct.reconstruct(field, starts[init], truth, num_projections, setting, steps, most=most)
+        panes[title] = [rows(fitted, i) for i in range(len(labels))]
+    title = f"Between heads, each from {num_projections} projections"
     return explorer.networks(field, panes, labels=labels, shape=truth.shape[1:3], title=title)
 
 
