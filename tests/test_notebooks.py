@@ -64,7 +64,7 @@ def check_results(out, profile):
         if row["in_table"]:
             inits.setdefault(row["data"], {}).setdefault(row["observations"], set()).add(row["init"])
     for columns in inits.values():
-        assert columns.pop("none") == {"class-mean", "nearest-training"}, "a table without its controls"
+        assert columns.pop("none", set()) == {"class-mean", "nearest-training"}, "a table without its controls"
         assert len({frozenset(column) for column in columns.values()}) == 1, "a column without some of its rows"
     assert list((out / "figures").glob("*.png"))
     return metrics

@@ -122,6 +122,8 @@ def test_slices_are_reconstructed_as_well_as_the_file_says(name):
     assert abs(np.mean(found) - provenance["validation_psnr_db"]) < 0.1
 
 
+@pytest.mark.nightly
+@pytest.mark.slow
 def test_slices_of_the_longer_training_are_ahead_of_the_quick_ones():
     shipped = {name: classes["phantoms"]["meta-reptile"] for name, classes in ct.SHIPPED.items()}
     by_name = {name: weights.pretrained(file) for name, file in shipped.items()}

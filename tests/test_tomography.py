@@ -30,7 +30,7 @@ def random_degrees(seed=0, count=6):
     return np.concatenate([np.random.default_rng(seed).uniform(-400, 400, count), [0, 45, 90, 135, 180, 270]])
 
 
-@pytest.mark.parametrize("size", [64, 65, 101, 128, 256])
+@pytest.mark.parametrize("size", [64, 101, 256])
 def test_it_agrees_with_scikit_image_in_double_precision(double, size):
     image, degrees = random_image(size, size), random_degrees(size)
     found = project(jnp.asarray(image), jnp.deg2rad(jnp.asarray(degrees)))
@@ -38,7 +38,7 @@ def test_it_agrees_with_scikit_image_in_double_precision(double, size):
     np.testing.assert_allclose(found, radon(image, degrees, circle=True).T, rtol=0, atol=1e-9)
 
 
-@pytest.mark.parametrize("size", [64, 65, 101, 128, 256])
+@pytest.mark.parametrize("size", [64, 101, 256])
 def test_it_agrees_with_scikit_image_in_single_precision(size):
     image, degrees = random_image(size, size), random_degrees(size)
     angles = jnp.asarray(np.deg2rad(degrees), jnp.float32)
