@@ -158,6 +158,7 @@ def test_a_short_run_of_folds(small, settings, tmp_path):
     assert sorted(scored) == names
 
 
+@pytest.mark.nightly
 def test_a_short_run_of_the_benchmark(settings):
     said = bench_views.run(settings, rounds=1, size=12)
     assert max(said["largest_difference"].values()) < 1e-4, "both ways compute the same"
