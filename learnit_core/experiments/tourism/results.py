@@ -1,7 +1,6 @@
 """The results of phototourism: every start fits the left halves of unseen photographs, and is judged by the right.
 
-Reptile and both kinds of Basic NeRF are trained for each seed. What is shipped is seed 0's, and is found again where it
-was trained.
+Reptile and both kinds of Basic NeRF of seed 0 are the shipped ones; those of other seeds are trained.
 """
 
 import json
