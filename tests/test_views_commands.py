@@ -14,8 +14,9 @@ from test_scenes import write_folder
 from test_views import TINY
 
 from learnit_core import weights
-from learnit_core.commands import views_folds, views_sheet
+from learnit_core.commands import views_folds
 from learnit_core.commands import weights as weights_command
+from learnit_core.commands.upkeep import views_sheet
 from learnit_core.errors import LearnitError
 from learnit_core.evaluate import Setting
 from learnit_core.experiments import fits, report, tuned, views
