@@ -18,7 +18,7 @@ from learnit_core.commands import weights as weights_command
 from learnit_core.commands.repository import ROOT, absolute_environment
 from learnit_core.errors import LearnitError
 from learnit_core.evaluate import Setting
-from learnit_core.experiments import fits, regression, tuned
+from learnit_core.experiments import baselines, fits, regression, runs, tuned
 from learnit_core.experiments.regression import Profile, Splits
 from learnit_core.experiments.settings import Settings
 from learnit_core.structures import Pixels, Task
@@ -207,6 +207,32 @@ def test_a_longer_fit_begins_as_a_shorter_one_and_other_keys_draw_otherwise():
     np.testing.assert_array_equal(short, long[:, :5])
     other = fits.fit_all(noisy, FIELD, START, NUMBERS, Setting("adam", 0.1), 4, **how, key=jax.random.key(1)).curves
     assert not np.allclose(short[:, 1:], other[:, 1:])
+
+
+def test_each_signal_has_draws_of_its_own_the_same_for_all_starts():
+    """Three equal signals: what differs is what was drawn."""
+    alike = Task(jnp.zeros(3), jnp.zeros(3))
+    found = fits.fit_all(noisy, FIELD, START, alike, Setting("sgd", 0.1), 5).curves
+    assert not np.allclose(found[0], found[1]) and not np.allclose(found[1], found[2])
+    moved = fits.fit_all(noisy, FIELD, [{"p": jnp.float32(1)}], alike, Setting("sgd", 0.1), 5).curves
+    np.testing.assert_allclose(moved - found, np.broadcast_to(0.8 ** np.arange(6), (3, 6)), atol=1e-5)
+    shared = fits.fit_all(noisy, FIELD, START, alike, Setting("sgd", 0.1), 5, key=jax.random.key(0)).curves
+    np.testing.assert_array_equal(shared[0], shared[1])
+
+
+def test_no_step_of_a_fit_draws_by_a_key_that_made_weights():
+    """With JAX's default generator ``split(key)[i] == fold_in(key, i)``: the key of a seed must not be a fit's."""
+
+    def numbers(keys):
+        return {tuple(key) for key in np.asarray(jax.random.key_data(keys)).reshape(-1, 2).tolist()}
+
+    steps = jax.vmap(lambda key: jax.vmap(lambda i: jax.random.fold_in(key, i))(jnp.arange(2000)))(fits._keys(40))
+    made = set()
+    for seed in range(10):
+        made |= numbers(runs.run_keys(seed)) | numbers(baselines.keys(seed)) | numbers(jax.random.key(seed))
+        for key in (*runs.run_keys(seed), *baselines.keys(seed)):
+            made |= numbers(jax.random.split(key, 64))
+    assert len(numbers(steps)) == 80_000 and not numbers(steps) & made
 
 
 # A new experiment

@@ -2,7 +2,7 @@
 
 import pytest
 
-from learnit_core.commands import javascript
+from learnit_core.commands.upkeep import javascript
 from learnit_core.errors import LearnitError
 from learnit_core.explorer import assets
 

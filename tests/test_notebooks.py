@@ -16,9 +16,9 @@ import pytest
 
 from learnit_core import weights
 from learnit_core.commands import demo
-from learnit_core.commands import notebooks as pairing
 from learnit_core.commands.execution import execute
 from learnit_core.commands.repository import ROOT, notebooks
+from learnit_core.commands.upkeep import notebooks as pairing
 from learnit_core.experiments.views import SHIPPED, VALIDATED
 from learnit_core.metrics import KEY
 

@@ -117,6 +117,7 @@ def test_the_wheel_holds_the_package_and_its_data(wheel):
     names = set(zipfile.ZipFile(wheel).namelist())
     tracked = subprocess.run(["git", "ls-files", "learnit_core"], cwd=ROOT, capture_output=True, text=True)
     expected = tracked.stdout.split() if tracked.returncode == 0 else []
-    assert set(expected) <= names
-    assert "learnit_core/fit.py" in names
+    without = "learnit_core/commands/upkeep/"  # what needs a checkout
+    assert {name for name in expected if not name.startswith(without)} <= names
+    assert "learnit_core/fit.py" in names and not any(name.startswith(without) for name in names)
     assert not any(name.startswith(("tests", "notebooks")) for name in names)

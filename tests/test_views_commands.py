@@ -14,11 +14,12 @@ from test_scenes import write_folder
 from test_views import TINY
 
 from learnit_core import weights
-from learnit_core.commands import views_folds, views_sheet
+from learnit_core.commands import views_folds
 from learnit_core.commands import weights as weights_command
+from learnit_core.commands.upkeep import views_sheet
 from learnit_core.errors import LearnitError
 from learnit_core.evaluate import Setting
-from learnit_core.experiments import report, tuned, views
+from learnit_core.experiments import fits, report, tuned, views
 from learnit_core.experiments.experiment import Recipe
 from learnit_core.experiments.settings import Settings
 from learnit_core.experiments.tuned import fingerprint
@@ -105,7 +106,7 @@ def test_a_part_that_was_kept_when_long_was_called_quick_is_taken(settings):
         for name in views_table.INITS
     }
     prints = [fingerprint(f"views-chairs-{how}") for how in ("mv", "sv", "joint")]
-    old = [json.loads(json.dumps(dataclasses.asdict(profile))) | {"name": "quick"}, cells, prints]
+    old = [json.loads(json.dumps(dataclasses.asdict(profile))) | {"name": "quick"}, cells, prints, fits.DRAWS]
     file = settings.out / "results" / "views-chairs-0.json"
     file.parent.mkdir(parents=True)
     file.write_text(json.dumps({"belongs_to": old, "rows": [1, 2, 3]}))

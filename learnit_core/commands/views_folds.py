@@ -15,7 +15,7 @@ from pathlib import Path
 from learnit_core import evaluate, metrics
 from learnit_core.errors import LearnitError
 from learnit_core.evaluate import Setting
-from learnit_core.experiments import baselines, report, views
+from learnit_core.experiments import baselines, fits, report, views
 from learnit_core.experiments.experiment import Part
 from learnit_core.experiments.settings import Settings
 from learnit_core.experiments.views import table
@@ -35,7 +35,7 @@ def run(settings: Settings, folder: str, count: int) -> dict:
     profile = views.PROFILES["quick"].capped(settings)
     rows = []
     for turn, fold in enumerate(scenes.folds(folder, size=profile.size, count=count)):
-        belongs_to = json.loads(json.dumps([asdict(profile), fold.test_names, TRIED]))
+        belongs_to = json.loads(json.dumps([asdict(profile), fold.test_names, TRIED, fits.DRAWS]))
         part = Part(f"{fold.name}-of-{count}", belongs_to, partial(fold_part, profile, fold, settings))
         found = (report.kept(part, settings) or report.keep(part, settings))["rows"]
         rows += found

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import Array
 
 from learnit_core.errors import LearnitError
 from learnit_core.evaluate import Setting
@@ -24,6 +25,10 @@ Measures = Callable[[Field, Task], tuple[LossFn, Callable[[Params, Any], Any]]]
 """``measures(field, tasks)``: what a fit descends, ``loss(params, support, key)``, and what is looked at on its way,
 ``score(params, query)``, mostly a PSNR [dB]. Compared by value (a function of a module, a tuple): it is a static
 argument of what is compiled."""
+
+
+DRAWS = "what a step draws is each signal's own"
+"""What results that were kept of fits which draw belong to."""
 
 
 class Fitted(NamedTuple):
@@ -49,16 +54,19 @@ def fit_all(
 
     Scores are those after 0, ``every``, 2 ``every``, … steps and after the last. Of several draws the signals get one
     each in turn, so that a table of many signals averages over them. ``most`` is the longest fit that the program is
-    compiled for (default: this one). Step ``i`` of every signal draws with ``fold_in(key, i)`` (default: ``key(0)``).
+    compiled for (default: this one).
+
+    What a step draws (rays, pixels) is each signal's own, so that an interval over signals covers it, and the same for
+    all initialisations, settings and lengths. With a ``key`` all signals draw by that one.
     """
     most = num_steps if most is None else most
     if not 0 <= num_steps <= most:
         raise LearnitError(f"found {num_steps} steps: expected 0 to {most}")
     stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *draws)
-    turns = np.arange(len(jax.tree.leaves(tasks)[0])) % len(draws)
-    key = jax.random.key(0) if key is None else key
+    count = len(jax.tree.leaves(tasks)[0])
+    turns, keys = np.arange(count) % len(draws), _keys(count) if key is None else jnp.repeat(key[None], count)
     curves, params = _fit_all(
-        measures, field, stacked, turns, setting.learning_rate, num_steps, tasks, key, setting.optimizer, most, every
+        measures, field, stacked, turns, setting.learning_rate, num_steps, tasks, keys, setting.optimizer, most, every
     )
     points = -(-num_steps // every) + 1
     return Fitted(jax.tree.map(lambda leaf: np.asarray(leaf)[:, :points], curves), params)
@@ -73,12 +81,19 @@ def mean_curves(
     )
 
 
+def _keys(count: int) -> Array:
+    """A key for each signal. Their root is no seed's own key: ``split(key)[i]`` may equal ``fold_in(key, i)``, and then
+    a fit would draw by the keys that made the weights it begins with."""
+    root = jax.random.fold_in(jax.random.key(0), 2**31 - 2)
+    return jax.vmap(functools.partial(jax.random.fold_in, root))(jnp.arange(count))
+
+
 @functools.partial(jax.jit, static_argnames=("measures", "field", "optimizer", "most", "every"))
-def _fit_all(measures, field, draws, turns, rate, num_steps, tasks, key, optimizer, most, every):
+def _fit_all(measures, field, draws, turns, rate, num_steps, tasks, keys, optimizer, most, every):
     (loss, score), build = measures(field, tasks), Setting(optimizer, rate).build()
 
-    def one(turn_and_task):
-        turn, task = turn_and_task
+    def one(turn_key_and_task):
+        turn, key, task = turn_key_and_task
         start = rows(draws, turn)
         descend = step_of(loss, task.support, key, build)
         nothing = jax.tree.map(lambda a: jnp.zeros(a.shape, a.dtype), jax.eval_shape(score, start, task.query))
@@ -94,4 +109,4 @@ def _fit_all(measures, field, draws, turns, rate, num_steps, tasks, key, optimiz
         (params, _), seen = jax.lax.scan(block, (start, build.init(start)), jnp.arange(-(-most // every) + 1))
         return seen, params
 
-    return jax.lax.map(one, (turns, tasks))
+    return jax.lax.map(one, (turns, keys, tasks))

@@ -19,7 +19,7 @@ PICTURES = {
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="learnit_core.commands.pictures", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog="learnit_core.commands.upkeep.pictures", description=__doc__.splitlines()[0])
     target = Path(learnit_core.__file__).parents[1] / "docs" / "images"
     parser.add_argument("--target", type=Path, default=target)
     parser.add_argument("--names", nargs="*", default=list(PICTURES), choices=list(PICTURES))
@@ -29,9 +29,8 @@ def main() -> None:
         maker, figure = PICTURES[name]
         source = Settings.from_env().out / maker / "figures" / f"{figure}.png"
         if not source.is_file():
-            command = (
-                f"make demo NOTEBOOK={maker}" if maker[0].isdigit() else f"python -m learnit_core.commands.{maker}"
-            )
+            other = f"python -m learnit_core.commands.upkeep.{maker}"
+            command = f"make demo NOTEBOOK={maker}" if maker[0].isdigit() else other
             parser.exit(1, f"no figure at {source}: run `{command}` first\n")
         # A palette keeps grey pictures as they are and each file well below 200 kB.
         file = arguments.target / f"{name}.png"

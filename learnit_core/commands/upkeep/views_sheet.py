@@ -1,4 +1,4 @@
-"""Unseen objects from one picture, at a glance: ``python -m learnit_core.commands.views_sheet``, minutes on two cores.
+"""Unseen objects from one picture, at a glance: ``python -m learnit_core.commands.upkeep.views_sheet``.
 
 The first test objects of a class, none chosen, from the shipped MV initialisation and from Standard: the given picture,
 a held-out view of Standard's fit, of the initialisation, of its fit, and the truth; the scores of all held-out views
@@ -71,7 +71,9 @@ def run(settings: Settings, target: Path, data: str, count: int) -> dict:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="learnit_core.commands.views_sheet", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="learnit_core.commands.upkeep.views_sheet", description=__doc__.splitlines()[0]
+    )
     parser.add_argument("--data", default="chairs", choices=list(views.SHIPPED["long"]))
     parser.add_argument("--count", type=int, default=10, help="test objects (default 10)")
     parser.add_argument("--target", type=Path, help="folder to write to (default: views_sheet among the results)")

@@ -1,4 +1,4 @@
-"""Lint the explorer's JavaScript: ``python -m learnit_core.commands.javascript``, a part of ``make check``.
+"""Lint the explorer's JavaScript: ``python -m learnit_core.commands.upkeep.javascript``, a part of ``make check``.
 
 The files of the module are joined before a browser sees them, and use each other's names. So the joined text is what
 oxlint reads; what it finds is told by file and line.

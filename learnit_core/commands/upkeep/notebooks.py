@@ -1,7 +1,7 @@
 """``make notebooks``: each notebook's .ipynb from its .py, and all that the address decides.
 
-python -m learnit_core.commands.notebooks            write what is out of date
-python -m learnit_core.commands.notebooks --check    write nothing, and fail if something is out of date
+python -m learnit_core.commands.upkeep.notebooks            write what is out of date
+python -m learnit_core.commands.upkeep.notebooks --check    write nothing, and fail if something is out of date
 
 The .py is what people edit. In it two cells are generated, those tagged "badges" and "colab", and the address in links
 to data_scripts/; in README.md the block between the comments "badges" and "end of badges". All follow from the address
