@@ -95,6 +95,6 @@ class Sinogram(NamedTuple):
     values: Float[Array, "*tasks angles size"]
 
 
-def rows(tree: PyTree[Array | np.ndarray], i: Any) -> PyTree[Array | np.ndarray]:
+def rows(tree: PyTree, i: Any) -> PyTree:
     """Entry, slice or selection ``i`` of every leaf's leading axis."""
     return jax.tree.map(lambda leaf: leaf[i], tree)

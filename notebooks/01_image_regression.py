@@ -71,7 +71,7 @@ from IPython.display import Markdown, display
 from learnit_core import evaluate, explorer, inits, losses, meta, metrics, models, plots, signals, weights
 from learnit_core.errors import LearnitError
 from learnit_core.evaluate import Setting
-from learnit_core.experiments import image
+from learnit_core.experiments import baselines, image
 from learnit_core.experiments.image import interpolation
 from learnit_core.experiments.image import table as image_table
 from learnit_core.experiments.image.record import IMAGE

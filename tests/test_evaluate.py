@@ -10,9 +10,9 @@ import optax
 import pytest
 
 from learnit_core import evaluate
-from learnit_core.commands import reporting
 from learnit_core.errors import LearnitError
 from learnit_core.evaluate import Setting
+from learnit_core.experiments import report
 from learnit_core.structures import Task
 
 
@@ -139,7 +139,7 @@ def test_one_signal_has_no_bounds():
     alone = evaluate.paired_interval([23.456], [20.0])
     assert alone == (pytest.approx(3.456), -np.inf, np.inf)
     assert alone.rounded() == [3.46, None, None]
-    assert reporting.gap(0, "a over b", alone, 0.0) == "| 0 | a over b | +3.5 | [-inf, +inf] | 0 | mean only |"
+    assert report.verdict(0, "a over b", alone, 0.0) == "| 0 | a over b | +3.5 | [-inf, +inf] | 0 | mean only |"
 
 
 @pytest.mark.filterwarnings("error")

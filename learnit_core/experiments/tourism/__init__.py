@@ -78,7 +78,7 @@ class Profile(experiment.Profile):
     def shortened(self, few: int) -> dict[str, Any]:
         return {name: min(getattr(self, name), few) for name in ("num_steps", "inner_steps", "limit")} | {
             "count": min(self.count, 20 + 10 * few),
-            "size": min(self.size, 24),
+            "size": min(self.size, max(24, few)),
             "num_samples": min(self.num_samples, 8 * few),
         }
 
