@@ -98,7 +98,7 @@ def test_fits_of_all_lengths_are_one_program(collection, field, start):
     """Fewer steps than the limit are the first steps, and nothing after them; any number is scored at its end."""
     task = tourism.tasks(rows(collection.test, [1]))
     loss, setting = jax.jit(tourism.loss_for(TINY, field)), Setting("adam", 1e-2)
-    found = tourism.fit(TINY, field, start, task, setting, 7).params
+    found = tourism.fit(TINY, field, start, task, setting, 7, key=jax.random.key(0)).params
     one = jax.tree.map(jnp.asarray, rows(task.support, 0))
     alone = fit(loss, start, one, jax.random.key(0), optimizer=setting.build(), num_steps=7).params
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a[0], b, atol=1e-5), found, alone)
@@ -412,7 +412,7 @@ def test_an_appearance_is_fitted_from_what_was_trained_beside_it(small, tmp_path
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(explorers.APPEARANCES, "night", 0)
         found, params, about = make(Settings(max_steps=3), tmp_path)
-    expected = tourism.fit(TINY, field, start, photograph, setting, 3).params
+    expected = tourism.fit(TINY, field, start, photograph, setting, 3, key=jax.random.key(0)).params
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b[0], atol=1e-6), params, expected)
     assert found.spec == field.spec
     assert about == {
