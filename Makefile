@@ -43,11 +43,11 @@ test-all: check  ## everything that must hold, as every night: the same and all 
 check: $(READY)  ## lint, layout, and whether all that is generated is up to date
 	@$(RUN) ruff check --quiet
 	@$(RUN) ruff format --check --quiet
-	@$(RUN) learnit_core.commands.javascript
-	@$(RUN) learnit_core.commands.notebooks --check
+	@$(RUN) learnit_core.commands.upkeep.javascript
+	@$(RUN) learnit_core.commands.upkeep.notebooks --check
 
 notebooks: $(READY)  ## generate the .ipynb from the .py, badges and Colab cells
-	@$(RUN) learnit_core.commands.notebooks
+	@$(RUN) learnit_core.commands.upkeep.notebooks
 
 tune: $(READY)  ## choose optimisers, rates and steps on validation signals (resumable)
 	@$(RUN) learnit_core.commands.tune $(ARGS)
@@ -59,7 +59,7 @@ weights: $(READY)  ## train the initialisations that are shipped (resumable, hou
 	@$(RUN) learnit_core.commands.weights $(ARGS)
 
 pictures: $(READY)  ## the pictures in README.md, from the figures of the last demo
-	@$(RUN) learnit_core.commands.pictures $(ARGS)
+	@$(RUN) learnit_core.commands.upkeep.pictures $(ARGS)
 
 bench: $(READY)  ## time the meta-learning step against a plain one
 	@$(RUN) learnit_core.commands.bench $(ARGS)
