@@ -74,7 +74,7 @@ gallery = plots.Gallery(folder / "figures")
 # string, there would be nothing to learn.
 
 # %%
-splits = strings.load_signals(profile)
+splits = strings.load_signals(profile, settings.data or "plucked")
 field = strings.field_for(profile)
 time_axis = np.arange(profile.size) / profile.size
 figure, panels = plt.subplots(2, 3, figsize=(9, 3.6), sharex=True, sharey=True, layout="constrained")

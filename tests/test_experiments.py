@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import learnit_core
-from learnit_core import evaluate, experiments, explorer, models, weights
+from learnit_core import evaluate, experiments, explorer, metrics, models, weights
 from learnit_core.commands import bench as bench_command
 from learnit_core.commands import gallery, tune
 from learnit_core.commands import results as results_command
@@ -18,10 +18,10 @@ from learnit_core.commands import weights as weights_command
 from learnit_core.commands.repository import ROOT, absolute_environment
 from learnit_core.errors import LearnitError
 from learnit_core.evaluate import Setting
-from learnit_core.experiments import baselines, fits, regression, runs, tuned
+from learnit_core.experiments import baselines, fits, regression, report, runs, tuned
 from learnit_core.experiments.regression import Profile, Splits
 from learnit_core.experiments.settings import Settings
-from learnit_core.structures import Pixels, Task
+from learnit_core.structures import Pixels, Task, rows
 from learnit_core.tuning import Chosen
 
 EVERY = list(experiments.ALL.values())
@@ -90,6 +90,24 @@ def test_there_is_no_other_file_than_those_of_recipes():
     assert files == weights_command.recipes().keys()
 
 
+@each
+def test_what_the_record_names_makes_a_fit(experiment):
+    """One step from random weights on two unseen signals, in every column of the table, and tasks to train on."""
+    profile = experiment.profile(Settings(max_steps=2))
+    splits = experiment.load_signals(profile, experiment.classes[0], seed=0)
+    field = experiment.field_for(profile, splits)
+    start, unseen = field.init(jax.random.key(0)), rows(splits.test, slice(2))
+    for observation in experiment.observations:
+        tasks = experiment.tasks(profile, unseen, observation)
+        fitted = fits.fit_all(experiment.measures_for(profile), field, [start], tasks, Setting("sgd", 1e-3), 1)
+        assert fitted.curves.shape == (2, 2) and np.isfinite(fitted.curves).all()
+    sample = experiment.sampler(profile, next(iter(experiment.algorithms.values())))
+    drawn = sample(jax.random.key(0), jax.tree.map(jnp.asarray, splits.train))
+    assert jax.tree.structure(drawn.support) == jax.tree.structure(tasks.support)
+    file = ROOT / "docs" / "results" / f"{experiment.name}.json"
+    assert {row["experiment"] for row in json.loads(file.read_text())["results"]} == {experiment.row_name}
+
+
 # Settings that were tuned
 
 
@@ -102,7 +120,7 @@ def test_everything_that_is_shipped_is_tuned(experiment):
     for profile, classes in content["profiles"].items():
         for data, part in classes.items():
             shipped = experiment.shipped[profile][data]
-            assert part.get("initialisations") in (None, {i: tuned.fingerprint(n) for i, n in shipped.items()})
+            assert part["initialisations"] == {init: tuned.fingerprint(file) for init, file in shipped.items()}
             there = {init for cells in part["cells"].values() for init in cells}
             assert set(shipped) <= there <= set(experiment.inits)
             assert all(db >= 35 for db in part.get("reached_db", {}).values()), f"{profile} {data}"
@@ -123,10 +141,10 @@ def test_each_choice_is_the_best_of_its_scores_and_inside_its_grid(name, profile
     assert grid <= scores.keys()
     best = max(scores, key=scores.__getitem__)
     if "final" in entry:  # of the finalists of the first round the best in the second
-        assert entry["score"] == max(one["score"] for one in entry["final"])
-        assert sorted(scores.values())[-len(entry["final"]) :] == sorted(
-            scores[one["setting"][0], one["setting"][1]] for one in entry["final"]
-        )
+        won = max(entry["final"], key=lambda one: one["score"])
+        assert (entry["choice"], entry["steps"], entry["score"]) == (won["setting"], won["steps"], won["score"])
+        finalists = sorted(scores[kind, r] for kind, r in (one["setting"] for one in entry["final"]))
+        assert sorted(scores.values())[-len(finalists) :] == finalists
         rates, rate = [r for kind, r in scores if kind == best[0]], best[1]
     else:
         assert scores[optimizer, rate] == scores[best] == entry["score"]
@@ -316,8 +334,8 @@ def test_parts_of_results_are_kept_until_what_they_belong_to_changes(tmp_path, r
     monkeypatch.setattr(regression, "table_rows", again)
     registered(results_command, "--target", tmp_path / "b", "--seeds", 0)
     assert kept == {file: file.read_bytes() for file in (tmp_path / "out" / "results").glob("*.json")}
-    rows = [json.loads((tmp_path / folder / "ramps.json").read_text())["results"] for folder in ("a", "b")]
-    assert rows[0] == rows[1]
+    made = [json.loads((tmp_path / folder / "ramps.json").read_text())["results"] for folder in ("a", "b")]
+    assert made[0] == made[1]
     (file,) = kept
     content = json.loads(file.read_text())
     content["belongs_to"][0]["name"] = "another"  # a name decides nothing
@@ -327,6 +345,37 @@ def test_parts_of_results_are_kept_until_what_they_belong_to_changes(tmp_path, r
     file.write_text(json.dumps(content))
     with pytest.raises(AssertionError, match="made again"):
         registered(results_command, "--target", tmp_path / "b", "--seeds", 0)
+
+
+def test_drafts_of_two_experiments_lie_apart(tmp_path, registered, monkeypatch):
+    """By default all are called tuned.json. An interrupted one must not stand in another's way."""
+    registered(weights_command, "--target", tmp_path / "shipped")
+    other = replace(RAMPS, name="others")
+    monkeypatch.setattr(experiments, "ALL", {"ramps": RAMPS, "others": other})
+    monkeypatch.setattr(tuned, "file_of", lambda name: tmp_path / name / "tuned.json")
+    written = metrics.write_json
+    monkeypatch.setattr(metrics, "write_json", lambda file, content: written(file, content) or _stop_in("others", file))
+    with pytest.raises(KeyboardInterrupt):
+        registered(tune)
+    assert (tmp_path / "ramps" / "tuned.json").exists() and not (tmp_path / "others" / "tuned.json").exists()
+    monkeypatch.setattr(metrics, "write_json", written)
+    registered(tune)
+    assert (tmp_path / "others" / "tuned.json").exists()
+
+
+def _stop_in(name, file):
+    if Path(file).name.startswith(name):
+        raise KeyboardInterrupt
+
+
+def test_controls_count_for_every_seed():
+    """They stand under the first one only."""
+    about = {"psnr_per_signal": [20.0, 21.0], "psnr_db": 20.5, "in_table": True}
+    maml = [{"init": "meta-maml", "seed": seed, "observations": "full", **about} for seed in (0, 1)]
+    control = {"init": "class-mean", "seed": 0, "observations": "none", **about, "psnr_per_signal": [5.0, 6.0]}
+    gaps = [report.Gap("MAML over control", report.cell("meta-maml"), report.cell("class-mean"), 10.0)]
+    lines = report.verdicts([*maml, control], lambda rows: gaps, {})
+    assert [line.split(" | ")[0] for line in lines] == ["| 0", "| 1"] and all("| yes |" in line for line in lines)
 
 
 def test_samples_of_any_dimension_have_their_places():

@@ -58,7 +58,7 @@ def test_an_empty_variable_is_an_unset_one(monkeypatch, variable):
 @pytest.mark.parametrize("profile", ["fast", "Quick", "quick,paper"])
 def test_an_unknown_profile(monkeypatch, profile):
     monkeypatch.setenv("LEARNIT_PROFILE", profile)
-    with pytest.raises(LearnitError, match=f"'{profile}' in LEARNIT_PROFILE: expected quick, long, standard, paper"):
+    with pytest.raises(LearnitError, match=f"'{profile}' in LEARNIT_PROFILE: expected quick, standard, paper"):
         Settings.from_env()
     with pytest.raises(LearnitError, match=profile):
         Settings(profile=profile)

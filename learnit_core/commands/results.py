@@ -32,8 +32,8 @@ def main() -> None:
     parser.add_argument("--experiments", nargs="+", default=names, choices=names)
     parser.add_argument("--seeds", nargs="+", type=int, default=list(SEEDS), help="of meta-training (default: 0 1 2)")
     arguments = parser.parse_args()
-    settings = Settings.from_env()
     try:
+        settings = Settings.from_env()
         settings.keep(arguments.target, TARGET)
         for name in arguments.experiments:
             results = experiments.ALL[name].results

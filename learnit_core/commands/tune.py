@@ -21,8 +21,8 @@ def main() -> None:
     parser.add_argument("--profiles", nargs="+", choices=profiles, help="only these (default: all that are shipped)")
     parser.add_argument("--target", type=Path, help="folder for NAME_tuned.json (default: the package's own files)")
     arguments = parser.parse_args()
-    settings = Settings.from_env()
     try:
+        settings = Settings.from_env()
         for name in arguments.experiments:
             file = tuned.file_of(name)
             settings.keep((arguments.target or file.parent), file.parent)

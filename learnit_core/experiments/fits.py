@@ -27,8 +27,8 @@ Measures = Callable[[Field, Task], tuple[LossFn, Callable[[Params, Any], Any]]]
 argument of what is compiled."""
 
 
-DRAWS = "what a step draws is each signal's own"
-"""What results that were kept of fits which draw belong to."""
+KEYED = "what a step draws is each signal's own"
+"""Part of what kept numbers belong to, wherever fits draw random numbers: earlier ones shared one key."""
 
 
 class Fitted(NamedTuple):
@@ -56,8 +56,9 @@ def fit_all(
     each in turn, so that a table of many signals averages over them. ``most`` is the longest fit that the program is
     compiled for (default: this one).
 
-    What a step draws (rays, pixels) is each signal's own, so that an interval over signals covers it, and the same for
-    all initialisations, settings and lengths. With a ``key`` all signals draw by that one.
+    What a step draws (rays, pixels) is each signal's own, by its position in ``tasks``, so that an interval over these
+    signals covers it; it is the same for all initialisations, settings and lengths. With a ``key`` all signals draw by
+    that one.
     """
     most = num_steps if most is None else most
     if not 0 <= num_steps <= most:

@@ -210,7 +210,7 @@ def experiment(
         return tuned.chosen(name, profile, data, borrowed=classes[0])["full"]
 
     def part(profile: Profile, seed: int, settings: Settings) -> dict[str, Any]:
-        splits, folder, learned = load_signals(profile, data), settings.out / "results" / "checkpoints", {}
+        splits, folder, learned = load_signals(profile, data), settings.out / "results" / "checkpoints" / name, {}
         for init, algorithm in ALGORITHMS.items():
             field, learned[init], _ = train(profile, splits, algorithm, seed=seed, folder=folder)
         made, _ = starts(profile, field, splits, learned, seed=seed)
@@ -242,7 +242,7 @@ def experiment(
             sections += [f"## Seed {seed}", markdown(mine, labels)]
         first = "Every number is on signals that were not trained on, and every initialisation has the optimiser and "
         first += "rate that did best on validation signals (`make tune`)."
-        where = f"{told(content).capitalize()}, {report.machine(content)}."
+        where = f"P{told(content)[1:]}, {report.machine(content)}."
         verdict = verdicts(content["results"])
         return report.page(content, title, first, where, paired=f"{signal}s", verdicts=verdict, sections=sections)
 

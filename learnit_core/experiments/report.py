@@ -77,10 +77,13 @@ def _file(part: Part, settings: Settings) -> Path:
 
 def _unnamed(belongs_to: Any) -> Any:
     """As JSON, and without the names of profiles, which decide no number (`long` was called `quick` once)."""
-    plain = json.loads(json.dumps(belongs_to))
-    if isinstance(plain, list):
-        return [{k: v for k, v in one.items() if k != "name"} if isinstance(one, dict) else one for one in plain]
-    return plain
+
+    def without(part):
+        if isinstance(part, dict):
+            return {key: without(value) for key, value in part.items() if key != "name" or "size" not in part}
+        return [without(one) for one in part] if isinstance(part, list) else part
+
+    return without(json.loads(json.dumps(belongs_to)))
 
 
 def profile_of(kind: type, content: Mapping[str, Any]) -> Any:
@@ -176,7 +179,8 @@ def verdicts(
     """One line a comparison and meta-training seed: ``gaps_of(rows of the seed)``, measured."""
     lines = []
     for seed in sorted({row["seed"] for row in rows if row["observations"] != "none"}):
-        mine = [row for row in rows if row["seed"] == seed]
+        # Controls stand under one seed, and count for all.
+        mine = [row for row in rows if row["seed"] == seed or row["observations"] == "none"]
         lines += [verdict(seed, *found, digits=digits) for found in measured(gaps_of(mine), mine, labels)]
     return lines
 

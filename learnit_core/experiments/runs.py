@@ -9,7 +9,7 @@ import jax
 import numpy as np
 import optax
 
-from learnit_core import meta, training
+from learnit_core import meta, training, weights
 from learnit_core.signals import Pictures
 from learnit_core.structures import Field, Params, PRNGKey, Views
 
@@ -49,8 +49,6 @@ def meta_train(
     if folder is not None:
         # A trial with few steps, or another profile, must not stand in the way of the real run.
         file = Path(folder) / f"{algorithm}-{data}-{profile.name}-{profile.num_steps}-seed{seed}.safetensors"
-        earlier = file.with_name(file.name.replace("-long-", "-quick-"))  # what `long` was called before it had a name
-        file = earlier if earlier.exists() and not file.exists() else file
         config = profile.training() | {
             "algorithm": algorithm,
             "data": data,
@@ -58,10 +56,13 @@ def meta_train(
             "train_shape": list(pictures(train).shape),
             "train_checksum": checksum(train),
         }
-        # Until November 2026 a profile's name stood there, `long` was called `quick`, and cameras were left out of the
-        # sum. To be dropped when no such checkpoint is continued.
+        # Formerly a profile's name stood there, `long` was called `quick`, and cameras were left out of the sum. To be
+        # dropped when no such checkpoint is continued.
         name = "quick" if profile.name == "long" else profile.name
         formerly = config | {"name": name, "train_checksum": checksum(pictures(train))}
+        earlier = Path(folder) / f"{algorithm}-{data}-{name}-{profile.num_steps}-seed{seed}.safetensors"
+        if not file.exists() and earlier.exists() and weights.read_arrays(earlier)[1].get("config") == formerly:
+            file = earlier
         checkpoint = training.Checkpoint(file, config, formerly=formerly)
     state, history = training.train(
         meta_grad,

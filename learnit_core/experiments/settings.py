@@ -10,7 +10,8 @@ from filelock import FileLock
 from learnit_core.errors import LearnitError
 from learnit_core.signals import cache
 
-PROFILES = ("quick", "long", "standard", "paper")
+PROFILES = ("quick", "standard", "paper")
+"""Profiles of a notebook; `long`, which some experiments have besides, is for what is shipped and judged."""
 
 
 @dataclass(frozen=True)

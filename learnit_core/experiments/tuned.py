@@ -18,6 +18,7 @@ from tqdm import tqdm
 from learnit_core import evaluate, metrics, weights
 from learnit_core.errors import LearnitError
 from learnit_core.evaluate import Setting
+from learnit_core.experiments import fits
 from learnit_core.experiments.experiment import Experiment
 from learnit_core.experiments.settings import Settings
 from learnit_core.tuning import Chosen
@@ -74,7 +75,8 @@ def tune(experiment: Experiment, settings: Settings, target: Path, profiles: Ite
     }
     grid = {name: list(rates) for name, rates in tuning.grid.items()}
     about = [[name, data, asdict(profile)] for (name, data), profile in parts.items()]
-    draft = Draft(settings, target, {"grid": grid, "rounds": tuning.rounds, "parts": about, "initialisations": prints})
+    belongs_to = {"grid": grid, "rounds": tuning.rounds, "parts": about, "initialisations": prints, "draws": fits.KEYED}
+    draft = Draft(settings, f"{experiment.name}_tuned.json", belongs_to)
     for (name, data), profile in parts.items():
         part = draft.done.setdefault(name, {}).setdefault(data, {"cells": {}})
         cells = part["cells"]
@@ -91,20 +93,21 @@ def tune(experiment: Experiment, settings: Settings, target: Path, profiles: Ite
         part |= {"device": metrics.device(), "initialisations": prints[f"{name} {data}"], **said}
     kept = json.loads(target.read_text("utf-8"))["profiles"] if target.exists() else {}
     merged = kept | {name: kept.get(name, {}) | classes for name, classes in draft.done.items()}
-    command = COMMAND if experiment.name == "image" else f"{COMMAND} --experiments {experiment.name}"
-    draft.finish({"command": command, "seed": 0, "grid": grid, "protocol": tuning.protocol, "profiles": merged})
+    said = {"command": f"{COMMAND} --experiments {experiment.name}", "seed": 0, "grid": grid}
+    metrics.write_json(target, said | {"protocol": tuning.protocol, "profiles": merged})
+    draft.file.unlink(missing_ok=True)
+    print(f"wrote {target}")
 
 
 class Draft:
-    """Results under ``$LEARNIT_OUT/tune``: ``done`` is a dict to fill, ``save`` keeps it, ``finish`` ends it.
+    """Results under ``$LEARNIT_OUT/tune/NAME``: ``done`` is a dict to fill, ``save`` keeps it.
 
     ``belongs_to`` is all that decides the results: grid, profile, limits and :func:`fingerprint` of what is tuned.
     Raises LearnitError if there is a draft that belongs to something else.
     """
 
-    def __init__(self, settings: Settings, target: Path, belongs_to: Mapping[str, Any]):
-        self.target = target
-        self.file = settings.out / "tune" / target.name
+    def __init__(self, settings: Settings, name: str, belongs_to: Mapping[str, Any]):
+        self.file = settings.out / "tune" / name
         self.belongs_to = json.loads(json.dumps(belongs_to))
         self.done: dict[str, Any] = {}
         if self.file.exists():
@@ -119,14 +122,12 @@ class Draft:
         """Write what is done, whole or not at all."""
         metrics.write_json(self.file, {"belongs_to": self.belongs_to, "done": self.done})
 
-    def finish(self, content: Mapping[str, Any]) -> None:
-        """Write ``content`` to the target, and remove the draft."""
-        metrics.write_json(self.target, content)
-        self.file.unlink(missing_ok=True)
-        print(f"wrote {self.target}")
-
 
 def fingerprint(name: str) -> dict[str, Any]:
-    """What tells one shipped initialisation from an earlier one of the same name."""
+    """What tells one shipped initialisation from an earlier one of the same name.
+
+    The profile's name is left out: it decides no weight, and in older files it is not today's.
+    """
     provenance = weights.pretrained(name)[2]
-    return {"name": name, "profile": provenance["profile"], "validation_psnr_db": provenance["validation_psnr_db"]}
+    profile = {key: value for key, value in provenance["profile"].items() if key != "name"}
+    return {"name": name, "profile": profile, "validation_psnr_db": provenance["validation_psnr_db"]}

@@ -4,6 +4,7 @@ What is not here is what every such experiment shares, :mod:`learnit_core.experi
 """
 
 from learnit_core import models
+from learnit_core.errors import LearnitError
 from learnit_core.experiments.regression import Profile, Splits
 from learnit_core.signals import strings
 from learnit_core.structures import Field
@@ -20,7 +21,11 @@ PROFILES = {
 
 
 def load_signals(profile: Profile, data: str = "plucked", *, seed: int = 0) -> Splits:
-    """Strings at the profile's size and counts."""
+    """Strings at the profile's size and counts. Raises LearnitError for other data than "plucked"."""
+    if data != "plucked":
+        raise LearnitError(
+            f"no class of strings is called {data!r}: expected 'plucked'; signals of your own are arrays"
+        )
     return Splits(data, *strings.splits(profile.size, profile.counts, seed), strings.NOTE)
 
 

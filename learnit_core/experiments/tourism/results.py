@@ -16,6 +16,7 @@ from learnit_core.experiments.report import Gap, cell
 from learnit_core.experiments.rows import PAPERS
 from learnit_core.experiments.settings import Settings
 from learnit_core.experiments.tourism import table
+from learnit_core.experiments.tuned import fingerprint
 
 DATA = "landmark"
 
@@ -35,8 +36,18 @@ GAPS = (
 
 def parts(profile: tourism.Profile, settings: Settings, seeds: Sequence[int]) -> list[list[Part]]:
     """A part for each seed, one after the other: the rows of a table are fitted side by side."""
-    belongs_to = json.loads(json.dumps([asdict(profile), table.tuned_settings(profile.name, DATA), fits.DRAWS]))
-    return [[Part(f"tourism-{seed}", belongs_to, partial(seed_part, profile, seed, settings))] for seed in seeds]
+    shipped = [fingerprint(file) for file in tourism.SHIPPED["long"][DATA].values()]
+    belongs_to = [asdict(profile), table.tuned_settings(profile.name, DATA), fits.KEYED]
+    return [
+        [
+            Part(
+                f"tourism-{seed}",
+                json.loads(json.dumps(belongs_to + ([] if seed else [shipped]))),  # seed 0 is what is shipped
+                partial(seed_part, profile, seed, settings),
+            )
+        ]
+        for seed in seeds
+    ]
 
 
 def seed_part(profile: tourism.Profile, seed: int, settings: Settings) -> dict[str, Any]:

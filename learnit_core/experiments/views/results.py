@@ -40,7 +40,7 @@ def parts(profile: views.Profile, settings: Settings, seeds: Sequence[int]) -> l
     chosen = table.tuned_settings(profile.name, DATA)
     shipped = [fingerprint(name) for name in views.SHIPPED["long"][DATA].values()]
     by_init = {name: {count: chosen[count][name] for count in chosen if name in chosen[count]} for name in chosen["1"]}
-    belongs_to = json.loads(json.dumps([asdict(profile), by_init, shipped, fits.DRAWS]))
+    belongs_to = json.loads(json.dumps([asdict(profile), by_init, shipped, fits.KEYED]))
     return [[Part(f"views-{DATA}-{seed}", belongs_to, partial(seed_part, profile, seed, settings))] for seed in seeds]
 
 
