@@ -373,7 +373,7 @@ def test_a_short_run_of_tuning(small, tmp_path, monkeypatch):
     for cell in cells.values():
         best = max(score for rates in cell["scores"].values() for score in rates.values() if score is not None)
         assert cell["score"] == best and cell["steps"] == 2
-    assert not (settings.out / "tune" / "tuned.json").exists()
+    assert not (settings.out / "tune" / "tourism_tuned.json").exists()
     # A draft of an earlier initialisation of the same name is refused.
     monkeypatch.setattr(tuned.Draft, "finish", lambda *_: None)
     tuned.tune(small, settings, target)

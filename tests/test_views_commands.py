@@ -132,7 +132,7 @@ def test_a_short_run_of_tuning(untrained, settings, tmp_path):
     assert part["limits"] == {"1": 2, "25": {"standard": 2, "meta-mv": 2}}, "cut short, as all loops are"
     shipped = views.SHIPPED["long"]["chairs"].items()
     assert part["initialisations"] == {name: fingerprint(file) for name, file in shipped}
-    draft = settings.out / "tune" / "tuned.json"
+    draft = settings.out / "tune" / "views_tuned.json"
     assert not draft.exists()
     draft.write_text(json.dumps({"belongs_to": {"grid": {}}, "done": {}}))
     with pytest.raises(LearnitError, match="was begun for another grid"):
