@@ -23,7 +23,7 @@
 #
 # | profile | machine | time | what it trains | signal |
 # |---|---|---|---|---|
-# | `quick` | 2 CPU cores | about 2 minutes | SIREN 4 × 128, 1200 outer steps | 256 samples |
+# | `quick` | 2 CPU cores | about 1 minute | SIREN 4 × 128, 1200 outer steps | 256 samples |
 # | `standard` | a T4-class GPU | not measured | SIREN 5 × 128, 10,000 outer steps | 512 samples |
 # | `paper` | a large GPU | not measured | the paper's network and training for pictures | 4096 samples |
 
