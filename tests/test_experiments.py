@@ -369,6 +369,11 @@ def _stop_in(name, file):
         raise KeyboardInterrupt
 
 
+def test_profiles_that_are_anothers_leave_the_file_alone(tmp_path, registered):
+    tuned.tune(RAMPS, Settings(out=tmp_path / "out"), tmp_path / "ramps_tuned.json", ["long"])
+    assert not (tmp_path / "ramps_tuned.json").exists()
+
+
 def test_controls_count_for_every_seed():
     """They stand under the first one only."""
     about = {"psnr_per_signal": [20.0, 21.0], "psnr_db": 20.5, "in_table": True}

@@ -69,6 +69,8 @@ def tune(experiment: Experiment, settings: Settings, target: Path, profiles: Ite
         if profiles is None or name in profiles
         for data in tuning.classes[name]
     }
+    if not parts:  # none of the profiles asked for is this experiment's: its file stays as it is
+        return
     prints = {
         f"{name} {data}": {init: fingerprint(file) for init, file in experiment.shipped[name][data].items()}
         for name, data in parts

@@ -70,8 +70,8 @@ def between(field: Field, panes: Mapping[str, Sequence[Params]], size: int) -> e
 
 FIT = """
 <h2>Sounds: a new string in two gradient steps</h2>
-<p>A plucked string that nobody trained on (light), and what the network says of it (dark). From random weights
-(Standard) the curve takes dozens of steps; from the learned ones (MAML) two.</p>
+<p>A plucked string that nobody trained on (light), and what the network says of it (dark). After two steps from random
+weights (Standard) the outline is there; from the learned ones (MAML) the whole string.</p>
 """
 
 BETWEEN = """
