@@ -117,7 +117,7 @@ def test_everything_that_is_shipped_is_tuned(experiment):
     content = tuned.content(experiment.name)
     assert content["command"] and content["protocol"] and content["seed"] == 0
     assert content["grid"] == {name: list(rates) for name, rates in experiment.tuning.grid.items()}
-    assert {name: tuple(classes) for name, classes in content["profiles"].items()} == experiment.tuning.classes
+    assert {name: tuple(classes) for name, classes in content["profiles"].items()} == experiment.tuned()
     for profile, classes in content["profiles"].items():
         for data, part in classes.items():
             shipped = experiment.shipped[profile][data]

@@ -10,7 +10,7 @@ import pytest
 
 from learnit_core import evaluate, losses, models
 from learnit_core.errors import LearnitError
-from learnit_core.experiments import image
+from learnit_core.experiments import image, runs
 from learnit_core.fit import fit
 from learnit_core.signals import ImageSplits
 from learnit_core.structures import Field
@@ -115,7 +115,7 @@ def test_each_algorithm_has_its_meta_gradient():
 
 @pytest.mark.parametrize("decay", [True, False])
 def test_the_outer_rate_falls_only_with_decay(decay):
-    optimizer = image.outer_optimizer(replace(TINY, decay=decay))
+    optimizer = runs.outer_optimizer(replace(TINY, decay=decay))
     params = jnp.float32(0)
     state = optimizer.init(params)
 

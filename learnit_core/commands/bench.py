@@ -7,6 +7,7 @@ What is timed, and what the plain way is, stands in ``bench.py`` of each experim
 import argparse
 
 from learnit_core import experiments
+from learnit_core.errors import LearnitError
 from learnit_core.experiments.settings import Settings
 
 
@@ -17,8 +18,12 @@ def main() -> None:
     parser.add_argument("--size", type=int, help="side of pictures and slices [pixels] (default: the paper's)")
     parser.add_argument("--experiments", nargs="*", default=list(timed), choices=list(timed))
     arguments = parser.parse_args()
-    for name in arguments.experiments:
-        timed[name](Settings.from_env(), rounds=arguments.rounds, size=arguments.size)
+    try:
+        settings = Settings.from_env()
+        for name in arguments.experiments:
+            timed[name](settings, rounds=arguments.rounds, size=arguments.size)
+    except LearnitError as error:
+        parser.exit(1, f"{error}\n")
 
 
 if __name__ == "__main__":

@@ -37,9 +37,10 @@ def write(target: Path, shown: Iterable[Experiment]) -> tuple[Path, int]:
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="learnit_core.commands.gallery", description=__doc__.splitlines()[0])
     parser.add_argument("--target", type=Path, help="the page to write (default: gallery/index.html among the results)")
-    target = parser.parse_args(arguments).target or Settings.from_env().out / "gallery" / "index.html"
+    target = parser.parse_args(arguments).target
     logging.getLogger("jax").setLevel(logging.ERROR)
     try:
+        target = target or Settings.from_env().out / "gallery" / "index.html"
         page, count = write(target, experiments.ALL.values())
     except LearnitError as error:
         print(error, file=sys.stderr)

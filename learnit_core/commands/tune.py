@@ -16,7 +16,7 @@ from learnit_core.experiments.settings import Settings
 def main() -> None:
     parser = argparse.ArgumentParser(prog="learnit_core.commands.tune", description=__doc__.splitlines()[0])
     names = list(experiments.ALL)
-    profiles = list(dict.fromkeys(name for one in experiments.ALL.values() for name in one.tuning.classes))
+    profiles = list(dict.fromkeys(name for one in experiments.ALL.values() for name in one.tuned()))
     parser.add_argument("--experiments", nargs="+", default=names, choices=names)
     parser.add_argument("--profiles", nargs="+", choices=profiles, help="only these (default: all that are shipped)")
     parser.add_argument("--target", type=Path, help="folder for NAME_tuned.json (default: the package's own files)")

@@ -77,19 +77,20 @@ class Tuning:
     """How ``make tune`` chooses optimisers, rates and steps on validation signals (:mod:`.tuned` runs it).
 
     ``grid`` are the rates tried by optimiser, ``rounds`` the sizes of the search's rounds (JSON), ``protocol`` says how
-    in words. ``classes`` are the built-in classes tuned, by the profile whose shipped initialisations are taken;
-    ``profile(name, data, settings)`` is that profile with as many signals as tuning needs, cut short if asked;
+    in words. Every shipped initialisation is tuned, in the profile and on the class that it is shipped for (``only``
+    some classes, if they are named);
+    ``profile(name, data, settings)`` is that profile, cut short if asked, where tuning takes another than that;
     ``jobs(profile, data)`` are groups of jobs, those of a group side by side, and what else the file says of this part.
     ``borrowed`` is the class whose settings other data take.
     """
 
     grid: Mapping[str, tuple[float, ...]]
-    classes: Mapping[str, tuple[str, ...]]
-    profile: Callable[[str, str, Settings], Profile]
     jobs: Callable[[Profile, str], tuple[Sequence[Sequence[Job]], dict[str, Any]]]
     borrowed: str
     protocol: str
     rounds: Any = None
+    profile: Callable[[str, str, Settings], Profile] | None = None
+    only: tuple[str, ...] = ()
 
 
 class Part(NamedTuple):
@@ -138,9 +139,10 @@ class Experiment:
 
     ``observations`` are the columns of the table, ``inits`` its rows in order and ``labels`` their names in words;
     ``algorithms`` says which of the rows are learned, and by what. ``shipped`` are the names of shipped initialisations
-    by profile, class and row, ``recipes`` how each shipped file is made, and ``validated(signals)`` how many of the
-    validation signals are scored while training. ``sections()`` is the experiment's part of the gallery, HTML with the
-    explorer below it, and ``bench(settings, *, rounds, size)`` its part of ``make bench``.
+    by profile, class and row; ``recipes`` is how each of these files is made, to be given for those that do not follow
+    from that. ``validated(signals)`` is how many of the validation signals are scored while training, ``sections()``
+    the experiment's part of the gallery, HTML with the explorer below it, and ``bench(settings, *, rounds, size)`` its
+    part of ``make bench``.
     """
 
     name: str
@@ -158,16 +160,32 @@ class Experiment:
     labels: Mapping[str, str]
     algorithms: Mapping[str, str]
     shipped: Mapping[str, Mapping[str, Mapping[str, str]]]
-    recipes: Mapping[str, Recipe]
     tuning: Tuning
     results: Results
     sections: Callable[[], list[tuple[str, Any]]] | None = None
     bench: Callable[..., dict[str, Any]] | None = None
     row_name: str = field(default="")
     validated: Callable[[Any], int] = len
+    recipes: Mapping[str, Recipe] = field(default_factory=dict)
 
     def __post_init__(self):
         object.__setattr__(self, "row_name", self.row_name or self.name)
+        usual = {
+            file: Recipe(data, self.algorithms[init], self.profiles[profile])
+            for profile, classes in self.shipped.items()
+            for data, files in classes.items()
+            for init, file in files.items()
+            if file not in self.recipes
+        }
+        object.__setattr__(self, "recipes", usual | self.recipes)
+
+    def tuned(self) -> dict[str, tuple[str, ...]]:
+        """The classes whose settings are tuned, by profile."""
+        only = self.tuning.only
+        return {
+            profile: tuple(data for data in classes if not only or data in only)
+            for profile, classes in self.shipped.items()
+        }
 
     def profile(self, settings: Settings) -> Profile:
         """The profile that ``settings`` name, cut short if they say so. Raises LearnitError if there is none."""

@@ -21,11 +21,11 @@ from learnit_core import evaluate, losses, meta, training, weights
 from learnit_core.experiments import baselines, fits, report, runs, timing, tuned
 from learnit_core.experiments import experiment as records
 from learnit_core.experiments import rows as rows_of
-from learnit_core.experiments.experiment import Experiment, Job, Part, Recipe, Results, Tuning
+from learnit_core.experiments.experiment import Experiment, Job, Part, Results, Tuning
 from learnit_core.experiments.report import Gap, cell
 from learnit_core.experiments.rows import Entry
 from learnit_core.experiments.settings import Settings
-from learnit_core.signals import mean_signal, nearest
+from learnit_core.signals import mean_signal
 from learnit_core.structures import Field, Params, Pixels, Task
 from learnit_core.tuning import GRID, tune
 
@@ -99,15 +99,9 @@ def meta_train(
     """Meta-train on ``splits.train``; validation is PSNR [dB] after the inner steps on ``splits.validation``."""
     field, unseen = field_for(profile, splits), tasks(splits.validation)
     loss, score = measures(field, unseen)
-    inner = optax.sgd(profile.inner_rate)
-    grad = getattr(meta, algorithm)(loss, meta.adapt_with(loss, inner, profile.inner_steps))
-
-    @jax.jit
-    def validate(params):
-        steps, key = profile.inner_steps, runs.run_keys(seed)[1]
-        found = evaluate.curves(loss, score, params, unseen, key, optimizer=inner, num_steps=steps, every=steps)
-        return jnp.mean(found[:, -1])
-
+    adapt = meta.adapt_with(loss, optax.sgd(profile.inner_rate), profile.inner_steps)
+    grad = getattr(meta, algorithm)(loss, adapt)
+    validate = runs.after_inner_steps(loss, score, unseen, profile, runs.run_keys(seed)[1])
     about = {"algorithm": algorithm, "data": splits.name, "seed": seed, "folder": folder}
     return runs.meta_train(profile, field, splits.train, grad, sampler(profile, algorithm), validate, **about)
 
@@ -145,12 +139,7 @@ def table_rows(
 
 def control_rows(splits: Splits, **about: Any) -> list[dict[str, Any]]:
     """The class mean and the nearest training signal, as if they were the fit."""
-    mean, images = mean_signal(splits.train), [a.reshape(len(a), -1, 1, 1) for a in (splits.train, splits.test)]
-    scores = {
-        "class-mean": [-10 * np.log10(np.mean((mean - one) ** 2)) for one in splits.test],
-        "nearest-training": nearest(*images)[1],
-    }
-    return rows_of.controls(scores, trained_on=splits.name, data=splits.name, **about)
+    return rows_of.array_controls(splits.train, splits.test, trained_on=splits.name, data=splits.name, **about)
 
 
 def markdown(rows: Sequence[Mapping[str, Any]], labels: Mapping[str, str]) -> str:
@@ -236,10 +225,7 @@ def experiment(
         return f"profile `{p.name}` ({shape}), {p.counts[2]} {signal}s, {report.seeds(content)}"
 
     def page(content: dict[str, Any]) -> str:
-        sections = []
-        for seed in content["seeds"]:
-            mine = [row for row in content["results"] if row["seed"] == seed or row["observations"] == "none"]
-            sections += [f"## Seed {seed}", markdown(mine, labels)]
+        sections = report.by_seed(content, functools.partial(markdown, labels=labels))
         first = "Every number is on signals that were not trained on, and every initialisation has the optimiser and "
         first += "rate that did best on validation signals (`make tune`)."
         where = f"P{told(content)[1:]}, {report.machine(content)}."
@@ -285,11 +271,8 @@ def experiment(
         labels=labels,
         algorithms=ALGORITHMS,
         shipped={"quick": {data: shipped}},
-        recipes={file: Recipe(data, ALGORITHMS[init], quick) for init, file in shipped.items()},
         tuning=Tuning(
             grid=GRID,
-            classes={"quick": (data,)},
-            profile=lambda size, data, settings: profiles[size].capped(settings),
             jobs=jobs,
             borrowed=data,
             protocol="Every setting of the grid (widened where the best stands on its edge) fits all validation "

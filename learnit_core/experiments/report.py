@@ -185,6 +185,16 @@ def verdicts(
     return lines
 
 
+def by_seed(content: Mapping[str, Any], markdown: Callable[[list[dict[str, Any]]], str]) -> list[str]:
+    """A section for each meta-training seed: ``markdown`` of its rows, and of the controls', which count for all."""
+    sections = []
+    for seed in content["seeds"]:
+        rows = [row for row in content["results"] if row["seed"] == seed and row["observations"] != "none"]
+        rows += [row for row in content["results"] if row["observations"] == "none"]
+        sections += [f"## Seed {seed}", markdown(rows)]
+    return sections
+
+
 def means(rows: Iterable[Mapping[str, Any]], *by: str) -> dict[tuple, float]:
     """Mean PSNR [dB] over signals and seeds of the rows with the same values of ``by``."""
     scores: dict[tuple, list[float]] = {}

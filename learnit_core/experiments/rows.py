@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from learnit_core import evaluate, metrics, plots
+from learnit_core import evaluate, metrics, plots, signals
 from learnit_core.tuning import Chosen
 
 PAPERS = "the paper's setting"
@@ -74,6 +74,19 @@ def controls(scores: Mapping[str, Any], **about: Any) -> list[dict[str, Any]]:
         )
         for name, score in scores.items()
     ]
+
+
+def array_controls(train: Any, test: np.ndarray, **about: Any) -> list[dict[str, Any]]:
+    """The same for signals [n, *shape, channels] in [0, 1]; ``train`` may be pictures on disk."""
+    mean = signals.mean_signal(train)
+    flat = [a if a.ndim == 4 else a.reshape(len(a), -1, 1, 1) for a in (train, test)]
+    scores = {"class-mean": psnrs(mean, test), "nearest-training": signals.nearest(*flat)[1]}
+    return controls(scores, **about)
+
+
+def psnrs(found: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """PSNR [n, dB] of signals [n, ...] with peak 1, or of one for all of them; what is ``found`` is clipped."""
+    return -10 * np.log10(np.mean((np.clip(found, 0, 1) - truth) ** 2, axis=tuple(range(1, truth.ndim))))
 
 
 def labels(signal: str, **others: str) -> dict[str, str]:

@@ -6,12 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import optax
+from jax import Array
 
-from learnit_core import meta, training, weights
+from learnit_core import evaluate, meta, training, weights
 from learnit_core.signals import Pictures
-from learnit_core.structures import Field, Params, PRNGKey, Views
+from learnit_core.structures import Field, LossFn, Params, PRNGKey, Task, Views
 
 
 def outer_optimizer(profile: Any) -> optax.GradientTransformation:
@@ -81,7 +83,21 @@ def meta_train(
     return field, state.params, history
 
 
-def run_keys(seed: int) -> jax.Array:
+def after_inner_steps(
+    loss: LossFn, score: Callable, unseen: Task, profile: Any, key: PRNGKey
+) -> Callable[[Params], Array]:
+    """A ``validate`` of :func:`meta_train`: the mean score of ``unseen`` tasks after the profile's inner steps."""
+    optimizer, steps = optax.sgd(profile.inner_rate), profile.inner_steps
+
+    @jax.jit
+    def validate(params):
+        found = evaluate.curves(loss, score, params, unseen, key, optimizer=optimizer, num_steps=steps, every=steps)
+        return jnp.mean(found[:, -1])
+
+    return validate
+
+
+def run_keys(seed: int) -> Array:
     """Keys of the first weights and of all that is drawn while training."""
     return jax.random.split(jax.random.key(seed))
 

@@ -23,12 +23,12 @@ def in_turns(ways: Mapping[str, Callable[[], Any]], rounds: int) -> dict[str, np
     return {name: np.asarray(found) for name, found in seconds.items()}
 
 
-def compared(seconds: Mapping[str, np.ndarray], *, to: str = "plain") -> dict[str, dict[str, float]]:
-    """Median seconds of each way, and how many times as fast as ``to`` it is: the median ratio of turns."""
+def compared(seconds: Mapping[str, np.ndarray]) -> dict[str, dict[str, float]]:
+    """Median seconds of each way, and how many times as fast as ``plain`` it is: the median ratio of turns."""
     return {
         name: {
             "median_seconds": round(float(np.median(found)), 3),
-            "times_as_fast": round(float(np.median(seconds[to] / found[: len(seconds[to])])), 2),
+            "times_as_fast": round(float(np.median(seconds["plain"] / found[: len(seconds["plain"])])), 2),
         }
         for name, found in seconds.items()
     }

@@ -65,9 +65,11 @@ def tune(experiment: Experiment, settings: Settings, target: Path, profiles: Ite
     tuning = experiment.tuning
     parts = {
         (name, data): tuning.profile(name, data, settings)
-        for name in tuning.classes
+        if tuning.profile
+        else experiment.profiles[name].capped(settings)
+        for name, classes in experiment.tuned().items()
         if profiles is None or name in profiles
-        for data in tuning.classes[name]
+        for data in classes
     }
     if not parts:  # none of the profiles asked for is this experiment's: its file stays as it is
         return

@@ -78,8 +78,8 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=10, help="test objects (default 10)")
     parser.add_argument("--target", type=Path, help="folder to write to (default: views_sheet among the results)")
     arguments = parser.parse_args()
-    settings = Settings.from_env()
     try:
+        settings = Settings.from_env()
         run(settings, arguments.target or settings.out / "views_sheet", arguments.data, arguments.count)
     except LearnitError as error:
         parser.exit(1, f"{error}\n")

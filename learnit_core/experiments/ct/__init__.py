@@ -209,29 +209,13 @@ def meta_train(
     field = field_for(profile)
     loss, score = loss_and_score(field, profile.size)
     unseen = tasks(images.validation, test_angles(profile.num_views))
-
-    @jax.jit
-    def validate(params):
-        return jnp.mean(
-            evaluate.curves(
-                loss,
-                score,
-                params,
-                unseen,
-                jax.random.key(0),
-                optimizer=optax.sgd(profile.inner_rate),
-                num_steps=profile.inner_steps,
-                every=profile.inner_steps,
-            )[:, -1]
-        )
-
     return runs.meta_train(
         profile,
         field,
         images.train,
         meta_grad_for(profile, field, algorithm),
         sampler(profile),
-        validate,
+        runs.after_inner_steps(loss, score, unseen, profile, jax.random.key(0)),
         algorithm=algorithm,
         data=images.name,
         seed=seed,

@@ -2,7 +2,7 @@
 
 from learnit_core.experiments import ct
 from learnit_core.experiments.ct import bench, explorers, results, table, tune
-from learnit_core.experiments.experiment import Experiment, Recipe
+from learnit_core.experiments.experiment import Experiment
 
 CT = Experiment(
     name="ct",
@@ -20,12 +20,6 @@ CT = Experiment(
     labels=table.LABELS,
     algorithms={"meta-reptile": "reptile"},
     shipped=ct.SHIPPED,
-    recipes={
-        name: Recipe(data, "reptile", ct.PROFILES[profile])
-        for profile, classes in ct.SHIPPED.items()
-        for data, rows in classes.items()
-        for name in rows.values()
-    },
     tuning=tune.TUNING,
     results=results.RESULTS,
     sections=explorers.sections,

@@ -1,7 +1,6 @@
 """The results of computed tomography: a part for each meta-training seed, number of projections and initialisation."""
 
 import functools
-import json
 import threading
 from collections.abc import Sequence
 from dataclasses import asdict, replace
@@ -40,7 +39,7 @@ def parts(profile: ct.Profile, settings: Settings, seeds: Sequence[int]) -> list
         init, observations, *how = entry
         name = f"ct-{seed}-{observations.replace('=', '')}-{init}" + ("" if entry.in_table else "-paper")
         belongs_to = [asdict(profile), [init, ct.OBSERVATIONS[observations], *how]]
-        return Part(name, json.loads(json.dumps(belongs_to)), functools.partial(rows, entry, seed))
+        return Part(name, belongs_to, functools.partial(rows, entry, seed))
 
     asked = [entry for n in ct.NUM_PROJECTIONS for entry in table.entries(tuned, n)]
     return [[part(entry, seed) for entry in asked] for seed in seeds]
@@ -92,10 +91,6 @@ def verdicts(rows: Sequence[dict[str, Any]]) -> list[str]:
 def page(content: dict[str, Any]) -> str:
     """The results as a Markdown page."""
     rows, profile = content["results"], report.profile_of(ct.Profile, content)
-    sections = []
-    for seed in content["seeds"]:
-        part = [row for row in rows if row["seed"] == seed or row["observations"] == "none"]
-        sections += [f"## Seed {seed}", table.markdown(part)]
     return report.page(
         content,
         "computed tomography",
@@ -110,7 +105,7 @@ def page(content: dict[str, Any]) -> str:
         f"{report.seeds(content)}, {report.machine(content)}.",
         paired="phantoms",
         verdicts=verdicts(rows),
-        sections=sections,
+        sections=report.by_seed(content, table.markdown),
     )
 
 

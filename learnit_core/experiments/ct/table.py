@@ -6,12 +6,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from learnit_core import metrics, signals
+from learnit_core import metrics
 from learnit_core.evaluate import Setting
 from learnit_core.experiments import ct, fits, tuned
 from learnit_core.experiments import rows as rows_of
 from learnit_core.experiments.fits import Draws
-from learnit_core.experiments.rows import PAPERS, Entry
+from learnit_core.experiments.rows import PAPERS, Entry, psnrs
 from learnit_core.signals import ImageSplits
 from learnit_core.structures import Field
 from learnit_core.tuning import Chosen
@@ -141,11 +141,6 @@ def back_projected(
     return np.clip(np.stack(pictures)[..., None], 0, 1).astype(np.float32)
 
 
-def psnrs(pictures: np.ndarray, slices: np.ndarray) -> Float[np.ndarray, " n"]:
-    """PSNR of each picture [dB]."""
-    return -10 * np.log10(((np.clip(pictures, 0, 1) - slices) ** 2).mean(axis=(1, 2, 3)))
-
-
 def fbp_row(
     slices: Float[np.ndarray, "n size size 1"], num_projections: int, settings: TunedSettings, *, data: str, seed: int
 ) -> dict[str, Any]:
@@ -169,12 +164,8 @@ def fbp_row(
 
 def control_rows(images: ImageSplits, *, data: str, seed: int) -> list[dict[str, Any]]:
     """The two controls on ``images.test``: the class mean and the nearest training slice, as if they were the fit."""
-    mean = signals.mean_signal(images.train)
-    scores = {
-        "class-mean": psnrs(np.broadcast_to(mean, images.test.shape), images.test),
-        "nearest-training": signals.nearest(images.train, images.test)[1],
-    }
-    return rows_of.controls(scores, experiment="ct", trained_on=images.name, data=data, seed=seed)
+    about = {"experiment": "ct", "trained_on": images.name, "data": data, "seed": seed}
+    return rows_of.array_controls(images.train, images.test, **about)
 
 
 def label(num_projections: int) -> str:

@@ -11,6 +11,7 @@ from learnit_core.experiments import baselines, ct
 from learnit_core.experiments.ct import table
 from learnit_core.experiments.experiment import Job, Tuning
 from learnit_core.experiments.fits import Draws
+from learnit_core.experiments.rows import psnrs
 from learnit_core.tuning import two_rounds
 
 GRID = {"sgd": (1.0, 3.0, 10.0, 30.0, 100.0), "adam": (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2)}
@@ -47,7 +48,7 @@ def jobs(profile: ct.Profile, data: str) -> tuple[Sequence[Sequence[Job]], dict[
 def best_filter(slices: np.ndarray, num_projections: int) -> dict[str, Any]:
     """The filter of back-projection with the best mean PSNR over ``slices``, and that of all filters [dB]."""
     scores = {
-        name: round(float(table.psnrs(table.back_projected(slices, num_projections, name), slices).mean()), 3)
+        name: round(float(psnrs(table.back_projected(slices, num_projections, name), slices).mean()), 3)
         for name in table.FILTERS
     }
     return {"choice": max(scores, key=scores.__getitem__), "scores": scores}
@@ -70,8 +71,6 @@ def tune_cell(
 
 TUNING = Tuning(
     grid=GRID,
-    classes={name: tuple(classes) for name, classes in ct.SHIPPED.items()},
-    profile=lambda name, data, settings: ct.PROFILES[name].capped(settings),
     jobs=jobs,
     borrowed="phantoms",
     rounds=[SCREENED, SCREENING_STEPS, FINALISTS],

@@ -21,7 +21,6 @@ from learnit_core import evaluate, losses, meta, models, signals, training
 from learnit_core.errors import LearnitError
 from learnit_core.evaluate import Setting
 from learnit_core.experiments import experiment, fits, runs
-from learnit_core.experiments.runs import outer_optimizer  # noqa: F401 (part of the experiment)
 from learnit_core.signals import ImageSplits, Pictures
 from learnit_core.structures import Field, Params, Pixels, PRNGKey, Task
 
@@ -200,31 +199,14 @@ def meta_train(
     With a ``folder`` the run keeps a checkpoint there and goes on from it.
     """
     field = field_for(profile, images.train.shape[-1])
-    loss, unseen = losses.image_loss(field), tasks(images.validation)
-    _, train_key = runs.run_keys(seed)
-
-    @jax.jit
-    def validate(params):
-        return jnp.mean(
-            evaluate.curves(
-                loss,
-                score(field),
-                params,
-                unseen,
-                train_key,
-                optimizer=optax.sgd(profile.inner_rate),
-                num_steps=profile.inner_steps,
-            )[:, -1]
-        )
-
-    size = batch_size(profile, algorithm)
+    size, key = batch_size(profile, algorithm), runs.run_keys(seed)[1]
     return runs.meta_train(
         profile,
         field,
         images.train,
         meta_grad_for(profile, field, algorithm),
         sampler(size),
-        validate,
+        runs.after_inner_steps(losses.image_loss(field), score(field), tasks(images.validation), profile, key),
         algorithm=algorithm,
         data=images.name,
         seed=seed,

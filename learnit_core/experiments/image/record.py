@@ -8,11 +8,7 @@ from learnit_core.experiments.image import bench, explorers, results, table, tun
 
 
 def _recipes() -> dict[str, Recipe]:
-    recipes = {
-        image.SHIPPED["quick"][data][f"meta-{algorithm}"]: Recipe(data, algorithm, image.PROFILES["quick"])
-        for data in image.CLASSES
-        for algorithm in ("maml", "reptile")
-    }
+    recipes = {}
     # The `standard` network and size, with as many steps as two cores do in a quarter of an hour or less each.
     large = replace(image.PROFILES["standard"], counts=(4000, 20, 32))
     for data, num_steps in {"faces": 600, "sdf": 300, "text": 400}.items():

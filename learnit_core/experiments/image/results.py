@@ -1,6 +1,5 @@
 """The results of image regression: every class with its seeds, and how far mixing weights mixes pictures."""
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
 from functools import partial
@@ -36,7 +35,7 @@ def parts(profile: image.Profile, settings: Settings, seeds: Sequence[int]) -> l
         [
             Part(
                 f"{data}-{seed}",
-                json.loads(json.dumps([asdict(profile), table.tuned_settings(profile.name, data)])),
+                [asdict(profile), table.tuned_settings(profile.name, data)],
                 partial(class_part, profile, data, seed, settings),
             )
         ]

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from learnit_core import evaluate, metrics, signals
+from learnit_core import evaluate, metrics
 from learnit_core.evaluate import Setting
 from learnit_core.experiments import fits, image, tuned
 from learnit_core.experiments import rows as rows_of
@@ -109,12 +109,8 @@ def table_rows(
 
 def control_rows(images: ImageSplits, *, data: str, seed: int) -> list[dict[str, Any]]:
     """The two controls on ``images.test``: the class mean and the nearest training signal, as if they were the fit."""
-    mean = signals.mean_signal(images.train)
-    scores = {
-        "class-mean": [-10 * np.log10(np.mean((mean - picture) ** 2)) for picture in images.test],
-        "nearest-training": signals.nearest(images.train, images.test)[1],
-    }
-    return rows_of.controls(scores, experiment="image", trained_on=images.name, data=data, seed=seed)
+    about = {"experiment": "image", "trained_on": images.name, "data": data, "seed": seed}
+    return rows_of.array_controls(images.train, images.test, **about)
 
 
 def markdown(rows: Sequence[Mapping[str, Any]]) -> str:

@@ -88,7 +88,6 @@ def _quickness(curve: np.ndarray, target: np.ndarray) -> float:
 
 TUNING = Tuning(
     grid=GRID,
-    classes={name: tuple(classes) for name, classes in image.SHIPPED.items()},
     profile=profile,
     jobs=jobs,
     borrowed="faces",

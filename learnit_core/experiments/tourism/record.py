@@ -56,9 +56,6 @@ TOURISM = Experiment(
     algorithms=tourism.ALGORITHMS,
     shipped=tourism.SHIPPED,
     recipes={
-        file: Recipe("landmark", tourism.ALGORITHMS[name], tourism.PROFILES["long"]) for name, file in LANDMARK.items()
-    }
-    | {
         explorers.appearance_name(label): Recipe(
             "landmark", "reptile", tourism.PROFILES["long"], partial(fit_appearance, label)
         )

@@ -3,7 +3,6 @@
 Reptile and both kinds of Basic NeRF of seed 0 are the shipped ones; those of other seeds are trained.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from functools import partial
@@ -42,7 +41,7 @@ def parts(profile: tourism.Profile, settings: Settings, seeds: Sequence[int]) ->
         [
             Part(
                 f"tourism-{seed}",
-                json.loads(json.dumps(belongs_to + ([] if seed else [shipped]))),  # seed 0 is what is shipped
+                belongs_to + ([] if seed else [shipped]),  # seed 0 is what is shipped
                 partial(seed_part, profile, seed, settings),
             )
         ]
@@ -79,11 +78,7 @@ def verdicts(rows: Sequence[dict[str, Any]]) -> list[str]:
 
 def page(content: dict[str, Any]) -> str:
     """The results as a Markdown page."""
-    rows, profile, sections = content["results"], report.profile_of(tourism.Profile, content), []
-    for seed in content["seeds"]:
-        part = [row for row in rows if row["seed"] == seed and row["observations"] != "none"]
-        part += [row for row in rows if row["observations"] == "none"]
-        sections += [f"## Seed {seed}", table.markdown(part)]
+    profile = report.profile_of(tourism.Profile, content)
     rays = profile.num_steps * profile.inner_steps * profile.rays
     return report.page(
         content,
@@ -101,8 +96,8 @@ def page(content: dict[str, Any]) -> str:
         f"Profile `{content['profile']}`: {profile.num_steps} outer steps instead of the "
         f"{tourism.PROFILES['quick'].num_steps} of `quick`; {report.seeds(content)}, {report.machine(content)}.",
         paired="photographs",
-        verdicts=verdicts(rows),
-        sections=sections,
+        verdicts=verdicts(content["results"]),
+        sections=report.by_seed(content, table.markdown),
     )
 
 

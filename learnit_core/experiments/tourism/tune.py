@@ -43,8 +43,6 @@ def job(profile: tourism.Profile, field: Field, start: Params, collection: Colle
 
 TUNING = Tuning(
     grid=GRID,
-    classes={name: tuple(classes) for name, classes in tourism.SHIPPED.items()},
-    profile=lambda name, data, settings: tourism.PROFILES[name].capped(settings),
     jobs=jobs,
     borrowed="landmark",
     protocol="Every setting of the grid (widened where the best stands on its edge) fits the left halves of all "

@@ -1,7 +1,7 @@
 """What commands and tests need to know of view synthesis."""
 
 from learnit_core.experiments import views
-from learnit_core.experiments.experiment import Experiment, Recipe
+from learnit_core.experiments.experiment import Experiment
 from learnit_core.experiments.views import bench, explorers, results, table, tune
 
 VIEWS = Experiment(
@@ -20,11 +20,6 @@ VIEWS = Experiment(
     labels=table.LABELS,
     algorithms=views.ALGORITHMS,
     shipped=views.SHIPPED,
-    recipes={
-        file: Recipe(data, views.ALGORITHMS[name], views.PROFILES["long"])
-        for data, files in views.SHIPPED["long"].items()
-        for name, file in files.items()
-    },
     tuning=tune.TUNING,
     results=results.RESULTS,
     sections=explorers.sections,

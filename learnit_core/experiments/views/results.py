@@ -1,6 +1,5 @@
 """The results of view synthesis: unseen chairs from one view, retrieval, and the course of a fit to 25 views."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from functools import partial
@@ -40,7 +39,7 @@ def parts(profile: views.Profile, settings: Settings, seeds: Sequence[int]) -> l
     chosen = table.tuned_settings(profile.name, DATA)
     shipped = [fingerprint(name) for name in views.SHIPPED["long"][DATA].values()]
     by_init = {name: {count: chosen[count][name] for count in chosen if name in chosen[count]} for name in chosen["1"]}
-    belongs_to = json.loads(json.dumps([asdict(profile), by_init, shipped, fits.KEYED]))
+    belongs_to = [asdict(profile), by_init, shipped, fits.KEYED]
     return [[Part(f"views-{DATA}-{seed}", belongs_to, partial(seed_part, profile, seed, settings))] for seed in seeds]
 
 
@@ -131,19 +130,20 @@ def verdicts(rows: Sequence[dict[str, Any]]) -> list[str]:
 def page(content: dict[str, Any]) -> str:
     """The results as a Markdown page."""
     rows, profile = content["results"], report.profile_of(views.Profile, content)
-    sections = []
-    for seed in content["seeds"]:
-        mine = [row for row in rows if (row["seed"], row["observations"]) == (seed, "views=1")]
-        many = [row for row in rows if (row["seed"], row["observations"]) == (seed, "views=25")]
-        told = ", ".join(f"{table.LABELS[name]} {n}" for name, n in content["recognised"][str(seed)].items())
-        sections += [
-            f"## Seed {seed}",
-            table.markdown(mine + [row for row in rows if row["observations"] == "none"]),
+
+    def seed_markdown(mine):
+        many = [row for row in mine if row["observations"] == "views=25"]
+        found = content["recognised"][str(many[0]["seed"])]
+        told = ", ".join(f"{table.LABELS[name]} {n}" for name, n in found.items())
+        paragraphs = [
+            table.markdown([row for row in mine if row["observations"] != "views=25"]),
             f"Recognised by their own reconstruction, of {mine[0]['num_signals']} objects: {told}; by chance 1, "
             f"un-adapted none (it shows the same object every time). Aimed at for MV: {RECOGNISED:.0%} or more.",
-            f"25 views, {many[0]['num_signals']} objects, PSNR [dB] after so many steps:",
+            f"25 views, {many[0]['num_signals']} objects, PSNR [dB] after this many steps:",
             many_markdown(many),
         ]
+        return "\n\n".join(paragraphs)
+
     return report.page(
         content,
         "view synthesis",
@@ -157,7 +157,7 @@ def page(content: dict[str, Any]) -> str:
         paired="objects",
         note="Where the interval holds zero, this size cannot tell the two apart.",
         verdicts=verdicts(rows),
-        sections=sections,
+        sections=report.by_seed(content, seed_markdown),
     )
 
 
