@@ -221,7 +221,7 @@ def experiment(
 
     def told(content: Mapping[str, Any]) -> str:
         p = report.profile_of(type(quick), content)
-        shape = f"{p.size} samples a side, {p.depth} × {p.width}, {p.num_steps} outer steps of {p.inner_steps}"
+        shape = f"{p.size} samples, {p.depth} × {p.width}, {p.num_steps} outer steps of {p.inner_steps}"
         return f"profile `{p.name}` ({shape}), {p.counts[2]} {signal}s, {report.seeds(content)}"
 
     def page(content: dict[str, Any]) -> str:

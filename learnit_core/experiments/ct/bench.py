@@ -61,11 +61,14 @@ def run(settings: Settings, *, rounds: int, size: int | None = None) -> dict[str
     for name, way in report.items():
         way["temporaries_bytes"] = memory[name]
     core, losses_by_step = report["core"], [float(values[0]) for values in found]
-    days = float(np.median(seconds["core"])) * paper.num_steps / 86400
+    whole = {}
+    if profile.size == paper.size:
+        whole["projected_days_of_the_paper"] = round(float(np.median(seconds["core"])) * paper.num_steps / 86400, 1)
     print(
         f"ct: {len(found)} outer steps, {core['median_seconds']:.2f} s each, {core['times_as_fast']:.2f} times as fast "
         f"as plain ({report['plain']['median_seconds']:.2f} s), loss {losses_by_step[0]:.5f} to "
-        f"{losses_by_step[-1]:.5f}; the paper's 100,000 steps take {days:.1f} days"
+        f"{losses_by_step[-1]:.5f}"
+        + "".join(f"; the paper's {paper.num_steps:,} take {d} days" for d in whole.values())
     )
     return timing.write(
         settings,
@@ -75,6 +78,6 @@ def run(settings: Settings, *, rounds: int, size: int | None = None) -> dict[str
             "rounds": turns,
             "ways": report,
             "losses": losses_by_step,
-            "projected_days_of_the_paper": round(days, 1),
+            **whole,
         },
     )

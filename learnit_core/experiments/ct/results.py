@@ -97,7 +97,8 @@ def page(content: dict[str, Any]) -> str:
         "Random Shepp-Logan phantoms, the paper's class, at "
         f"{profile.size} × {profile.size} instead of 256 × 256 and with a network of {profile.depth} × {profile.width} "
         "instead of 5 × 256. Every number is on phantoms that were not trained on, and every initialisation has the "
-        "optimiser, the rate and the number of steps that did best on 16 validation phantoms for that number of views "
+        "optimiser, the rate and the number of steps that did best on "
+        f"{profile.counts[1]} validation phantoms for that number of views "
         "(`make tune`, with seed 0; all seeds here use these settings).",
         f"Profile `{content['profile']}`: slices as in `quick`, but a larger network, on {profile.num_frequencies} "
         f"Fourier frequencies, {profile.num_steps} outer steps with Adam {profile.outer_rate:g}, and fits of up to "

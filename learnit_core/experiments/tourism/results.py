@@ -93,8 +93,7 @@ def page(content: dict[str, Any]) -> str:
         f"{profile.num_steps * profile.rays:,} rays. All see the same photographs, and are trained with "
         f"Adam: {profile.outer_rate:g}, {profile.basic_rates[0]:g} and {profile.basic_rates[1]:g}, searched on "
         "validation photographs for each. Standard is a random draw.",
-        f"Profile `{content['profile']}`: {profile.num_steps} outer steps instead of the "
-        f"{tourism.PROFILES['quick'].num_steps} of `quick`; {report.seeds(content)}, {report.machine(content)}.",
+        f"Profile `{content['profile']}`, {report.seeds(content)}, {report.machine(content)}.",
         paired="photographs",
         verdicts=verdicts(content["results"]),
         sections=report.by_seed(content, table.markdown),
