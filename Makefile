@@ -45,6 +45,7 @@ check: $(READY)  ## lint, layout, and whether all that is generated is up to dat
 	@$(RUN) ruff format --check --quiet
 	@$(RUN) learnit_core.commands.upkeep.javascript
 	@$(RUN) learnit_core.commands.upkeep.notebooks --check
+	@$(RUN) learnit_core.commands.upkeep.ledger --check
 
 notebooks: $(READY)  ## generate the .ipynb from the .py, badges and Colab cells
 	@$(RUN) learnit_core.commands.upkeep.notebooks

@@ -16,7 +16,7 @@
 # there. Fitting it means gradient descent, from random weights, for tens to hundreds of steps. The paper *Learned
 # Initializations for Optimizing Coordinate-Based Neural Representations* (Tancik, Mildenhall et al., CVPR 2021)
 # asks: if all our pictures come from one class, say lines of text, can we *learn* weights to start from, so that a
-# **new** picture of the class is there after **two** steps? This notebook reproduces its section 4.1 and Table 1.
+# **new** picture of the class is there after **two** steps? This notebook follows its section 4.1 and Table 1.
 #
 # **You will be able to**
 #
@@ -35,7 +35,8 @@
 # | `paper` | a large GPU | not measured | not measured | SIREN 5 × 256, 150,000 outer steps | 178 × 178 | not measured |
 #
 # Everything here runs on pictures that are made on the spot or come with a package. They are *not* the paper's
-# CelebA or Imagenette, so the numbers are not the paper's either: the *relations* between them are.
+# CelebA or Imagenette, so the numbers are not the paper's either. Which of its *relations* between them show here, and
+# which do not, is in `docs/paper.md`.
 
 # %% tags=["colab"]
 import importlib
@@ -367,7 +368,7 @@ print(image_table.overtaking(curves))
 # That none of them comes near MAML after two steps says that the **arrangement** of the weights is what has been learned: MAML's
 # picture before any step looks like nothing much (first column above), yet its weights are placed so that a step
 # moves them well. (Against *Reptile* the argument is weaker: on the faces below, Shuffled is ahead of it after two steps, and
-# on text all three reach MAML's quality sooner than Reptile does.)
+# on text and faces Reptile is not the first to reach MAML's quality. In the paper's table, on CelebA, it is ahead and first.)
 #
 # ### The other classes
 #
@@ -460,8 +461,8 @@ else:
 
 # %% [markdown]
 # The bold number is the best of its column. Text asks for sharp edges anywhere, distance fields are smooth; look
-# which way the transfer fails. Compare within a column, and with Standard in the table above: a wrong class is far worse than
-# the right one, and mostly still better than none.
+# which way the transfer fails. Compare within a column, and with Standard in the table above: how far is a wrong class behind
+# the right one, and is it still better than none?
 #
 # ## 7. The shipped initialisations, larger
 #

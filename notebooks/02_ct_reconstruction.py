@@ -15,7 +15,7 @@
 # A scanner sends X-rays through a body from many directions and measures how much arrives. From hundreds of such
 # *projections* a slice through the body is computed; each of them costs dose. What if there are only two, or four?
 # Then very many slices agree with all that was measured, and the answer depends on what one *expects* a slice to look
-# like. In this notebook the expectation sits in the weights from which a network starts to be fitted. It reproduces
+# like. In this notebook the expectation sits in the weights from which a network starts to be fitted. It follows
 # section 4.2 of *Learned Initializations for Optimizing Coordinate-Based Neural Representations* (Tancik, Mildenhall
 # et al., CVPR 2021), on the paper's own class of slices, which can be drawn rather than downloaded.
 #

@@ -15,7 +15,7 @@
 # Photograph a chair from 25 sides, and a radiance field fitted to the pictures shows it from any other side. Photograph it
 # *once*, and almost anything could be behind what you see: a fit from random weights finds a coloured fog that looks right
 # from the camera and like nothing from anywhere else. People are not so helpless; they have seen chairs. In this notebook
-# the weights from which the fit starts have seen chairs, too. It reproduces section 4.3 of *Learned Initializations for
+# the weights from which the fit starts have seen chairs, too. It follows section 4.3 of *Learned Initializations for
 # Optimizing Coordinate-Based Neural Representations* (Tancik, Mildenhall et al., CVPR 2021), on objects that are drawn
 # here instead of ShapeNet's.
 #
@@ -309,12 +309,12 @@ display(Markdown(views_table.markdown(results)))
 # in a column of numbers. Then the differences in the last column, which are paired (the same objects from two starts), with
 # their intervals: with as few objects as here they are wide. `make results` prints the table on more. The mean of the
 # training objects, which sees nothing, is far ahead of Standard, too: most of that lead is knowing the average object. The
-# paper's order for chairs is MV > SV > Matched > Standard > Shuffled, at 128 × 128 and after far longer training. After this
-# short training what is learned is far ahead of what is not, but MV, SV, Matched and Joint come out within noise of each
+# order of the paper's main text for chairs is MV > SV > Matched > Standard > Shuffled, at 128 × 128 and after far longer
+# training. After this short training what is learned is far ahead of what is not, but MV, SV, Matched and Joint come out within noise of each
 # other, though Matched and Joint hold their blurred object in weights that no inner loop has shaped: a prior in *what is shown*
 # does most of the work. After longer training with inner loops of 128 steps (`docs/results/views.md`, ten chairs) the other
-# prior shows, the one in *how the weights move*: MV is 1.3 dB ahead of Matched, which starts from the same picture, and 1.9
-# ahead of SV.
+# prior shows, the one in *how the weights move*: MV is 1.2 dB ahead of Matched, which starts from the same picture, and 1.9
+# ahead of SV; SV and Matched are within noise of each other.
 #
 # ## 6. Look at it
 #
@@ -433,7 +433,7 @@ for name, curve in by_steps.items():
 
 # %% [markdown]
 # A head start: Standard takes some hundred steps more to get where MV is after the first 125, and comes nearer from then on.
-# After the longer training Standard needs all of its 1000 steps for that, and MV is nearly 2 dB ahead by then
+# After the longer training Standard needs most of its 1000 steps for that, and MV is nearly 2 dB ahead by then
 # (`docs/results/views.md`, on ten chairs; Standard also has the paper's rate there, with which it is far from done).
 #
 # ## 8. Turn it

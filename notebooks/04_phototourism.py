@@ -16,7 +16,7 @@
 # the way. A radiance field that is fitted to all of their photographs at once can only show their *average*. In this
 # notebook the place goes into the weights from which a network starts, and a single photograph's light into the few
 # gradient steps that follow. Then we do what the paper's last figure does: put four appearances into the corners of a
-# square, walk through the square in weight space, and move the camera as we go. It reproduces section 4.4 of *Learned
+# square, walk through the square in weight space, and move the camera as we go. It follows section 4.4 of *Learned
 # Initializations for Optimizing Coordinate-Based Neural Representations* (Tancik, Mildenhall et al., CVPR 2021) and Figure
 # 2 of its supplement, on a landmark that is drawn rather than downloaded.
 #
@@ -410,8 +410,8 @@ gallery.show(
 #
 # Is this more than fading one picture into another? From a **fixed** camera hardly: the table shows how far the picture of
 # the mean weights is from the mean of the four pictures (above 30 dB the eye sees hardly any difference). From random weights
-# the two agree as well, but what agrees are smears. So the number alone shows little; the camera does: from Reptile's start
-# mixing weights mixes light, *and the place stays where it is when the camera moves*.
+# the two agree as well, but what agrees are smears. So the number alone shows little; to the eye, the camera does: from
+# Reptile's start mixing weights mixes light, *and the place stays where it is when the camera moves*.
 
 # %%
 lines = ["| start | camera | mean-weights picture vs. mean of the pictures [dB] |", "|---|---|---|"]

@@ -1,0 +1,222 @@
+"""Every claim of the paper's introduction and supplement as a record: what it says, and what our results say to it.
+
+``docs/paper.md`` is made of these records and grows by adding some. Figures and verdicts are computed
+(:mod:`.evidence`); what is typed here are sentences, which name no number of ours.
+"""
+
+from typing import NamedTuple
+
+from learnit_core.experiments import evidence
+from learnit_core.experiments.evidence import RANDOM, Evidence
+from learnit_core.experiments.supplement import FIGURES, SUPPLEMENT, TEXT, of_class
+from learnit_core.plots import LABELS
+
+INTRODUCTION, OURS = "introduction", "ours"
+
+SOURCES = {
+    INTRODUCTION: "certain",
+    SUPPLEMENT: "certain",
+    TEXT: "not in the supplement; from notes on the main text, less sure",
+    OURS: "no claim of the paper",
+}
+"""Where a claim stands, and how sure that is."""
+
+DATA = {"image": "celeba", "views": "chairs"}
+"""The class that the paper's figures are of, where none is named."""
+
+LATER = "Later."
+NO_DATA = "No such data here."
+PICTURES = "Seen in the notebook's pictures; nothing that could fail is kept of it."
+STEPS = "How many steps sooner; not paired."
+MIXING = (
+    "Picture of the mean weights against mean picture, from one shipped start each, minus the same from Standard. It "
+    "says that mixing is nearly linear, not that a mixture is a plausible picture."
+)
+CHOSEN = "How often tuning on validation signals chose it, in all tables."
+
+
+class Claim(NamedTuple):
+    """``source`` is where the claim stands, ``experiment`` whose notebook and results it has, ``figure`` the paper's.
+
+    Without ``evidence``, or without rows for it, a claim is not tested; ``why`` says why, or qualifies the verdict.
+    """
+
+    says: str
+    source: str
+    experiment: str
+    evidence: Evidence | None = None
+    figure: str = ""
+    why: str = ""
+
+
+def ahead(says: str, experiment: str, of: str, *over: str, source: str = SUPPLEMENT, why: str = "") -> Claim:
+    """Row ``of`` has a higher PSNR than all rows ``over``."""
+    return Claim(says, source, experiment, evidence.gap(experiment, of, *over), figures(experiment, of, *over), why)
+
+
+def sooner(says: str, of: str, *over: str, why: str = STEPS) -> Claim:
+    """On pictures, row ``of`` matches MAML's two steps before all rows ``over``."""
+    figure = figures("image", of, *over, measure="steps_to_match")
+    return Claim(says, SUPPLEMENT, "image", evidence.sooner("image", of, *over), figure, why)
+
+
+def untested(says: str, experiment: str, why: str, *, source: str = SUPPLEMENT, data: str = "") -> Claim:
+    """A claim without a result; ``data`` is what the command for the paper's size would be given."""
+    command = f" `python -m learnit_core.commands.paper --experiment {experiment} --data {data}` would." if data else ""
+    return Claim(says, source, experiment, None, figures(experiment, data=data) if data else "", why + command)
+
+
+def figures(experiment: str, *inits: str, measure: str = "psnr_db", data: str = "") -> str:
+    """The paper's figures for these rows (or all) of a class, those that there are, and where they are from."""
+    data = data or DATA.get(experiment, "")
+    found = (of_class(FIGURES.get(experiment, {}), data) or {}).get(measure, {})
+    mine = {name: found[name] for name in inits or found if name in found}
+    said = [
+        f"{LABELS[k]} {f.value:.2f}" + ("" if f.deviation is None else f" ± {f.deviation:.2f}") for k, f in mine.items()
+    ]
+    about = f"{'dB' if measure == 'psnr_db' else 'steps'} ({data.removeprefix('data/')}, "
+    return f"{', '.join(said)} {about}{next(iter(mine.values())).source})" if mine else ""
+
+
+CLAIMS: dict[str, list[Claim]] = {
+    "Introduction": [
+        ahead("Faster: MAML is ahead of Standard after two steps.", "image", "meta-maml", "standard"),
+        sooner("Standard needs more than two steps to get there.", "meta-maml", "standard", why="How many more."),
+        ahead("A prior for slices from few projections.", "ct", "meta-reptile", "standard", source=INTRODUCTION),
+        ahead("A prior for objects from one view.", "views", "meta-mv", "standard", source=INTRODUCTION),
+        ahead("A prior for a photograph's other half.", "tourism", "meta-reptile", "standard", source=INTRODUCTION),
+        Claim("Mixing weights stays meaningful, SGD.", INTRODUCTION, "image", evidence.agreement("SGD"), why=MIXING),
+        Claim("Mixing weights stays meaningful, Adam.", OURS, "image", evidence.agreement("Adam"), why=MIXING),
+        untested("Latent concatenation is another way to a prior.", "image", LATER, source=INTRODUCTION),
+        untested("Hypernetworks are another way to a prior.", "image", LATER, source=INTRODUCTION),
+        untested("The number of training signals matters.", "image", LATER, source=INTRODUCTION),
+    ],
+    "Baselines": [
+        ahead("Mean shows the class's mean, and is behind.", "image", "meta-maml", "mean", source=TEXT),
+        ahead("Matched shows what MAML's start shows, and is behind.", "image", "meta-maml", "matched", source=TEXT),
+        ahead("Shuffled has MAML's distribution, and is behind.", "image", "meta-maml", "shuffled", source=TEXT),
+        ahead("On slices, too, the best of the four is behind.", "ct", "meta-reptile", *RANDOM, source=TEXT),
+        Claim("SGD suits learned weights.", SUPPLEMENT, "image", evidence.optimisers(learned=True), why=CHOSEN),
+        Claim("Adam suits the other four.", SUPPLEMENT, "image", evidence.optimisers(learned=False), why=CHOSEN),
+    ],
+    "1 Image regression": [
+        ahead("MAML is ahead of Reptile after two steps.", "image", "meta-maml", "meta-reptile"),
+        ahead("Reptile is ahead of Shuffled.", "image", "meta-reptile", "shuffled"),
+        ahead("Reptile is ahead of Mean and Matched.", "image", "meta-reptile", "mean", "matched"),
+        ahead("Shuffled is ahead of Mean.", "image", "shuffled", "mean"),
+        ahead("Mean is ahead of Matched.", "image", "mean", "matched"),
+        ahead("Matched is ahead of Standard, the last.", "image", "matched", "standard"),
+        sooner("Reptile is the first to match MAML.", "meta-reptile", "mean", "matched", "shuffled"),
+        sooner("Standard is the last, behind Shuffled.", "shuffled", "standard"),
+        untested("Table 1 on CelebA itself.", "image", NO_DATA, data="data/celeba"),
+        untested("Imagenette itself.", "image", NO_DATA, source=TEXT, data="data/imagenette"),
+        untested(
+            "Trained on one class, fitted to another: the diagonal is best, Text transfers poorly.",
+            "image",
+            "The notebook has the table for the built-in classes; no results file keeps it.",
+            source=TEXT,
+        ),
+    ],
+    "2 Computed tomography": [
+        Claim(
+            "Reptile is better than Standard with twice as many views.",
+            TEXT,
+            "ct",
+            evidence.half_the_views("ct", "meta-reptile", "standard"),
+        ),
+        untested("The same at the paper's size.", "ct", "Not trained to the end here.", data="phantoms"),
+    ],
+    "3 View synthesis": [
+        ahead("From one view MV is ahead of SV.", "views", "meta-mv", "meta-sv", source=TEXT),
+        ahead("SV is ahead of Matched.", "views", "meta-sv", "matched", source=TEXT),
+        ahead("Matched is ahead of Standard.", "views", "matched", "standard", source=TEXT),
+        ahead("Standard is ahead of Shuffled.", "views", "standard", "shuffled", source=TEXT),
+        ahead("Standard is behind the mean object, which saw no view.", "views", "class-mean", "standard", source=TEXT),
+        Claim(
+            "With 25 views MV is ahead of Standard after as many steps.",
+            SUPPLEMENT,
+            "views",
+            evidence.along("views", "views=25", "meta-mv", "standard", later=False),
+        ),
+        Claim(
+            "With 25 views MV is ahead of Standard after eight times as many.",
+            OURS,
+            "views",
+            evidence.along("views", "views=25", "meta-mv", "standard", later=True),
+        ),
+        untested("ShapeNet's chairs, cars and lamps.", "views", NO_DATA, data="data/shapenet-chairs"),
+    ],
+    "4 Phototourism": [
+        ahead("Reptile is ahead of Basic NeRF at as many rays.", "tourism", "meta-reptile", "basic", source=TEXT),
+        ahead("A fit to the left half helps the right half.", "tourism", "meta-reptile", why="Against no fit."),
+        untested("Trevi, Sacre Coeur, Brandenburg Gate.", "tourism", NO_DATA, data="data/phototourism-trevi"),
+    ],
+    "5 Interpolation of weights": [
+        untested("Figure 1: pictures of the class between fitted pictures.", "image", PICTURES),
+        untested("Figure 2: between four appearances the place stays, whatever the camera.", "tourism", PICTURES),
+    ],
+    "Rivals that the paper does not have": [
+        Claim("MAML is ahead of other rows.", OURS, "image", evidence.rivals("image", "meta-maml")),
+        Claim("Reptile is ahead of other rows.", OURS, "ct", evidence.rivals("ct", "meta-reptile")),
+        Claim("MV is ahead of other rows.", OURS, "views", evidence.rivals("views", "meta-mv")),
+        Claim("Reptile is ahead of other rows.", OURS, "tourism", evidence.rivals("tourism", "meta-reptile")),
+    ],
+}
+"""Claims by section of the page."""
+
+
+class Difference(NamedTuple):
+    """Where the protocol is not the authors': theirs, ours, how much it is, and the test that holds it."""
+
+    what: str
+    theirs: str
+    ours: str
+    size: str
+    test: str
+
+
+DIFFERENCES = [
+    Difference(
+        "PSNR of pictures",
+        "of the network's values",
+        "of these clipped to [0, 1]",
+        "never lower; on text less than a decibel; none for renderings, which the authors clip, too",
+        "test_oracle.py::test_clipping_adds_less_than_a_decibel_to_text",
+    ),
+    Difference(
+        "rays",
+        "through the upper left corners of pixels",
+        "through their centres",
+        "half a pixel",
+        "test_oracle.py::test_rays_are_the_authors_but_for_half_a_pixel",
+    ),
+    Difference(
+        "depths in training",
+        "points from near to far, each plus a random part of a segment; the last may pass far",
+        "one at random in each segment",
+        "none at near, a segment at far",
+        "test_oracle.py::test_depths_in_training_end_a_segment_earlier",
+    ),
+    Difference(
+        "depths at test time",
+        "points from near to far",
+        "the middles of segments",
+        "half a segment at most",
+        "test_oracle.py::test_depths_at_test_time_differ_by_half_a_segment_at_most",
+    ),
+    Difference(
+        "distance between samples",
+        "in depth",
+        "in length",
+        "the direction's length: 1 in the middle of a picture, √(1 + 2 tan²(α/2)) in a corner, for a field of view α",
+        "test_oracle.py::test_rendering_is_the_authors_but_for_the_length_of_directions",
+    ),
+    Difference(
+        "projections",
+        "the nearest pixel, at minus the angle",
+        "linear interpolation, as scikit-image has it",
+        "little on smooth slices",
+        "test_tomography.py::test_the_authors_variant_carries_over",
+    ),
+]
+"""Differences that no profile removes. What `quick`, `standard` and `long` have otherwise stands in docs/design.md."""

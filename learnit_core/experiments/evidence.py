@@ -1,0 +1,209 @@
+"""What the kept results say to a claim: comparisons, and the verdict that follows from their intervals alone.
+
+A *group* is one comparison under one label (a class, a number of views) with an interval for each meta-training seed,
+positive where the claim is right. All functions that make groups take the results of all experiments, by name.
+"""
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import scipy
+
+from learnit_core.evaluate import Interval
+from learnit_core.experiments import report, tuned
+from learnit_core.experiments.report import Gap, cell
+from learnit_core.experiments.supplement import PAPERS
+from learnit_core.plots import LABELS
+
+Contents = Mapping[str, Mapping[str, Any]]
+Evidence = Callable[[Contents], tuple[str, str]]
+"""From the results to our figure and the verdict; both are empty where there is no such row."""
+
+RANDOM = ("standard", "mean", "matched", "shuffled")
+IN_THE_PAPER = (*RANDOM, "meta-maml", "meta-reptile", "meta-mv", "meta-sv", "basic", "basic-steps")
+CONTROLS = ("class-mean", "nearest-training")
+
+
+class Group(NamedTuple):
+    """A comparison: its label, and an interval for each meta-training seed."""
+
+    label: str
+    intervals: Sequence[Interval]
+
+    @property
+    def kind(self) -> str:
+        """What the whole intervals of all seeds say."""
+        signs = {1 if low > 0 else -1 if high < 0 else 0 for _, low, high in self.intervals}
+        words = {1: "holds", -1: "the reverse", 0: "within noise"}
+        return words[signs.pop()] if len(signs) == 1 else "not with every seed"
+
+    def __str__(self) -> str:
+        """Mean over seeds [lowest, highest bound over seeds]."""
+        means, lows, highs = zip(*self.intervals, strict=True)
+        return f"{self.label} {sum(means) / len(means):+.1f} [{min(lows):+.1f}, {max(highs):+.1f}]"
+
+
+def judged(found: Mapping[str, Sequence[Interval]], unit: str) -> tuple[str, str]:
+    """The groups in words, and the verdict."""
+    groups = [Group(*item) for item in found.items()]
+    if not groups:
+        return "", ""
+    labels: dict[str, list[str]] = {}
+    for group in groups:
+        labels.setdefault(group.kind, []).append(group.label)
+    held = labels.pop("holds", None)
+    others = [f"{kind} on {', '.join(mine)}" for kind, mine in labels.items()]
+    first = "does not show" if held is None else f"holds on {', '.join(held)}" if others else "holds"
+    return f"{'; '.join(map(str, groups))} {unit}", "; ".join([first, *others])
+
+
+def _by_seed(content: Mapping[str, Any]) -> dict[int, list[Mapping[str, Any]]]:
+    """Rows of each meta-training seed; controls stand under one seed and count for all."""
+    rows = content["results"]
+    seeds = sorted({row["seed"] for row in rows if row["observations"] != "none"})
+    return {seed: [row for row in rows if row["seed"] == seed or row["observations"] == "none"] for seed in seeds}
+
+
+def _paired(content: Mapping[str, Any], gaps: Iterable[Gap]) -> tuple[str, str]:
+    """``gaps``, whose ``what`` are the labels, paired over signals within each seed."""
+    gaps = list(gaps)
+    found: dict[str, list[Interval]] = {}
+    for rows in _by_seed(content).values():
+        for label, interval, _ in report.measured(gaps, rows, {}):
+            found.setdefault(label, []).append(interval)
+    return judged(found, "dB")
+
+
+def _columns(content: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """The classes and columns of the experiment's table, by a label that says what tells them apart."""
+    rows = [row for row in content["results"] if row["in_table"] and row["observations"] != "none"]
+    pairs = dict.fromkeys((row["data"], row["observations"]) for row in rows)
+    several = len({data for data, _ in pairs}) > 1, len({seen for _, seen in pairs}) > 1
+    found = {}
+    for data, seen in pairs:
+        views = seen.removeprefix("views=")
+        parts = [data] * (several[0] or not several[1]) + [f"{views} view{'s' * (views != '1')}"] * several[1]
+        found[", ".join(parts)] = {"data": data, "observations": seen}
+    return found
+
+
+def _row(init: str, at: Mapping[str, Any]) -> dict[str, Any]:
+    """Values of a row of the table in the class and column ``at``; controls stand in no column."""
+    return cell(init, **(at | {"observations": "none"} if init in CONTROLS else at))
+
+
+def gap(experiment: str, of: str, *over: str) -> Evidence:
+    """Row ``of`` minus the best of the rows ``over``, or minus itself before the fit, in each class and column."""
+
+    def evidence(contents):
+        def gaps():
+            for label, at in _columns(contents[experiment]).items():
+                before = {"init": of, "steps": 0, **at}
+                yield Gap(label, _row(of, at), [_row(name, at) for name in over] or before)
+
+        return _paired(contents[experiment], gaps())
+
+    return evidence
+
+
+def half_the_views(experiment: str, of: str, over: str) -> Evidence:
+    """Row ``of`` with n views minus row ``over`` with 2n."""
+
+    def evidence(contents):
+        pairs = ((n, cell(of, observations=f"views={n}"), cell(over, observations=f"views={2 * n}")) for n in (1, 2, 4))
+        return _paired(contents[experiment], [Gap(f"{n} against {2 * n} views", a, b) for n, a, b in pairs])
+
+    return evidence
+
+
+def along(experiment: str, seen: str, of: str, over: str, *, later: bool) -> Evidence:
+    """Rows scored along their fits to ``seen``: ``of`` after the first steps minus ``over`` after as many, or all."""
+
+    def evidence(contents):
+        rows, gaps = [row for row in contents[experiment]["results"] if row["observations"] == seen], []
+        for data, tuned_on in dict.fromkeys((row["data"], row["tuned_on"]) for row in rows):
+            at = {"data": data, "observations": seen, "tuned_on": tuned_on}
+            _, first, *_, last = sorted({row["steps"] for row in rows if row["data"] == data})
+            for mine, theirs in [(first, last)] if later else [(first, first), (last, last)]:
+                how = "the paper's settings" if tuned_on == PAPERS else "tuned"
+                label = f"{data}, {how}, {mine} steps" + f" against {theirs}" * later
+                gaps.append(Gap(label, {"init": of, "steps": mine, **at}, {"init": over, "steps": theirs, **at}))
+        return _paired(contents[experiment], gaps)
+
+    return evidence
+
+
+def rivals(experiment: str, of: str) -> Evidence:
+    """Row ``of`` minus each row that the paper does not have, in each column; they need not be named here."""
+
+    def evidence(contents):
+        content, gaps = contents[experiment], []
+        for name in dict.fromkeys(row["init"] for row in content["results"] if row["in_table"]):
+            if name not in (*IN_THE_PAPER, *CONTROLS):
+                columns = _columns(content).items()
+                gaps += [Gap(f"{LABELS.get(name, name)}, {k}", _row(of, at), _row(name, at)) for k, at in columns]
+        return _paired(content, gaps)
+
+    return evidence
+
+
+def _apart(a: tuple[float, float], b: tuple[float, float], count: int) -> Interval:
+    """Interval of b − a from mean and deviation of each over ``count`` signals, of which no pairs are kept."""
+    half = float(scipy.stats.t.ppf(0.975, count - 1)) * math.hypot(a[1], b[1]) / math.sqrt(count)
+    return Interval(b[0] - a[0], b[0] - a[0] - half, b[0] - a[0] + half)
+
+
+def sooner(experiment: str, of: str, *over: str) -> Evidence:
+    """How many steps before the first of ``over`` a row matches MAML's two; MAML does with two.
+
+    A picture that never matches counts as the limit of the fit.
+    """
+
+    def evidence(contents):
+        content = contents[experiment]
+        found: dict[str, list[Interval]] = {}
+        for rows in _by_seed(content).values():
+            for label, at in _columns(content).items():
+                mine = [row for row in rows if row["in_table"] and all(row[k] == v for k, v in at.items())]
+                steps = {row["init"]: (row["steps_to_match"], row["steps_to_match_std"]) for row in mine}
+                steps["meta-maml"] = (float(mine[0]["steps"]), 0.0)
+                first = min((steps[name] for name in over), key=lambda pair: pair[0])
+                found.setdefault(label, []).append(_apart(steps[of], first, mine[0]["num_signals"]))
+        return judged(found, "steps")
+
+    return evidence
+
+
+def agreement(fitted_by: str) -> Evidence:
+    """Mean weights against mean picture: MAML's networks minus Standard's, which are fitted by what suits them best."""
+
+    def evidence(contents):
+        found = {}
+        for name, variants in contents["image"]["interpolation"].items():
+            scores = {how: (entry["agreement_db"], entry["agreement_std"]) for how, entry in variants.items()}
+            standard = max(score for how, score in scores.items() if how.startswith("Standard"))
+            count = len(next(iter(variants.values()))["fitted_psnr_db"])  # pictures: their pairs are not independent
+            for how in (how for how in scores if how.startswith(f"MAML, {fitted_by}")):
+                found[name] = [_apart(standard, scores[how], count)]
+        return judged(found, "dB")
+
+    return evidence
+
+
+def optimisers(learned: bool) -> Evidence:
+    """How often tuning chose SGD for learned weights, or Adam for random ones and what is fitted or shuffled."""
+    wanted = "sgd" if learned else "adam"
+
+    def evidence(contents):
+        counts = {}
+        for name in ("image", "ct", "views", "tourism"):
+            for data, found in tuned.content(name)["profiles"][contents[name]["profile"]].items():
+                chosen = [(init, e["choice"][0]) for cells in found["cells"].values() for init, e in cells.items()]
+                mine = [way for init, way in chosen if (init.startswith("meta-") if learned else init in RANDOM)]
+                counts[data] = (mine.count(wanted), len(mine))
+        held = [data for data, (n, total) in counts.items() if n == total]
+        verdict = "holds" if len(held) == len(counts) else f"holds on {', '.join(held)}" if held else "does not show"
+        return "; ".join(f"{data} {n} of {total}" for data, (n, total) in counts.items()), verdict
+
+    return evidence
