@@ -123,7 +123,7 @@ for name, value in {"PROFILE": PROFILE, "DATA": DATA, "TEST_DATA": TEST_DATA}.it
 
 settings = Settings.from_env()
 data = settings.data or "text"
-profile = image.for_class(IMAGE.profile(settings), data)
+profile = IMAGE.profile(settings)
 own_pictures = None
 if settings.test_data and not settings.data:
     own_pictures = signals.load_test(settings.test_data, size=64, channels=3)

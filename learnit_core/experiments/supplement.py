@@ -8,6 +8,9 @@ the main text or inferred. No figure stands here that could not be checked.
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from learnit_core.evaluate import Setting
+from learnit_core.tuning import Chosen
+
 SUPPLEMENT, CODE, TEXT, INFERRED = "supplement", "the authors' code", "main text", "inferred"
 """Where a cell is from, the surest first."""
 
@@ -29,6 +32,11 @@ class Fit(NamedTuple):
     optimizer: str
     learning_rate: float
     steps: int | None = None
+
+    @property
+    def chosen(self) -> Chosen:
+        """As tables take it."""
+        return Chosen(Setting(self.optimizer, self.learning_rate), self.steps, PAPERS)
 
 
 class Figure(NamedTuple):

@@ -39,7 +39,7 @@ class Profile(experiment.Profile):
 
     ``counts`` are training, validation and test phantoms; ``sigma`` is the deviation of the ``num_frequencies`` Fourier
     frequencies; ``num_views`` projections at random angles make a training task; ``limits`` are the most steps of a fit
-    to 1, 2, 4 and 8 projections, and ``fit_steps`` those of Mean and Matched.
+    to 1, 2, 4 and 8 projections, and ``fit_steps`` those of Mean and Matched; ``init`` is the network's.
     """
 
     counts: tuple[int, int, int]
@@ -51,6 +51,7 @@ class Profile(experiment.Profile):
     batch: int = 1
     fit_steps: int = 1500
     limits: tuple[int, ...] = (50, 100, 1000, 1000)
+    init: str = experiment.added("lecun")
 
     UNTRAINED: ClassVar = ("fit_steps", "limits", "counts")
 
@@ -84,7 +85,7 @@ PROFILES = {
     # Supplement section 2 and the authors' code: constant Adam 5e-5, 5 x 256, sigma = 30 at 256 x 256.
     "paper": Profile(
         name="paper", size=256, counts=(2048, 16, 64), width=256, depth=5, num_frequencies=256, sigma=30.0,
-        outer_rate=5e-5, num_steps=100_000, decay=False, fit_steps=3000,
+        outer_rate=5e-5, num_steps=100_000, decay=False, fit_steps=3000, init="haiku",
     ),
 }  # fmt: skip
 
@@ -115,7 +116,7 @@ def load_signals(profile: Profile, data: str, *, seed: int = 0) -> ImageSplits:
 def field_for(profile: Profile) -> Field:
     """The profile's network on Fourier features, whose frequencies are drawn from a fixed key: one field a profile."""
     frequencies = profile.sigma * jax.random.normal(jax.random.key(2012), (profile.num_frequencies, 2))
-    return models.fourier_mlp(np.asarray(frequencies), 1, width=profile.width, depth=profile.depth)
+    return models.fourier_mlp(np.asarray(frequencies), 1, width=profile.width, depth=profile.depth, init=profile.init)
 
 
 def test_angles(num_projections: int) -> Float[np.ndarray, " {num_projections}"]:

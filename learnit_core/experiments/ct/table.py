@@ -11,7 +11,8 @@ from learnit_core.evaluate import Setting
 from learnit_core.experiments import ct, fits, tuned
 from learnit_core.experiments import rows as rows_of
 from learnit_core.experiments.fits import Draws
-from learnit_core.experiments.rows import PAPERS, Entry
+from learnit_core.experiments.rows import Entry
+from learnit_core.experiments.supplement import PAPERS
 from learnit_core.signals import ImageSplits
 from learnit_core.structures import Field
 from learnit_core.tuning import Chosen

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -36,7 +36,7 @@ def parts(profile: image.Profile, settings: Settings, seeds: Sequence[int]) -> l
         [
             Part(
                 f"{data}-{seed}",
-                json.loads(json.dumps([asdict(profile), table.tuned_settings(profile.name, data)])),
+                json.loads(json.dumps([profile.values(), table.tuned_settings(profile.name, data)])),
                 partial(class_part, profile, data, seed, settings),
             )
         ]

@@ -9,7 +9,7 @@ from jaxtyping import Float
 
 from learnit_core import evaluate, metrics, signals
 from learnit_core.evaluate import Setting
-from learnit_core.experiments import fits, image, tuned
+from learnit_core.experiments import fits, image, supplement, tuned
 from learnit_core.experiments import rows as rows_of
 from learnit_core.experiments.fits import Draws
 from learnit_core.signals import ImageSplits
@@ -95,7 +95,7 @@ def table_rows(
         rows.append(metrics.row(**about, steps=0, psnr_per_signal=curves[name][:, 0]))
         columns = [(settings.after_two_steps[name], settings.to_match[name], settings.tuned_on[name], True)]
         if paper_too and any(PAPER[name] != setting for setting in columns[0][:2]):
-            columns.append((PAPER[name], PAPER[name], rows_of.PAPERS, False))
+            columns.append((PAPER[name], PAPER[name], supplement.PAPERS, False))
         for two_steps, to_match, tuned_on, in_table in columns:
             match = {}
             if name != "meta-maml":
@@ -123,7 +123,7 @@ def markdown(rows: Sequence[Mapping[str, Any]]) -> str:
         "| initialisation | setting, 2 steps | PSNR after 2 steps [dB] | setting, to match | steps to match MAML |",
         "|---|---|---|---|---|",
     ]
-    for row in [r for r in rows if r["in_table"]] + [r for r in rows if r["tuned_on"] == rows_of.PAPERS]:
+    for row in [r for r in rows if r["in_table"]] + [r for r in rows if r["tuned_on"] == supplement.PAPERS]:
         name = LABELS.get(row["init"], row["init"])
         if not row["in_table"]:
             name += ", the paper's setting"
