@@ -124,7 +124,7 @@ for name, value in {"PROFILE": PROFILE, "DATA": DATA, "TEST_DATA": TEST_DATA}.it
 
 settings = Settings.from_env()
 data = settings.data or "text"
-profile = image.for_class(IMAGE.profile(settings), data)
+profile = IMAGE.profile(settings)
 own_pictures = None
 if settings.test_data and not settings.data:
     own_pictures = signals.load_test(settings.test_data, size=64, channels=3)
@@ -185,7 +185,7 @@ tuned = image_table.tuned_settings(profile.name, images.name)
 random_weights = baselines.standard(field, seed=SEED)
 best = tuned.after_two_steps["standard"]
 print(
-    f"best for two steps from random weights, chosen on {tuned.tuned_on['standard']}: {best.optimizer} {best.learning_rate:g}"
+    f"two steps from random weights: {best.optimizer} {best.learning_rate:g} (chosen by: {tuned.tuned_on['standard']})"
 )
 
 

@@ -1,7 +1,8 @@
 """What holds for every experiment of the registry, and what a new one gets from it."""
 
+import functools
 import json
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import jax
@@ -19,6 +20,7 @@ from learnit_core.commands.repository import ROOT, absolute_environment
 from learnit_core.errors import LearnitError
 from learnit_core.evaluate import Setting
 from learnit_core.experiments import baselines, fits, regression, report, runs, tuned
+from learnit_core.experiments.experiment import added
 from learnit_core.experiments.regression import Profile, Splits
 from learnit_core.experiments.settings import PROFILES, Settings
 from learnit_core.structures import Pixels, Task, rows
@@ -53,7 +55,8 @@ def test_the_record_is_whole(experiment):
 def test_a_profile_is_found_and_cut_short(experiment):
     for name, profile in experiment.profiles.items():
         if name in PROFILES:
-            assert experiment.profile(Settings(profile=name)) is profile
+            data = experiment.classes[0]
+            assert experiment.profile(Settings(profile=name)) == profile.for_class(data)
         short = profile.capped(Settings(max_steps=2))
         assert short.num_steps <= 2 and short.training() != profile.training(), "it would go on from a full checkpoint"
         assert "name" not in profile.training() and profile.capped(Settings(max_steps=10**9)) == profile
@@ -313,7 +316,7 @@ def test_a_new_experiment_goes_through_all_commands(tmp_path, registered, capsys
     registered(results_command, "--target", tmp_path / "results", "--seeds", 0, 1)
     content = json.loads((tmp_path / "results" / "ramps.json").read_text())
     assert {(row["init"], row["seed"]) for row in content["results"]} >= {("meta-maml", 0), ("meta-maml", 1)}
-    assert content["profile_values"] == json.loads(json.dumps(asdict(TINY)))
+    assert content["profile_values"] == json.loads(json.dumps(TINY.values()))
     page = (tmp_path / "results" / "ramps.md").read_text()
     assert "# Results: ramps" in page and "| 1 | MAML over Standard |" in page and "nearest training ramp" in page
     registered(bench_command, "--rounds", 1)
@@ -391,3 +394,28 @@ def test_samples_of_any_dimension_have_their_places():
     pictures = np.random.default_rng(0).random((1, 3, 4, 1)).astype(np.float32)
     np.testing.assert_allclose(regression.tasks(pictures).support.coords[0], models.pixel_grid(3, 4))
     assert np.isinf(evaluate.psnr(regression.tasks(pictures).support.values[0], jnp.asarray(pictures).reshape(-1, 1)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Later(Profile):
+    """The profile of a later version."""
+
+    slope: float = added(1.0)
+
+
+def test_a_field_that_is_added_leaves_earlier_files_valid(tmp_path, monkeypatch):
+    """Checkpoints and parts of results, while the field has its default; with another value they are refused."""
+    later = Later(**asdict(TINY))
+    steep = replace(later, slope=2.0)
+    assert later.values() == TINY.values() == asdict(TINY) and later.training() == TINY.training()
+    assert steep.values() == asdict(steep) and steep.training() == TINY.training() | {"slope": 2.0}
+    train = functools.partial(RAMPS.meta_train, splits=ramps(TINY, "straight"), algorithm="maml", folder=tmp_path)
+    train(TINY)
+    assert train(later)[2].resumed_from == TINY.num_steps
+    with pytest.raises(LearnitError, match="slope"):
+        train(steep)
+    monkeypatch.setattr(tuned, "chosen", lambda *about, borrowed: {"full": {}})
+    settings = Settings(out=tmp_path)
+    ((before,),), ((same,),), ((other,),) = (RAMPS.results.parts(one, settings, [0]) for one in (TINY, later, steep))
+    report.keep(before._replace(make=lambda: {"rows": []}), settings)
+    assert report.kept(same, settings) == report.kept(before, settings) and report.kept(other, settings) is None

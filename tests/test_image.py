@@ -71,10 +71,10 @@ def test_the_score_is_psnr():
 def test_some_classes_want_another_frequency():
     standard = image.PROFILES["standard"]
     for data in image.CLASSES:
-        found = image.for_class(standard, data)
+        found = standard.for_class(data)
         assert replace(found, w0=standard.w0) == standard and 10 < found.w0 <= standard.w0
-    assert image.for_class(standard, "my pictures") == standard
-    assert image.for_class(standard, "faces").w0 < standard.w0 == image.for_class(standard, "text").w0
+    assert standard.for_class("my pictures") == standard
+    assert standard.for_class("faces").w0 < standard.w0 == standard.for_class("text").w0
 
 
 def test_signals_have_the_profiles_size_and_counts():

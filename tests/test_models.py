@@ -1,11 +1,13 @@
 """Networks against plain numpy, their initial draws, and the fast sine against float64."""
 
+import math
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from learnit_core import models
+from learnit_core import models, weights
 from learnit_core.errors import LearnitError
 from learnit_core.structures import Field
 
@@ -149,18 +151,37 @@ def test_nerf_mlp_against_numpy(density):
     assert (raw[..., 3] < 0).any() and (raw[..., 3] > 0).any(), "these points do not tell the activations apart"
 
 
+# Cutting a normal at two deviations leaves 0.8796 of its deviation: √(1 − 2 · 2 φ(2) / (2 Φ(2) − 1)).
+CUT = np.sqrt(1 - 4 * np.exp(-2) / np.sqrt(2 * np.pi) / math.erf(np.sqrt(2)))
+
+
+@pytest.mark.parametrize(("init", "deviation"), [("lecun", 1), ("haiku", CUT)])
 @pytest.mark.parametrize("name", ["fourier_mlp", "nerf_mlp"])
-def test_relu_networks_are_drawn_as_truncated_normals(name):
+def test_relu_networks_are_drawn_as_truncated_normals(name, init, deviation):
     field = {
-        "fourier_mlp": models.fourier_mlp(np.ones((50, 2), np.float32), 1, width=150, depth=3),
-        "nerf_mlp": models.nerf_mlp(width=150, depth=3),
+        "fourier_mlp": models.fourier_mlp(np.ones((50, 2), np.float32), 1, width=150, depth=3, init=init),
+        "nerf_mlp": models.nerf_mlp(width=150, depth=3, init=init),
     }[name]
     for layer in field.init(jax.random.key(0)):
         w = np.asarray(layer["w"]) * np.sqrt(layer["w"].shape[0])
-        # Cutting a normal at two deviations leaves 0.8796 of its deviation, which the draw makes up for.
-        assert np.abs(w).max() <= 2 / 0.8796 + 1e-3
-        assert abs(w.std() - 1) < 4 / np.sqrt(2 * w.size) and abs(w.mean()) < 4 / np.sqrt(w.size)
+        assert np.abs(w).max() <= 2 * deviation / CUT + 1e-3
+        assert w.size < 10_000 or np.abs(w).max() > 1.98 * deviation / CUT, "not cut where it should be"
+        assert abs(w.std() / deviation - 1) < 4 / np.sqrt(2 * w.size) and abs(w.mean()) < 4 / np.sqrt(w.size)
         assert not layer["b"].any()
+
+
+@pytest.mark.parametrize("make", [lambda **said: models.fourier_mlp(FREQUENCIES, 1, width=8, **said), models.nerf_mlp])
+def test_a_spec_says_which_initial_weights_only_where_they_are_not_the_default(make, tmp_path):
+    plain, haiku = make(), make(init="haiku")
+    assert "init" not in plain.spec and make(init="lecun") == plain != haiku
+    again = models.from_spec(haiku.spec)
+    assert again == haiku and again.spec["init"] == "haiku"
+    drawn = [field.init(jax.random.key(2)) for field in (haiku, again)]
+    jax.tree.map(np.testing.assert_array_equal, *drawn)
+    weights.save(tmp_path / "haiku.safetensors", haiku, drawn[0], {})
+    assert weights.load(tmp_path / "haiku.safetensors")[0] == haiku
+    with pytest.raises(LearnitError, match="unknown initial weights 'glorot' in .*: expected one of lecun, haiku"):
+        make(init="glorot")
 
 
 def test_frequencies_are_fixed_and_not_learned():

@@ -7,7 +7,6 @@ objects taken from the training ones. Every fold is kept under ``$LEARNIT_OUT/re
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
@@ -34,7 +33,7 @@ def run(settings: Settings, folder: str, count: int) -> dict:
     profile = views.PROFILES["quick"].capped(settings)
     rows = []
     for turn, fold in enumerate(scenes.folds(folder, size=profile.size, count=count)):
-        belongs_to = [asdict(profile), fold.test_names, TRIED, fits.KEYED]
+        belongs_to = [profile.values(), fold.test_names, TRIED, fits.KEYED]
         part = Part(f"{fold.name}-of-{count}", belongs_to, partial(fold_part, profile, fold, settings))
         found = (report.kept(part, settings) or report.keep(part, settings))["rows"]
         rows += found

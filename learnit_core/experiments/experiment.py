@@ -1,7 +1,7 @@
 """What a command, a test or a notebook needs to know of an experiment: the record that each experiment fills in."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import MISSING, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
@@ -10,6 +10,14 @@ from learnit_core.errors import LearnitError
 from learnit_core.experiments.fits import Measures
 from learnit_core.experiments.settings import Settings
 from learnit_core.structures import Field, Params, Task
+
+
+def added(default: Any) -> Any:
+    """A profile's field that earlier versions did not have: at its ``default``, files do not say it.
+
+    So checkpoints, kept results and drafts from before stand.
+    """
+    return field(default=default, metadata={"formerly": default})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,9 +39,19 @@ class Profile:
     UNTRAINED: ClassVar[tuple[str, ...]] = ()
     """Fields that decide nothing of the meta-trained weights."""
 
+    def values(self) -> dict[str, Any]:
+        """All fields, for files; those that were :func:`added` only where they say something new."""
+        found = {one.name: (getattr(self, one.name), one.metadata.get("formerly", MISSING)) for one in fields(self)}
+        return {name: value for name, (value, formerly) in found.items() if value != formerly}
+
     def training(self) -> dict[str, Any]:
         """What decides the meta-trained weights: a checkpoint of other values is refused."""
-        return {name: value for name, value in asdict(self).items() if name not in ("name", *self.UNTRAINED)}
+        return {name: value for name, value in self.values().items() if name not in ("name", *self.UNTRAINED)}
+
+    def for_class(self, data: str) -> "Profile":
+        """The profile as the class ``data`` needs it."""
+        del data
+        return self
 
     def for_algorithm(self, algorithm: str) -> "Profile":
         """The profile as ``algorithm`` needs it."""
@@ -188,8 +206,9 @@ class Experiment:
         }
 
     def profile(self, settings: Settings) -> Profile:
-        """The profile that ``settings`` name, cut short if they say so. Raises LearnitError if there is none."""
+        """The profile that ``settings`` name, for the data they name (default: the first of ``classes``), cut short if
+        they say so. Raises LearnitError if there is none."""
         if settings.profile not in self.profiles:
             names = ", ".join(self.profiles)
             raise LearnitError(f"{self.notebook} has no profile {settings.profile!r}: expected one of {names}")
-        return self.profiles[settings.profile].capped(settings)
+        return self.profiles[settings.profile].for_class(settings.data or self.classes[0]).capped(settings)

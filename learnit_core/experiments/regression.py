@@ -7,7 +7,7 @@ steps as the inner loop has.
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
@@ -207,7 +207,7 @@ def experiment(
         return {"rows": table_rows(profile, field, splits.test, made, settings_for("quick", data), **about)[0]}
 
     def parts(profile: Profile, settings: Settings, seeds: Sequence[int]) -> list[list[Part]]:
-        about = [asdict(profile), {init: list(chosen) for init, chosen in settings_for("quick", data).items()}]
+        about = [profile.values(), {init: list(chosen) for init, chosen in settings_for("quick", data).items()}]
         return [[Part(f"{name}-{seed}", about, functools.partial(part, profile, seed, settings))] for seed in seeds]
 
     def gaps(rows: Sequence[Mapping[str, Any]]) -> list[Gap]:

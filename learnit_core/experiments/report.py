@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -50,7 +49,7 @@ def run(experiment: Experiment, settings: Settings, target: Path, seeds: Sequenc
         results=rows,
         command=command(experiment.name, seeds),
         seeds=list(seeds),
-        profile_values=asdict(profile),
+        profile_values=profile.values(),
         **results.extra(profile, settings, seeds, found),
     )
     (target / f"{experiment.name}.md").write_text(results.page(content), encoding="utf-8")

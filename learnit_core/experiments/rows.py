@@ -8,9 +8,6 @@ import numpy as np
 from learnit_core import evaluate, metrics, plots, signals
 from learnit_core.tuning import Chosen
 
-PAPERS = "the paper's setting"
-"""``tuned_on`` of rows with the settings that the paper reports."""
-
 
 class Entry(NamedTuple):
     """One fit that a table asks for: a row's initialisation, a column's observations, and how the fit is made."""

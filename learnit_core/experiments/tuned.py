@@ -8,7 +8,6 @@ one whose shipped initialisations were tuned.
 import functools
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -78,7 +77,7 @@ def tune(experiment: Experiment, settings: Settings, target: Path, profiles: Ite
         for name, data in parts
     }
     grid = {name: list(rates) for name, rates in tuning.grid.items()}
-    about = [[name, data, asdict(profile)] for (name, data), profile in parts.items()]
+    about = [[name, data, profile.values()] for (name, data), profile in parts.items()]
     belongs_to = {"grid": grid, "rounds": tuning.rounds, "parts": about, "initialisations": prints, "draws": fits.KEYED}
     draft = Draft(settings, f"{experiment.name}_tuned.json", belongs_to)
     for (name, data), profile in parts.items():

@@ -3,7 +3,7 @@
 import functools
 import threading
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any
 
 from learnit_core.experiments import baselines, ct, report
@@ -38,7 +38,7 @@ def parts(profile: ct.Profile, settings: Settings, seeds: Sequence[int]) -> list
     def part(entry, seed):
         init, observations, *how = entry
         name = f"ct-{seed}-{observations.replace('=', '')}-{init}" + ("" if entry.in_table else "-paper")
-        belongs_to = [asdict(profile), [init, ct.OBSERVATIONS[observations], *how]]
+        belongs_to = [profile.values(), [init, ct.OBSERVATIONS[observations], *how]]
         return Part(name, belongs_to, functools.partial(rows, entry, seed))
 
     asked = [entry for n in ct.NUM_PROJECTIONS for entry in table.entries(tuned, n)]

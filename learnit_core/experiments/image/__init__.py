@@ -47,6 +47,10 @@ class Profile(experiment.Profile):
 
     UNTRAINED: ClassVar = ("fit_steps", "limit", "counts")
 
+    def for_class(self, data: str) -> "Profile":
+        """The profile with the ``w0`` that suits a built-in class; other data keep the profile's own."""
+        return replace(self, w0=CLASS_W0.get((self.name, data), self.w0))
+
     def shortened(self, few: int) -> dict:
         loops = ("num_steps", "fit_steps", "limit", "maml_batch", "reptile_batch")
         counts = tuple(map(min, self.counts, (10 * few, 2 * few, few)))
@@ -89,11 +93,6 @@ SHIPPED = {
     },
 }
 """Names for :func:`learnit_core.weights.pretrained` by profile (network and size), class and initialisation."""
-
-
-def for_class(profile: Profile, data: str) -> Profile:
-    """The profile with the ``w0`` that suits a built-in class; other data keep the profile's own."""
-    return replace(profile, w0=CLASS_W0.get((profile.name, data), profile.w0))
 
 
 def load_signals(profile: Profile, data: str, *, seed: int = 0) -> ImageSplits:

@@ -12,7 +12,7 @@ def _recipes() -> dict[str, Recipe]:
     # The `standard` network and size, with as many steps as two cores do in a quarter of an hour or less each.
     large = replace(image.PROFILES["standard"], counts=(4000, 20, 32))
     for data, num_steps in {"faces": 600, "sdf": 300, "text": 400}.items():
-        profile = replace(image.for_class(large, data), num_steps=num_steps)
+        profile = replace(large.for_class(data), num_steps=num_steps)
         recipes[image.SHIPPED["standard"][data]["meta-maml"]] = Recipe(data, "maml", profile)
     return recipes
 

@@ -1,7 +1,7 @@
 """The results of image regression: every class with its seeds, and how far mixing weights mixes pictures."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -35,7 +35,7 @@ def parts(profile: image.Profile, settings: Settings, seeds: Sequence[int]) -> l
         [
             Part(
                 f"{data}-{seed}",
-                [asdict(profile), table.tuned_settings(profile.name, data)],
+                [profile.values(), table.tuned_settings(profile.name, data)],
                 partial(class_part, profile, data, seed, settings),
             )
         ]

@@ -22,7 +22,7 @@ def profile(name: str, data: str, settings: Settings) -> image.Profile:
 
     A step of the large network costs fifty times one of the small, so its steps to match are not tuned.
     """
-    found = image.for_class(image.PROFILES[name].capped(settings), data)
+    found = image.PROFILES[name].for_class(data).capped(settings)
     if name == "quick":
         return replace(found, counts=(2000, 12, 1), limit=min(found.limit, 40))
     return replace(found, counts=(2000, 8, 1), limit=table.STEPS, fit_steps=min(found.fit_steps, 300))

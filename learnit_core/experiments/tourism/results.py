@@ -4,7 +4,6 @@ Reptile and both kinds of Basic NeRF of seed 0 are the shipped ones; those of ot
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from functools import partial
 from typing import Any
 
@@ -12,8 +11,8 @@ from learnit_core import weights
 from learnit_core.experiments import baselines, fits, report, tourism
 from learnit_core.experiments.experiment import Part, Results
 from learnit_core.experiments.report import Gap, cell
-from learnit_core.experiments.rows import PAPERS
 from learnit_core.experiments.settings import Settings
+from learnit_core.experiments.supplement import PAPERS
 from learnit_core.experiments.tourism import table
 from learnit_core.experiments.tuned import fingerprint
 
@@ -36,7 +35,7 @@ GAPS = (
 def parts(profile: tourism.Profile, settings: Settings, seeds: Sequence[int]) -> list[list[Part]]:
     """A part for each seed, one after the other: the rows of a table are fitted side by side."""
     shipped = [fingerprint(file) for file in tourism.SHIPPED["long"][DATA].values()]
-    belongs_to = [asdict(profile), table.tuned_settings(profile.name, DATA), fits.KEYED]
+    belongs_to = [profile.values(), table.tuned_settings(profile.name, DATA), fits.KEYED]
     return [
         [
             Part(

@@ -11,7 +11,8 @@ from learnit_core import evaluate, weights
 from learnit_core.evaluate import Setting
 from learnit_core.experiments import rows as rows_of
 from learnit_core.experiments import tourism, tuned
-from learnit_core.experiments.rows import PAPERS, Entry
+from learnit_core.experiments.rows import Entry
+from learnit_core.experiments.supplement import PAPERS
 from learnit_core.experiments.tourism import Profile, pictures
 from learnit_core.structures import Field, Params, Views
 from learnit_core.tuning import Chosen

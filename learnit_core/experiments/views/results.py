@@ -1,7 +1,7 @@
 """The results of view synthesis: unseen chairs from one view, retrieval, and the course of a fit to 25 views."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -11,8 +11,8 @@ from learnit_core import metrics, weights
 from learnit_core.experiments import fits, report, views
 from learnit_core.experiments.experiment import Part, Results
 from learnit_core.experiments.report import Gap, cell
-from learnit_core.experiments.rows import PAPERS
 from learnit_core.experiments.settings import Settings
+from learnit_core.experiments.supplement import PAPERS
 from learnit_core.experiments.tuned import fingerprint
 from learnit_core.experiments.views import baselines, table
 from learnit_core.signals.scenes import SceneSplits
@@ -39,7 +39,7 @@ def parts(profile: views.Profile, settings: Settings, seeds: Sequence[int]) -> l
     chosen = table.tuned_settings(profile.name, DATA)
     shipped = [fingerprint(name) for name in views.SHIPPED["long"][DATA].values()]
     by_init = {name: {count: chosen[count][name] for count in chosen if name in chosen[count]} for name in chosen["1"]}
-    belongs_to = [asdict(profile), by_init, shipped, fits.KEYED]
+    belongs_to = [profile.values(), by_init, shipped, fits.KEYED]
     return [[Part(f"views-{DATA}-{seed}", belongs_to, partial(seed_part, profile, seed, settings))] for seed in seeds]
 
 

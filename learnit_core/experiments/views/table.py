@@ -13,7 +13,8 @@ from learnit_core.evaluate import Setting
 from learnit_core.experiments import rows as rows_of
 from learnit_core.experiments import tuned, views
 from learnit_core.experiments.fits import Draws
-from learnit_core.experiments.rows import PAPERS, Entry
+from learnit_core.experiments.rows import Entry
+from learnit_core.experiments.supplement import PAPERS
 from learnit_core.experiments.views import baselines
 from learnit_core.signals.scenes import SceneSplits
 from learnit_core.structures import Field, Params, Task
