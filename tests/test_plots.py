@@ -193,7 +193,7 @@ def test_colours_tell_initialisations_apart():
     together = (
         ("standard", "mean", "matched", "shuffled", "meta-reptile", "meta-fomaml", "meta-maml", "fbp"),
         ("standard", "matched", "shuffled", "joint", "meta-sv", "meta-mv"),
-        ("standard", "basic-steps", "basic", "meta-reptile"),
+        ("standard", "basic-paper", "basic-steps", "basic", "meta-reptile"),
     )
     assert {name for names in together for name in names} == plots.COLOURS.keys()
     for names in together:

@@ -6,7 +6,10 @@ the main text or inferred. No figure stands here that could not be checked.
 """
 
 import math
+import re
 from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from learnit_core.evaluate import Setting
@@ -93,7 +96,7 @@ CLASSES: Mapping[str, Mapping[str, Mapping[str, Cell]]] = {
         for name, steps in {"trevi": 60_000, "brandenburg": 100_000, "sacre": 200_000}.items()
     },
 }
-"""What a class or landmark has otherwise than :data:`TRAINING`; it counts for data whose name contains the key."""
+"""What a class or landmark has otherwise than :data:`TRAINING`, by what :func:`of_class` looks for."""
 
 
 def _columns(columns: tuple[str, ...], rows: Mapping[str, tuple]) -> dict[str, dict[str, Fit]]:
@@ -172,5 +175,24 @@ FIGURES: Mapping[str, Mapping[str, Mapping[str, Mapping[str, Figure]]]] = {
 
 
 def of_class(table: Mapping[str, Any], data: str) -> Any:
-    """The entry of ``table`` whose key ``data``'s name contains, else that of "", else None."""
-    return next((entry for key, entry in table.items() if key and key in data.lower()), table.get(""))
+    """The entry of ``table`` whose key is a word of ``data``, a name or a path's last part; else that of "", or None.
+
+    A word is what no other letter touches, with an s at its end or without.
+    """
+    name = Path(data).name.lower()
+    found = (key for key in table if key and re.search(rf"(?<![^\W\d_]){key.removesuffix('s')}s?(?![^\W\d_])", name))
+    return table.get(next(found, ""))
+
+
+def for_class(profile: Any, experiment: str, data: str) -> Any:
+    """The profile ``paper`` with what the class ``data`` has otherwise, where nobody changed it; others as they are."""
+    cells = of_class(CLASSES[experiment], data) if profile.name == "paper" else None
+    common = TRAINING[experiment]
+    return replace(
+        profile,
+        **{
+            name: cell.value
+            for name, cell in (cells or {}).items()
+            if getattr(profile, name) == common.get(name, Cell(None)).value
+        },
+    )

@@ -24,7 +24,7 @@ from jaxtyping import Float
 from learnit_core import losses, meta, models, training
 from learnit_core.errors import LearnitError
 from learnit_core.evaluate import Setting
-from learnit_core.experiments import experiment, fits, runs
+from learnit_core.experiments import experiment, fits, runs, supplement
 from learnit_core.experiments.tourism import pictures
 from learnit_core.signals import photographer, prepared, tourism
 from learnit_core.signals.prepared import SPLITS
@@ -33,7 +33,7 @@ from learnit_core.structures import Field, LossFn, Params, PRNGKey, Task, Views,
 
 ALGORITHMS = {"meta-reptile": "reptile", "basic": "basic", "basic-steps": "basic-steps"}
 """What trains which row of the table: Reptile; Basic NeRF with as many rays as Reptile sees in all; Basic NeRF with as
-many outer steps."""
+many outer steps. Where the paper says how many (:func:`algorithms`), there is a Basic NeRF with its steps, too."""
 
 EVERY = 25
 """Fits are scored after every so many steps, and after the last."""
@@ -48,7 +48,10 @@ class Profile(experiment.Profile):
 
     ``size`` is the longer side of a photograph [pixels], ``rays`` are how many of its pixels one step looks at, each
     with ``num_samples``. ``basic_rates`` are the outer rates of Basic NeRF at equal rays and at equal outer steps.
-    ``count`` photographs are drawn of the landmark, and ``limit`` are the most steps of a fit at test time.
+    ``count`` photographs are drawn of the landmark, and ``limit`` are the most steps of a fit at test time; ``init`` is
+    the network's. ``background`` is a grey behind the place: the authors have none, which is black. (Softplus hides
+    it: no density is zero, and the last sample of a ray has no end.) ``basic_steps`` are the paper's outer steps of
+    Basic NeRF, for places of which it says them.
     """
 
     num_frequencies: int
@@ -61,18 +64,34 @@ class Profile(experiment.Profile):
     rays: int = 64
     count: int = photographer.COUNT
     limit: int = 150
+    init: str = experiment.added("lecun")
+    background: float = experiment.added(1.0)
+    basic_steps: int | None = experiment.added(None)
 
-    UNTRAINED: ClassVar = ("limit", "count", "basic_rates")
+    UNTRAINED: ClassVar = ("limit", "count", "basic_rates", "basic_steps")
+
+    @property
+    def rendering(self) -> dict[str, Any]:
+        """How a camera looks: the samples on a ray, and what is behind them."""
+        return {"num_samples": self.num_samples, "background": self.background}
+
+    def for_class(self, data: str) -> "Profile":
+        """The profile as the place ``data`` needs it: for each of its own the paper has other steps of Basic NeRF."""
+        return supplement.for_class(self, "tourism", data)
 
     def for_algorithm(self, algorithm: str) -> "Profile":
         """The profile as ``algorithm`` needs it: Basic NeRF has one inner step, and its own outer rates."""
-        if algorithm not in ALGORITHMS.values():
-            raise LearnitError(f"unknown algorithm {algorithm!r}: expected one of {', '.join(ALGORITHMS.values())}")
+        known = algorithms(self).values()
+        if algorithm not in known:
+            raise LearnitError(f"unknown algorithm {algorithm!r}: expected one of {', '.join(known)}")
         if algorithm == "reptile":
             return self
         at_equal_rays, at_equal_steps = self.basic_rates
+        all_steps = self.num_steps * self.inner_steps
         if algorithm == "basic":
-            return replace(self, inner_steps=1, num_steps=self.num_steps * self.inner_steps, outer_rate=at_equal_rays)
+            return replace(self, inner_steps=1, num_steps=all_steps, outer_rate=at_equal_rays)
+        if algorithm == "basic-paper":  # in a trial with few steps no more than those
+            return replace(self, inner_steps=1, num_steps=min(self.basic_steps, all_steps))
         return replace(self, inner_steps=1, outer_rate=at_equal_steps)
 
     def shortened(self, few: int) -> dict[str, Any]:
@@ -97,12 +116,19 @@ PROFILES = {
         name="standard", size=96, width=128, depth=5, num_frequencies=10, max_log2=6.0, density="softplus",
         num_samples=64, outer_rate=1e-3, num_steps=10_000, inner_rate=3.0, inner_steps=32, basic_rates=(1e-3, 1e-3),
     ),
-    # Supplement section 4. It says SGD 10, the authors' code 1: we follow the code, which is what ran.
+    # Supplement section 4, of Basic NeRF `for_class`. An inner rate of 10 is the supplement's; the authors' code has 1.
     "paper": Profile(
         name="paper", size=256, width=256, depth=6, num_frequencies=20, max_log2=8.0, density="relu", num_samples=128,
-        outer_rate=5e-4, num_steps=150_000, inner_rate=1.0, inner_steps=64, basic_rates=(5e-4, 5e-4), decay=False,
+        outer_rate=5e-4, num_steps=150_000, inner_rate=10.0, inner_steps=64, basic_rates=(5e-4, 5e-4),
+        decay=False, init="haiku", background=0.0,
     ),
 }  # fmt: skip
+
+
+def algorithms(profile: Profile) -> dict[str, str]:
+    """What trains which row with ``profile``: ``ALGORITHMS``, and if the paper says them, Basic NeRF with its steps."""
+    return ALGORITHMS | ({"basic-paper": "basic-paper"} if profile.basic_steps else {})
+
 
 SHIPPED = {
     "long": {
@@ -155,14 +181,13 @@ def field_for(profile: Profile) -> Field:
         num_frequencies=profile.num_frequencies,
         max_log2=profile.max_log2,
         density=profile.density,
+        init=profile.init,
     )
 
 
 def loss_for(profile: Profile, field: Field) -> LossFn:
     """The loss on photographs: colours of random pixels."""
-    return losses.radiance_loss(
-        field, num_samples=profile.num_samples, rays_per_step=profile.rays, last_delta=pictures.LAST_DELTA
-    )
+    return losses.radiance_loss(field, **profile.rendering, rays_per_step=profile.rays, last_delta=pictures.LAST_DELTA)
 
 
 def tasks(views: Views) -> Task:
@@ -191,7 +216,7 @@ class Measures(NamedTuple):
         loss = loss_for(self.profile, field)
         if tasks.query is None:
             return loss, lambda params, nothing: ()
-        return loss, pictures.score_for(field, num_samples=self.profile.num_samples)
+        return loss, pictures.score_for(field, **self.profile.rendering)
 
 
 def fit(
@@ -234,7 +259,7 @@ def meta_train(
     from it.
     """
     field, unseen, validated = field_for(profile), tasks(collection.validation), profile
-    profile = profile.for_algorithm(algorithm)
+    profile = profile.for_class(collection.name).for_algorithm(algorithm)
     # About as many inner steps between two looks, whatever the algorithm.
     chunk = max(1, min(1600 // profile.inner_steps, profile.num_steps // 10))
     looks = max(1, profile.num_steps // chunk // 10)

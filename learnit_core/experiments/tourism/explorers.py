@@ -9,7 +9,7 @@ from jaxtyping import Float
 from learnit_core import explorer, weights
 from learnit_core.evaluate import Setting
 from learnit_core.experiments import tourism
-from learnit_core.experiments.tourism import Profile, pictures
+from learnit_core.experiments.tourism import Profile, pictures, table
 from learnit_core.experiments.tourism.pictures import Camera
 from learnit_core.signals import photographer
 from learnit_core.signals.tourism import Collection
@@ -19,7 +19,8 @@ APPEARANCES = {"overcast": 0, "morning": 7, "evening": 19, "night": 16}
 """Test photographs of the landmark whose light stands in the four corners, by what one sees of it."""
 
 APPEARANCE_FIT = Setting("sgd", 1.0), 150
-"""How they are fitted: by SGD, which stays where mixing weights mixes pictures, and for as long as the paper says."""
+"""How they are fitted: by SGD, which stays where mixing weights mixes pictures, and for as long as the paper says. The
+profile ``paper`` has the paper's rate, too (:func:`appearance_fit`)."""
 
 SHAPE = (48, 72)
 """Height and width of a frame [pixels]."""
@@ -30,6 +31,11 @@ PATH = explorer.camera("Place on the path", low=0.0, high=1.0, step=0.01)
 
 Path = Callable[[float], Camera]
 """``path(t)``: the camera at a place from 0 to 1 on its way."""
+
+
+def appearance_fit(profile: Profile) -> tuple[Setting, int]:
+    """Setting and number of steps by which ``profile`` fits whole photographs."""
+    return table.PAPER[:2] if profile.name == "paper" else APPEARANCE_FIT
 
 
 def path_for(collection: Collection, *, height: int = SHAPE[0], width: int = SHAPE[1]) -> Path:
@@ -77,7 +83,7 @@ def renderer(profile: Profile, field: Field, path: Path) -> Callable[..., np.nda
 
     def render(params, t, *, height, width):
         camera = path(float(t))
-        return pictures.picture(field, params, camera, num_samples=profile.num_samples, height=height, width=width)
+        return pictures.picture(field, params, camera, **profile.rendering, height=height, width=width)
 
     return render
 
@@ -141,7 +147,7 @@ def grid(
         mixed = [weights.barycentric(corners, square.coefficients([u, v])) for u in ticks]
         if centre is not None and side % 2 and v == 0.5:
             mixed[side // 2] = centre
-        rows.append([pictures.picture(field, p, camera, num_samples=profile.num_samples) for p in mixed])
+        rows.append([pictures.picture(field, p, camera, **profile.rendering) for p in mixed])
     return rows
 
 

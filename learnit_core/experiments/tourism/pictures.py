@@ -42,9 +42,12 @@ def photograph(views: Views, index: int) -> Float[np.ndarray, "h w 3"]:
 
 
 def render(
-    field: Field, params: Params, u, v, intrinsics, pose, near, far, *, num_samples: int
+    field: Field, params: Params, u, v, intrinsics, pose, near, far, *, num_samples: int, background: float = 1.0
 ) -> Float[Array, "rays 3"]:
-    """Colours seen through image points of one camera, a part of them at a time, by ``num_samples`` on each ray."""
+    """Colours seen through image points of one camera, a part of them at a time, by ``num_samples`` on each ray.
+
+    ``background`` is a grey behind them.
+    """
 
     def one(point):
         ray = volume.rays_through(*point, intrinsics, pose)
@@ -55,6 +58,7 @@ def render(
             far=far,
             num_samples=num_samples,
             last_delta=LAST_DELTA,
+            background=background,
         ).rgb
 
     return jax.lax.map(one, (u, v), batch_size=min(256, u.shape[0]))
@@ -66,6 +70,7 @@ def picture(
     camera: Camera,
     *,
     num_samples: int,
+    background: float = 1.0,
     height: int | None = None,
     width: int | None = None,
 ) -> Float[np.ndarray, "h w 3"]:
@@ -74,13 +79,14 @@ def picture(
     scale = np.array([width / camera.width, height / camera.height], np.float32)
     intrinsics = np.asarray(camera.intrinsics, np.float32) * np.tile(scale, 2)
     seen_by = intrinsics, np.asarray(camera.pose, np.float32), camera.near, camera.far
-    return np.clip(np.asarray(_picture(field, params, *seen_by, num_samples, height, width)), 0, 1)
+    return np.clip(np.asarray(_picture(field, params, *seen_by, num_samples, background, height, width)), 0, 1)
 
 
-@functools.partial(jax.jit, static_argnames=("field", "num_samples", "height", "width"))
-def _picture(field, params, intrinsics, pose, near, far, num_samples, height, width):
+@functools.partial(jax.jit, static_argnames=("field", "num_samples", "background", "height", "width"))
+def _picture(field, params, intrinsics, pose, near, far, num_samples, background, height, width):
     v, u = jnp.meshgrid(jnp.arange(height) + 0.5, jnp.arange(width) + 0.5, indexing="ij")
-    seen = render(field, params, u.ravel(), v.ravel(), intrinsics, pose, near, far, num_samples=num_samples)
+    camera, how = (intrinsics, pose, near, far), {"num_samples": num_samples, "background": background}
+    seen = render(field, params, u.ravel(), v.ravel(), *camera, **how)
     return seen.reshape(height, width, 3)
 
 
@@ -100,12 +106,13 @@ class Judged(NamedTuple):
     far: Float[Array, "*tasks"]
 
 
-def score_for(field: Field, *, num_samples: int) -> Callable[[Params, Judged], Array]:
+def score_for(field: Field, *, num_samples: int, background: float = 1.0) -> Callable[[Params, Judged], Array]:
     """PSNR [dB] of the judged pixels of one photograph."""
 
     def score(params, judged):
         camera = judged.intrinsics, judged.camera_to_world, judged.near, judged.far
-        colours = render(field, params, judged.u, judged.v, *camera, num_samples=num_samples)
+        how = {"num_samples": num_samples, "background": background}
+        colours = render(field, params, judged.u, judged.v, *camera, **how)
         error = jnp.mean(jnp.square(jnp.clip(colours, 0, 1) - judged.colours), axis=-1)
         return -10 * jnp.log10(jnp.sum(judged.weight * error) / jnp.sum(judged.weight))
 

@@ -20,7 +20,7 @@ def fit_appearance(label: str, settings: Settings, folder: Path) -> tuple[Field,
     """A network fitted to one photograph of the landmark, from Reptile's initialisation in ``folder``."""
     profile, source = tourism.PROFILES["long"], LANDMARK["meta-reptile"]
     field, params, about = weights.load(folder / f"{source}.safetensors")
-    index, (setting, num_steps) = explorers.APPEARANCES[label], explorers.APPEARANCE_FIT
+    index, (setting, num_steps) = explorers.APPEARANCES[label], explorers.appearance_fit(profile)
     steps = settings.cap(num_steps)
     photograph = rows(tourism.load_signals(profile, "landmark").test, [index])
     key = jax.random.key(0)  # the one by which the shipped files were made

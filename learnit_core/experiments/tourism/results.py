@@ -25,6 +25,7 @@ REPTILE = cell("meta-reptile")
 GAPS = (
     Gap("Reptile over Basic NeRF, equal rays", REPTILE, cell("basic"), 0.0),
     Gap("Reptile over Basic NeRF, equal steps", REPTILE, cell("basic-steps"), 2.0),
+    Gap("Reptile over Basic NeRF, the paper's steps", REPTILE, cell("basic-paper")),
     Gap("Reptile over Standard", REPTILE, cell("standard")),
     Gap("Reptile over itself before the fit", REPTILE, {"init": "meta-reptile", "steps": 0}, 2.5),
     Gap("Basic NeRF, equal rays, over Standard", cell("basic"), cell("standard")),

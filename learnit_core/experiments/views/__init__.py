@@ -18,7 +18,7 @@ from jaxtyping import Float
 from learnit_core import evaluate, losses, meta, models, training
 from learnit_core.errors import LearnitError
 from learnit_core.evaluate import Setting
-from learnit_core.experiments import experiment, fits, runs
+from learnit_core.experiments import experiment, fits, runs, supplement
 from learnit_core.experiments.fits import Draws
 from learnit_core.signals import scenes
 from learnit_core.signals.scenes import SceneSplits
@@ -43,7 +43,7 @@ class Profile(experiment.Profile):
     ``counts`` are training, validation and test objects; ``rays`` and ``samples`` make an inner step, ``test_rays`` a
     step at test time; ``inner_optimizer`` is one that :class:`~learnit_core.evaluate.Setting` knows; ``joint_rate`` is
     Adam's where one network is trained on all objects, ``outer_rate`` for the others; ``limit`` is the most steps of a
-    fit to one view, ``fit_steps`` those of Matched.
+    fit to one view, ``fit_steps`` those of Matched; ``init`` is the network's.
     """
 
     counts: tuple[int, int, int]
@@ -59,8 +59,13 @@ class Profile(experiment.Profile):
     joint_rate: float
     fit_steps: int = 2000
     limit: int = 400
+    init: str = experiment.added("lecun")
 
     UNTRAINED: ClassVar = ("fit_steps", "limit", "counts", "test_rays", "joint_rate")
+
+    def for_class(self, data: str) -> "Profile":
+        """The profile as the class ``data`` needs it: the paper has another outer rate for cars and lamps."""
+        return supplement.for_class(self, "views", data)
 
     def for_algorithm(self, algorithm: str) -> "Profile":
         """The profile as ``algorithm`` needs it: ``joint`` makes as many steps as the others' inner ones together."""
@@ -94,11 +99,12 @@ PROFILES = {
         density="relu", samples=64, rays=128, test_rays=64, inner_optimizer="sgd", inner_rate=0.5, inner_steps=32,
         outer_rate=5e-4, joint_rate=5e-4, num_steps=15_000, limit=1000,
     ),
-    # Supplement section 3 and the authors' code, as for chairs: constant Adam 5e-4 (cars and lamps: 5e-5).
+    # Supplement section 3 and the authors' code, as for chairs; of other classes `for_class` knows.
     "paper": Profile(
         name="paper", size=128, counts=(2000, 16, 32), width=256, depth=6, num_frequencies=20, max_log2=8.0,
         density="relu", samples=128, rays=128, test_rays=64, inner_optimizer="sgd", inner_rate=0.5, inner_steps=32,
         outer_rate=5e-4, joint_rate=5e-4, num_steps=100_000, decay=False, limit=2000,
+        init="haiku",
     ),
 }  # fmt: skip
 
@@ -126,6 +132,7 @@ def field_for(profile: Profile) -> Field:
         num_frequencies=profile.num_frequencies,
         max_log2=profile.max_log2,
         density=profile.density,
+        init=profile.init,
     )
 
 
@@ -249,11 +256,13 @@ def validate(profile: Profile, field: Field, params: Params, unseen: Task) -> Fl
 def meta_train(
     profile: Profile, scenes: SceneSplits, algorithm: str = "mv", *, seed: int = 0, folder: Path | None = None
 ) -> tuple[Field, Params, training.History]:
-    """Train on ``scenes.train``; validation is :func:`validate` on validation objects of which one view is given.
+    """Train on ``scenes.train``, as the class needs it; validation is :func:`validate` on validation objects of which
+    one view is given.
 
     ``joint`` makes as many steps, on as many rays, as the inner steps of the others together. With a ``folder``
     the run keeps a checkpoint there and goes on from it.
     """
+    profile = profile.for_class(scenes.name)
     training_profile = profile.for_algorithm(algorithm)
     field = field_for(profile)
     unseen = tasks(rows(scenes.validation, slice(VALIDATED)), 1, num_held_out=2)

@@ -28,7 +28,7 @@ OVER = {"standard": 3.5, "shuffled": 3.0, "matched": None, "joint": None, "meta-
 SV_OVER_STANDARD, OVER_UNADAPTED = 3.0, 1.5
 """Gaps promised of SV over Standard, and of MV over itself un-adapted [dB]."""
 
-MANY_STEPS, MANY_EVERY = 1000, 125
+MANY_EVERY = 125
 
 RECOGNISED = 0.7
 """The share of objects that MV's reconstructions have to be recognised by."""
@@ -67,10 +67,10 @@ def seed_part(profile: views.Profile, seed: int, settings: Settings) -> dict[str
 def many_rows(profile: views.Profile, field, made, scenes: SceneSplits, seed: int, settings: Settings) -> list[dict]:
     """Scores along fits to 25 views with the tuned settings and the paper's."""
     tasks, every = views.tasks(scenes.test, 25), settings.cap(MANY_EVERY)
-    steps = MANY_STEPS if settings.max_steps is None else every
+    steps = table.MANY_STEPS if settings.max_steps is None else every
     rows = []
-    for settings_of in (table.tuned_settings(profile.name, DATA)["25"], table.PAPER_MANY):
-        for name in table.PAPER_MANY:
+    for settings_of in (table.tuned_settings(profile.name, DATA)["25"], table.paper_settings(DATA)["25"]):
+        for name in table.MANY:
             setting, _, tuned_on = settings_of[name]
             curve = views.fit(profile, field, made[name], tasks, setting, steps, every=every).curves
             rows += [
@@ -165,7 +165,7 @@ def many_markdown(rows: Sequence[dict[str, Any]]) -> str:
     """The course of fits to 25 views as Markdown: a line for each initialisation and setting."""
     steps = sorted({row["steps"] for row in rows})
     lines = ["| initialisation | " + " | ".join(map(str, steps)) + " |", "|---|" + "---|" * len(steps)]
-    for name in table.PAPER_MANY:
+    for name in table.MANY:
         for papers in (False, True):
             mine = [row for row in rows if row["init"] == name and (row["tuned_on"] == PAPERS) == papers]
             scores = {row["steps"]: row["psnr_db"] for row in mine}

@@ -14,7 +14,7 @@ from learnit_core.structures import Field, rows
 from learnit_core.tuning import two_rounds
 
 GRID = {"sgd": (0.1, 0.3, 1.0), "adam": (3e-4, 1e-3, 3e-3)}
-CELLS = {"1": table.INITS, "25": ("standard", "meta-mv")}
+CELLS = {"1": table.INITS, "25": table.MANY}
 """What is tuned, by number of given views."""
 LIMITS = {"standard": 1000, "meta-mv": 125}
 """Most steps of a fit to 25 views; to one view the profile's."""
