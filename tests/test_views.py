@@ -216,6 +216,26 @@ def test_controls_render_no_more_training_objects_than_they_say(chairs, monkeypa
     assert sizes == {"quick": False, "long": False, "standard": True, "paper": True}
 
 
+def test_a_training_takes_the_classes_own_rate(chairs, monkeypatch):
+    asked = []
+
+    def stopped(profile, *others, **about):
+        asked.append(profile.outer_rate)
+        raise LearnitError("before it begins")
+
+    monkeypatch.setattr(views.runs, "meta_train", stopped)
+    paper = dataclasses.replace(TINY, name="paper", outer_rate=5e-4)
+    for profile, name in (
+        (paper, "prepared-shapenet-cars"),
+        (paper, "chairs"),
+        (dataclasses.replace(paper, outer_rate=1e-3), "cars"),  # by hand
+        (dataclasses.replace(paper, name="standard"), "cars"),
+    ):
+        with pytest.raises(LearnitError, match="before"):
+            views.meta_train(profile, chairs._replace(name=name))
+    assert asked == [5e-5, 5e-4, 1e-3, 5e-4]
+
+
 def test_a_cap_reaches_every_loop():
     for profile in views.PROFILES.values():
         short = profile.capped(Settings(max_steps=2))

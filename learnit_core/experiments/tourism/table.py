@@ -16,8 +16,11 @@ from learnit_core.experiments.tourism import Profile, pictures
 from learnit_core.structures import Field, Params, Views
 from learnit_core.tuning import Chosen
 
-INITS = ("standard", "basic-paper", "basic-steps", "basic", "meta-reptile")
-"""Rows of the table. All kinds of Basic NeRF are trained on the same photographs as Reptile."""
+INITS = ("standard", "basic-steps", "basic", "meta-reptile")
+"""Rows of the table. Both kinds of Basic NeRF are trained on the same photographs as Reptile."""
+
+ROWS = ("standard", "basic-paper", *INITS[1:])
+"""The same for the paper's own places, with a Basic NeRF that has the paper's steps."""
 
 LABELS = rows_of.labels("photograph") | {"class-mean": "control: mean photograph"}
 
@@ -38,7 +41,7 @@ def tuned_settings(profile: str, data: str) -> dict[str, Chosen]:
     if profile != "paper":
         return chosen
     basic = PAPER._replace(tuned_on=f"{PAPERS} for Reptile")
-    return chosen | {name: basic for name in INITS if name.startswith("basic")} | {"meta-reptile": PAPER}
+    return chosen | {name: basic for name in ROWS if name.startswith("basic")} | {"meta-reptile": PAPER}
 
 
 def table_rows(
@@ -58,7 +61,7 @@ def table_rows(
     Each initialisation has a row before the fit, too, outside the table; so has the paper's setting for Reptile if
     ``paper_too``.
     """
-    entries = [Entry(name, OBSERVED, settings[name]) for name in INITS if name in made]
+    entries = [Entry(name, OBSERVED, settings[name]) for name in ROWS if name in made]
     if paper_too and "meta-reptile" in made and settings["meta-reptile"][:2] != PAPER[:2]:
         entries.append(Entry("meta-reptile", OBSERVED, PAPER, in_table=False))
     unseen = tourism.tasks(photographs)
@@ -92,7 +95,7 @@ def control_rows(train: Views, photographs: Views, *, data: str, seed: int) -> l
 def markdown(rows: Sequence[Mapping[str, Any]]) -> str:
     """The table as Markdown: before and after the fit, and how it was fitted."""
     lines = ["| initialisation | before the fit | right half, left half fitted | fitted with |", "|---|---|---|---|"]
-    for name in INITS:
+    for name in ROWS:
         mine = [row for row in rows if row["init"] == name]
         before = [row for row in mine if row["steps"] == 0]
         for row in [row for row in mine if row["steps"]]:
