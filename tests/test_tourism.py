@@ -3,6 +3,7 @@
 import functools
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -407,7 +408,7 @@ def test_a_short_run_of_tuning(small, tmp_path, monkeypatch):
         assert cell["score"] == best and cell["steps"] == 2
     assert not (settings.out / "tune" / "tourism_tuned.json").exists()
     # A draft of an earlier initialisation of the same name is refused.
-    monkeypatch.setattr(tuned.Draft, "finish", lambda *_: None)
+    monkeypatch.setattr(Path, "unlink", lambda *_, **__: None)
     tuned.tune(small, settings, target)
     monkeypatch.setattr(tuned, "fingerprint", lambda name: {"name": name, "validation_psnr_db": 2.0})
     with pytest.raises(LearnitError, match="was begun for another grid, profile or initialisation"):
@@ -424,7 +425,7 @@ def test_a_short_run_of_results(small, tmp_path, monkeypatch):
     assert sorted(main) == sorted([*table.INITS, *table.INITS, "class-mean", "nearest-training"])
     text, summary = (target / "tourism.md").read_text(), results.summary(content)
     assert "seeds 0, 1" in text and text.count("control: mean photograph") == 2 and "seed 0" in summary
-    assert "Profile `long`: 2 outer steps" in text and "profile `long`" in summary
+    assert "Profile `long`, meta-training seeds 0, 1" in text and "profile `long`" in summary
     # Before `long` had a name, what was kept said `quick`; it is taken all the same.
     kept = settings.out / "results" / "tourism-0.json"
     earlier = json.loads(kept.read_text())
