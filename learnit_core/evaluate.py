@@ -20,9 +20,13 @@ from learnit_core.fit import fit
 from learnit_core.structures import Batch, LossFn, Params, PRNGKey, Task
 
 
-def psnr(prediction: Float[Array, "*shape"], target: Float[Array, "*shape"]) -> Float[Array, ""]:
-    """Peak signal-to-noise ratio in dB of a whole signal with peak 1; the prediction is clipped to [0, 1] first."""
-    return -10 * jnp.log10(jnp.mean(jnp.square(jnp.clip(prediction, 0, 1) - target)))
+def psnr(prediction: Float[Array, "*shape"], target: Float[Array, "*shape"], *, clip: bool = True) -> Float[Array, ""]:
+    """Peak signal-to-noise ratio in dB of a whole signal with peak 1; the prediction is clipped to [0, 1] first.
+
+    The paper's authors do not ``clip`` pictures.
+    """
+    shown = jnp.clip(prediction, 0, 1) if clip else prediction
+    return -10 * jnp.log10(jnp.mean(jnp.square(shown - target)))
 
 
 class Setting(NamedTuple):

@@ -32,6 +32,9 @@ def test_psnr_clips_the_prediction_only():
     assert evaluate.psnr(jnp.array([-7.0, 9.0, 0.5, 0.5]), target) == np.inf
     # A target outside of [0, 1] stays where it is.
     np.testing.assert_allclose(evaluate.psnr(jnp.full(3, 2.0), jnp.full(3, 2.0)), 0, atol=1e-6)
+    # As the paper's authors have it: one below and one above make a mean square of (1 + 1) / 4.
+    unclipped = evaluate.psnr(jnp.array([-1.0, 2.0, 0.5, 0.5]), target, clip=False)
+    np.testing.assert_allclose(unclipped, 10 * np.log10(2), rtol=1e-5)
 
 
 def test_psnr_of_a_whole_signal_is_not_the_mean_of_its_parts():

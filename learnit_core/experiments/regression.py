@@ -94,7 +94,14 @@ def sampler(profile: Profile, algorithm: str) -> Callable:
 
 
 def meta_train(
-    field_for: Callable, profile: Profile, splits: Splits, algorithm: str, *, seed: int = 0, folder: Path | None = None
+    field_for: Callable,
+    profile: Profile,
+    splits: Splits,
+    algorithm: str,
+    *,
+    seed: int = 0,
+    folder: Path | None = None,
+    **control: Any,
 ) -> tuple[Field, Params, training.History]:
     """Meta-train on ``splits.train``; validation is PSNR [dB] after the inner steps on ``splits.validation``."""
     field, unseen = field_for(profile, splits), tasks(splits.validation)
@@ -108,7 +115,7 @@ def meta_train(
         found = evaluate.curves(loss, score, params, unseen, key, optimizer=inner, num_steps=steps, every=steps)
         return jnp.mean(found[:, -1])
 
-    about = {"algorithm": algorithm, "data": splits.name, "seed": seed, "folder": folder}
+    about = {"algorithm": algorithm, "data": splits.name, "seed": seed, "folder": folder, **control}
     return runs.meta_train(profile, field, splits.train, grad, sampler(profile, algorithm), validate, **about)
 
 
