@@ -184,7 +184,7 @@ tuned = image_table.tuned_settings(profile.name, images.name)
 random_weights = baselines.standard(field, seed=SEED)
 best = tuned.after_two_steps["standard"]
 print(
-    f"best for two steps from random weights, chosen on {tuned.tuned_on['standard']}: {best.optimizer} {best.learning_rate:g}"
+    f"two steps from random weights: {best.optimizer} {best.learning_rate:g} (chosen by: {tuned.tuned_on['standard']})"
 )
 
 

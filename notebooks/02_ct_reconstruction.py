@@ -235,7 +235,7 @@ def fitted_from(params, chosen, steps):
 best = tuned.fits["standard"][few]
 print(
     f"Standard, {few} views: {best.setting.optimizer} {best.setting.learning_rate:g}, {best.steps} steps; "
-    f"chosen on {best.tuned_on}"
+    f"chosen by: {best.tuned_on}"
 )
 steps = sorted({0, *(n for n in (10, 50) if n < profile.limit(few)), min(best.steps, profile.limit(few))})
 standard_pictures, captions = fitted_from(random_weights, best, steps)

@@ -23,7 +23,7 @@ CHOSEN = {
     name: {n: Chosen(Setting("adam", 0.001 * (i + 1)), 10 * i, "validation") for n in ct.NUM_PROJECTIONS}
     for i, name in enumerate(table.INITS)
 }
-SETTINGS = table.TunedSettings(CHOSEN, dict.fromkeys(ct.NUM_PROJECTIONS, "hann"))
+SETTINGS = table.TunedSettings(CHOSEN, dict.fromkeys(ct.NUM_PROJECTIONS, "hann"), "validation")
 
 
 @pytest.fixture(scope="module")
@@ -218,7 +218,10 @@ def test_tuned_settings_are_found_and_borrowed():
         assert borrowed.fits["mean"][4].tuned_on == "validation of phantoms, profile quick"
     long = table.tuned_settings("long", "folder-x").fits["mean"][4]
     assert long.tuned_on == "validation of phantoms, profile long" and long[:2] != found.fits["mean"][4][:2]
-    assert table.tuned_settings("paper", "phantoms").fits == table.PAPER
+    paper = table.tuned_settings("paper", "phantoms")
+    assert paper.fits == table.PAPER and found.filters_on == "validation"
+    row = table.fbp_row(IMAGES.test[:1], 4, paper, data="phantoms", seed=0)
+    assert row["tuned_on"] == paper.filters_on == "validation of phantoms, profile quick", "filters are not the paper's"
 
 
 @pytest.mark.parametrize("shipped", ct.SHIPPED)

@@ -75,6 +75,18 @@ def test_every_entry_is_moved_by_a_twentieth():
     assert np.abs(np.corrcoef(scaled.T) - np.eye(60)).max() < 0.12, "entries do not move independently"
 
 
+def test_angles_may_move_further_and_nothing_else_does():
+    key = jax.random.key(0)
+    little, much = (np.asarray(phantoms.random_ellipses(key, degrees)) for degrees in (phantoms.DEVIATION, 2.0))
+    np.testing.assert_array_equal(little, phantoms.random_ellipses(key))
+    np.testing.assert_array_equal(little[:, :5], much[:, :5])
+    moves = [ellipses[:, 5] - phantoms.TABLE[:, 5] for ellipses in (little, much)]
+    np.testing.assert_allclose(40 * moves[0], moves[1], atol=1e-3)
+    same, turned = (phantoms.splits(64, (2, 0, 0), 0, degrees)[0] for degrees in (phantoms.DEVIATION, 2.0))
+    np.testing.assert_array_equal(same, phantoms.splits(64, (2, 0, 0), 0)[0])
+    assert (turned != same).any(axis=(1, 2, 3)).all()
+
+
 def test_phantoms_lie_in_the_circle_and_in_range():
     (train, _, _) = phantoms.splits(48, (300, 0, 0), 3)
     assert train.dtype == np.float32 and train.shape == (300, 48, 48, 1)

@@ -8,8 +8,9 @@ parallel-beam scanner sees (:mod:`learnit_core.tomography`). A phantom is ten el
 
 whose intensities add up where they overlap. The random phantoms take the modified Shepp-Logan table (Toft 1996) and add
 a normal number with deviation 1/20 to *every* entry, as the paper's class does. That moves, stretches and recolours the
-ellipses; of the angles, which are in degrees, hardly anything is seen. The sum is clipped to [0, 1], and what reaches
-outside the scanner's circle (about a fifth of the phantoms do) is cut off: pixels whose centre lies outside are zero.
+ellipses; of the angles, which are in degrees, hardly anything is seen, unless they have a deviation of their own. The
+sum is clipped to [0, 1], and what reaches outside the scanner's circle (about a fifth of the phantoms do) is cut off:
+pixels whose centre lies outside are zero.
 """
 
 import functools
@@ -48,9 +49,10 @@ TABLE = np.array(
 _CLASS = 4  # folded into the random key first, so that the built-in classes draw independently
 
 
-def random_ellipses(key: PRNGKey) -> Float[Array, "10 6"]:
-    """A new phantom's ellipses, a row each."""
-    return TABLE + DEVIATION * jax.random.normal(key, TABLE.shape)
+def random_ellipses(key: PRNGKey, angle_deviation: float = DEVIATION) -> Float[Array, "10 6"]:
+    """A new phantom's ellipses, a row each; their angles are moved by ``angle_deviation`` [degrees]."""
+    deviations = np.array([DEVIATION] * 5 + [angle_deviation], np.float32)
+    return TABLE + deviations * jax.random.normal(key, TABLE.shape)
 
 
 def render(ellipses: Float[Array | np.ndarray, "ellipses 6"], size: int) -> Float[Array, "{size} {size}"]:
@@ -74,16 +76,23 @@ def scanner_circle(size: int) -> Float[np.ndarray, "{size} {size}"]:
     return (position[:, None] ** 2 + position**2 <= (size // 2) ** 2).astype(np.float32)
 
 
-def splits(size: int, counts: tuple[int, int, int], seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def splits(
+    size: int, counts: tuple[int, int, int], seed: int, angle_deviation: float = DEVIATION
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Training, validation and test phantoms, each float32 [count, size, size, 1] in [0, 1]."""
     key = jax.random.fold_in(jax.random.key(seed), _CLASS)
+    keys = [jax.random.fold_in(key, split) for split in range(3)]
     return tuple(
-        np.asarray(_draw(jax.random.fold_in(key, split), np.arange(count), size)).reshape(count, size, size, 1)
-        for split, count in enumerate(counts)
+        np.asarray(_draw(key, np.arange(count), size, angle_deviation)).reshape(count, size, size, 1)
+        for key, count in zip(keys, counts, strict=True)
     )
 
 
-@functools.partial(jax.jit, static_argnames="size")
-def _draw(key, indices, size):
+@functools.partial(jax.jit, static_argnames=("size", "angle_deviation"))
+def _draw(key, indices, size, angle_deviation):
     """Phantoms by number; the first of them do not depend on how many there are."""
-    return jax.lax.map(lambda index: render(random_ellipses(jax.random.fold_in(key, index)), size), indices)
+
+    def one(index):
+        return render(random_ellipses(jax.random.fold_in(key, index), angle_deviation), size)
+
+    return jax.lax.map(one, indices)

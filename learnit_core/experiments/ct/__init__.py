@@ -5,6 +5,7 @@ to know in :mod:`.record`.
 """
 
 import functools
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +22,7 @@ from learnit_core import evaluate, losses, meta, models, signals, tomography, tr
 from learnit_core.errors import LearnitError
 from learnit_core.evaluate import Setting
 from learnit_core.experiments import experiment, fits, runs
-from learnit_core.signals import ImageSplits, slices
+from learnit_core.signals import ImageSplits, phantoms, slices
 from learnit_core.structures import Field, LossFn, Params, PRNGKey, Sinogram, Task, rows
 
 NUM_PROJECTIONS = (1, 2, 4, 8)
@@ -39,7 +40,8 @@ class Profile(experiment.Profile):
 
     ``counts`` are training, validation and test phantoms; ``sigma`` is the deviation of the ``num_frequencies`` Fourier
     frequencies; ``num_views`` projections at random angles make a training task; ``limits`` are the most steps of a fit
-    to 1, 2, 4 and 8 projections, and ``fit_steps`` those of Mean and Matched; ``init`` is the network's.
+    to 1, 2, 4 and 8 projections, and ``fit_steps`` those of Mean and Matched; ``init`` are the network's first weights,
+    ``angle_deviation`` is that of the phantoms' ellipses [degrees].
     """
 
     counts: tuple[int, int, int]
@@ -52,8 +54,10 @@ class Profile(experiment.Profile):
     fit_steps: int = 1500
     limits: tuple[int, ...] = (50, 100, 1000, 1000)
     init: str = experiment.added("lecun")
+    angle_deviation: float = experiment.added(phantoms.DEVIATION)
 
-    UNTRAINED: ClassVar = ("fit_steps", "limits", "counts")
+    # The angles' deviation decides the phantoms, whose sum a checkpoint has.
+    UNTRAINED: ClassVar = ("fit_steps", "limits", "counts", "angle_deviation")
 
     def limit(self, num_projections: int) -> int:
         """The most steps of a fit to one of :data:`NUM_PROJECTIONS`."""
@@ -82,10 +86,11 @@ PROFILES = {
         name="standard", size=128, counts=(2048, 16, 32), width=128, depth=5, num_frequencies=128, sigma=15.0,
         outer_rate=5e-4, num_steps=10_000,
     ),
-    # Supplement section 2 and the authors' code: constant Adam 5e-5, 5 x 256, sigma = 30 at 256 x 256.
+    # Supplement section 2 and the authors' code (`supplement.TRAINING`); phantoms turn by a twentieth of a radian.
     "paper": Profile(
         name="paper", size=256, counts=(2048, 16, 64), width=256, depth=5, num_frequencies=256, sigma=30.0,
         outer_rate=5e-5, num_steps=100_000, decay=False, fit_steps=3000, init="haiku",
+        angle_deviation=math.degrees(1 / 20),
     ),
 }  # fmt: skip
 
@@ -107,6 +112,11 @@ OBSERVATIONS = {observation(n): n for n in NUM_PROJECTIONS}
 
 def load_signals(profile: Profile, data: str, *, seed: int = 0) -> ImageSplits:
     """Phantoms at the profile's size and counts, or a folder of slices (:func:`learnit_core.signals.slices.load`)."""
+    if data == "phantoms":
+        drawn = phantoms.splits(profile.size, profile.counts, seed, profile.angle_deviation)
+        own = profile.angle_deviation != phantoms.DEVIATION
+        turned = f" Angles have a deviation of {profile.angle_deviation:.2g} degrees." if own else ""
+        return ImageSplits(data, *drawn, phantoms.NOTE + turned)
     if data in signals.BUILTIN:
         return signals.load(data, size=profile.size, counts=profile.counts, seed=seed)
     return slices.load(data, size=profile.size, seed=seed)

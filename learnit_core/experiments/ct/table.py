@@ -8,7 +8,7 @@ from jaxtyping import Float
 
 from learnit_core import metrics, signals
 from learnit_core.evaluate import Setting
-from learnit_core.experiments import ct, fits, tuned
+from learnit_core.experiments import ct, fits, supplement, tuned
 from learnit_core.experiments import rows as rows_of
 from learnit_core.experiments.fits import Draws
 from learnit_core.experiments.rows import Entry
@@ -26,14 +26,7 @@ FILTERS = ("ramp", "shepp-logan", "cosine", "hamming", "hann")
 """Filters of ``skimage.transform.iradon``; for each number of projections the best on validation slices is used."""
 
 PAPER = {
-    name: {n: Chosen(Setting(*setting), most, PAPERS) for n, most in zip(ct.NUM_PROJECTIONS, steps, strict=True)}
-    for name, setting, steps in (
-        ("standard", ("adam", 5e-4), (50, 100, 250, 1000)),
-        ("mean", ("adam", 1e-5), (25, 50, 100, 1000)),
-        ("matched", ("adam", 5e-4), (50, 100, 500, 1000)),
-        ("shuffled", ("adam", 5e-4), (50, 100, 250, 1000)),
-        ("meta-reptile", ("sgd", 10.0), (50, 100, 1000, 1000)),
-    )
+    name: {n: supplement.FITS["ct"][""][seen][name].chosen for seen, n in ct.OBSERVATIONS.items()} for name in INITS
 }
 """The paper's own settings at test time by initialisation and number of projections (supplement, Table 2)."""
 
@@ -43,22 +36,24 @@ the last."""
 
 
 class TunedSettings(NamedTuple):
-    """What ``make tune`` chose: fits by initialisation and number of projections, and filters of back-projection."""
+    """Fits by initialisation and number of projections; filters of back-projection, and what those were chosen on."""
 
     fits: Mapping[str, Mapping[int, Chosen]]
     filters: Mapping[int, str]
+    filters_on: str
 
 
 def tuned_settings(profile: str, data: str) -> TunedSettings:
     """Settings chosen on validation phantoms for a profile; those that were not tuned borrow those of ``quick``.
 
-    The profile ``paper`` takes the paper's own. ``tuned_on`` says so.
+    The profile ``paper`` takes the paper's own, but for filters, which the paper has not. ``tuned_on`` says so.
     """
     chosen, profiles = tuned.chosen("ct", profile, data, borrowed="phantoms"), tuned.content("ct")["profiles"]
     filters = profiles.get(profile, profiles["quick"])["phantoms"]["filters"]
     return TunedSettings(
         PAPER if profile == "paper" else {i: {n: chosen[str(n)][i] for n in ct.NUM_PROJECTIONS} for i in INITS},
         {n: filters[str(n)]["choice"] for n in ct.NUM_PROJECTIONS},
+        chosen["1"]["standard"].tuned_on,
     )
 
 
@@ -173,7 +168,7 @@ def fbp_row(
         seed=seed,
         in_table=True,
         filter=filter_name,
-        tuned_on=settings.fits["standard"][num_projections].tuned_on,
+        tuned_on=settings.filters_on,
     )
 
 

@@ -14,7 +14,8 @@ PROFILES = {
                      num_steps=1200),
     "standard": Profile(name="standard", size=512, counts=(4000, 20, 64), width=128, depth=5, w0=60.0, outer_rate=3e-4,
                         num_steps=10_000),
-    # Not in the paper: its network and its training for pictures, on a second of sound's length in samples.
+    # Not in the paper: its network and its training for pictures, on a second of sound's length in samples. Settings at
+    # test time are those tuned for `quick`, since the paper has none for strings.
     "paper": Profile(name="paper", size=4096, counts=(10_000, 100, 100), width=256, depth=5, w0=200.0, outer_rate=1e-5,
                      num_steps=150_000, decay=False, batch=3),
 }  # fmt: skip
