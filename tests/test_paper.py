@@ -4,7 +4,6 @@ import csv
 import json
 from dataclasses import replace
 from itertools import pairwise
-from types import SimpleNamespace
 
 import jax
 import jax.numpy as jnp
@@ -19,6 +18,7 @@ from learnit_core.commands.repository import ROOT
 from learnit_core.experiments import image, precision, supplement
 from learnit_core.experiments.image.record import IMAGE
 from learnit_core.experiments.precision import LOSS, WAY, Tried
+from learnit_core.experiments.regression import Splits
 from learnit_core.structures import Pixels, Task
 
 PAPERS = [one for one in experiments.ALL.values() if one.paper]
@@ -69,7 +69,7 @@ def test_the_fastest_precision_that_follows_is_taken():
 
 @pytest.mark.parametrize("experiment", experiments.ALL.values(), ids=lambda one: one.name)
 def test_precision_is_the_fields_and_earlier_files_do_not_say_it(experiment):
-    profile, grey = experiment.profiles["quick"], SimpleNamespace(train=np.zeros((1, 4, 4, 1)))
+    profile, grey = experiment.profiles["quick"], Splits("none", *[np.zeros((1, 4, 4, 1), np.float32)] * 3, "")
     assert experiment.field_for(profile, grey).spec["precision"] == "highest"
     assert experiment.field_for(profile.at("default"), grey).spec["precision"] == "default"
     assert "precision" not in profile.training() and profile.at("default").training()["precision"] == "default"
