@@ -8,11 +8,13 @@ import numpy as np
 from PIL import Image
 
 from learnit_core import evaluate, weights
+from learnit_core.experiments import baselines, tourism, tuned
 from learnit_core.experiments import rows as rows_of
-from learnit_core.experiments import tourism, tuned
+from learnit_core.experiments.fits import Draws
 from learnit_core.experiments.rows import Entry
 from learnit_core.experiments.supplement import FITS, PAPERS
 from learnit_core.experiments.tourism import Profile, pictures
+from learnit_core.signals.tourism import Collection
 from learnit_core.structures import Field, Params, Views
 from learnit_core.tuning import Chosen
 
@@ -71,6 +73,24 @@ def table_rows(
 
     about = {"experiment": "phototourism", "trained_on": trained_on, "data": data, "seed": seed}
     return rows_of.table(entries, fit, lambda entry: profile.limit, **about)
+
+
+def others(
+    profile: Profile, field: Field, collection: Collection, learned: Params, *, seed: int
+) -> tuple[dict[str, Draws], dict[str, float]]:
+    """What Reptile is compared with and is not trained: Standard alone. Nothing is fitted to a target."""
+    del profile, collection, learned
+    return {"standard": [baselines.standard(field, seed=seed)]}, {}
+
+
+def scored(
+    profile: Profile, field: Field, collection: Collection, made: Mapping[str, Draws], *, seed: int
+) -> list[dict[str, Any]]:
+    """Rows of the table on ``collection.test``, with the settings of the profile and of this place."""
+    chosen, about = tuned_settings(profile.name, collection.name), {"trained_on": collection.name}
+    starts = {name: params for name, (params,) in made.items()}
+    about |= {"data": collection.name, "seed": seed, "paper_too": False}
+    return table_rows(profile, field, collection.test, starts, chosen, **about)[0]
 
 
 def control_rows(train: Views, photographs: Views, *, data: str, seed: int) -> list[dict[str, Any]]:
