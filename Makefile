@@ -17,7 +17,7 @@ RUN := $(VENV)/bin/python -m
 PYTEST := $(RUN) pytest --quiet --numprocesses=auto --maxprocesses=4 --dist=worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help demo lab data gallery test test-all check notebooks tune results weights pictures bench lock clean
+.PHONY: help demo lab data gallery test test-all check notebooks tune results weights pictures paper bench lock clean
 
 help:  ## list these targets
 	@sed -n 's/^\([a-z-]*\): .*## /  make \1	/p' $(MAKEFILE_LIST) | expand -t 18
@@ -61,6 +61,9 @@ weights: $(READY)  ## train the initialisations that are shipped (resumable, hou
 
 pictures: $(READY)  ## the pictures in README.md, from the figures of the last demo
 	@$(RUN) learnit_core.commands.upkeep.pictures $(ARGS)
+
+paper: $(READY)  ## the paper's size, as far as the time goes (resumable): make paper ARGS='--experiment ct --minutes 8'
+	@$(RUN) learnit_core.commands.paper $(ARGS)
 
 bench: $(READY)  ## time the meta-learning step against a plain one
 	@$(RUN) learnit_core.commands.bench $(ARGS)

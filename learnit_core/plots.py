@@ -146,16 +146,17 @@ def step_curves(
 def training_curves(
     curves: Mapping[str, Sequence[tuple[int, float]]],
     *,
-    reference: float,
     title: str,
+    reference: float | None = None,
     reference_label: str = "Standard, same two steps",
     ylabel: str = "validation PSNR\nafter two steps [dB]",
 ) -> Figure:
-    """Validation PSNR against outer steps for each algorithm, and a line for what no meta-training reaches."""
+    """Validation PSNR against outer steps for each algorithm, and a line at a ``reference``, if there is one."""
     figure, axis = _axes((7.0, 3.2))
     for name, points in curves.items():
         axis.plot(*zip(*points, strict=True), "o-", color=COLOURS[name], label=LABELS[name], markersize=3)
-    axis.axhline(reference, color=COLOURS["standard"], linestyle="--", label=reference_label)
+    if reference is not None:
+        axis.axhline(reference, color=COLOURS["standard"], linestyle="--", label=reference_label)
     axis.set(xlabel="outer steps", ylabel=ylabel, title=title)
     axis.legend(frameon=False, fontsize=9, loc="upper center", bbox_to_anchor=(0.5, -0.18), ncols=len(curves) + 1)
     return figure

@@ -133,13 +133,16 @@ def train(
     validate: Callable[[Params], float] | None = None,
     validate_every: int = 5,
     checkpoint: Checkpoint | None = None,
+    stop_after: float | None = None,
     over_tasks: str = "map",
     description: str = "meta-training",
 ) -> tuple[MetaState, History]:
     """Run outer steps up to ``num_steps`` in all, from ``state`` or from the checkpoint if there is one.
 
-    ``validate(params)`` [dB] is called every ``validate_every`` chunks and at the end. Raises LearnitError if the
-    loss stops being finite (the checkpoint then keeps the last good state) and if the checkpoint belongs to another
+    ``validate(params)`` [dB] is called every ``validate_every`` chunks and at the end. A call ends early, with all that
+    the end of a run has, at the first end of a chunk that comes ``stop_after`` seconds or more after its beginning;
+    these hold compiling, validation and checkpoints, too. Every call makes one chunk at least. Raises LearnitError if
+    the loss stops being finite (the checkpoint then keeps the last good state) and if the checkpoint belongs to another
     configuration.
     """
     history = History()
@@ -182,7 +185,8 @@ def train(
             state = advanced
             history.losses.extend(losses.tolist())
             history.seconds = earlier + time.perf_counter() - began
-            last = index + 1 == len(chunks)
+            time_is_up = stop_after is not None and time.perf_counter() - began >= stop_after
+            last = time_is_up or index + 1 == len(chunks)
             if validate and (last or (start + length) % (validate_every * chunk) == 0):
                 history.validation.append((start + length, float(validate(state.params))))
                 bar.set_postfix_str(f"validation {history.validation[-1][1]:.2f} dB", refresh=False)
@@ -190,6 +194,8 @@ def train(
             if checkpoint and (last or time.perf_counter() - saved_at > checkpoint.every_seconds):
                 _store(checkpoint, state, history)
                 saved_at = time.perf_counter()
+            if time_is_up:
+                break
     return state, history
 
 

@@ -346,7 +346,7 @@ for what, gap, _ in report.measured(GAPS, results, table.LABELS):
 index = min(4, len(few.images) - 1)
 one = tourism.tasks(rows(few, [index]))
 where, target = pictures.camera_of(few, index), pictures.photograph(few, index)
-before, after, there = [], [], [name for name in table.INITS if name in made]
+before, after, there = [], [], [name for name in table.ROWS if name in made]
 for name in there:
     (params,) = fitted(made[name], one, tuned[name].setting, min(tuned[name].steps, profile.limit))
     before.append(seen(made[name], where))

@@ -262,7 +262,7 @@ def test_each_choice_is_the_best_of_its_finalists_and_these_of_the_grid(num_proj
 @pytest.mark.nightly
 def test_a_short_run_of_tuning(tmp_path, monkeypatch):
     tiny = replace(TINY, limits=(10, 10, 10, 10), fit_steps=20)
-    monkeypatch.setattr(ct, "PROFILES", {name: replace(tiny, name=name) for name in ct.SHIPPED})
+    experiment = replace(CT, profiles={name: replace(tiny, name=name) for name in ct.SHIPPED})
     monkeypatch.setattr(tune, "GRID", {"sgd": (3.0, 10.0, 30.0)})
     field = ct.field_for(tiny)
     about = {"profile": {}, "validation_psnr_db": 1.0}
@@ -270,7 +270,7 @@ def test_a_short_run_of_tuning(tmp_path, monkeypatch):
     settings = Settings(out=tmp_path / "out", max_steps=2)
     saved = []
     monkeypatch.setattr(tuned.Draft, "save", lambda draft: saved.append(json.dumps(draft.done)))
-    tuned.tune(CT, settings, tmp_path / "tuned.json")
+    tuned.tune(experiment, settings, tmp_path / "tuned.json")
     profiles = json.loads((tmp_path / "tuned.json").read_text())["profiles"]
     for part in (profiles[name]["phantoms"] for name in ct.SHIPPED):
         assert {n: set(cells) for n, cells in part["cells"].items()} == {

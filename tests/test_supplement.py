@@ -10,10 +10,14 @@ import numpy as np
 import pytest
 
 from learnit_core import experiments, signals, weights
-from learnit_core.experiments import baselines, ct, image, supplement
+from learnit_core.experiments import baselines, ct, image, supplement, tourism, views
 from learnit_core.experiments.ct import table as ct_table
 from learnit_core.experiments.image import table as image_table
 from learnit_core.experiments.runs import outer_optimizer
+from learnit_core.experiments.settings import Settings
+from learnit_core.experiments.tourism import explorers as tourism_explorers
+from learnit_core.experiments.tourism import table as tourism_table
+from learnit_core.experiments.views import table as views_table
 
 SUPPLEMENT, CODE, TEXT, INFERRED = "supplement", "the authors' code", "main text", "inferred"
 
@@ -51,8 +55,93 @@ TRAINING = {
         size 256              main text
         angle_deviation 2.8647889756541161  inferred
     """,
+    # Section 3: 6 layers, 256 wide, 20 frequencies up to 2^8; 128 samples; 100K iterations, 32 inner steps of 128 rays,
+    # SGD 0.5, outer Adam 5e-4 (chairs); 64 rays at test time.
+    "views": """
+        depth 6               supplement
+        width 256             supplement
+        num_frequencies 20    supplement
+        max_log2 8            supplement
+        samples 128           supplement
+        num_steps 100000      supplement
+        inner_steps 32        supplement
+        rays 128              supplement
+        test_rays 64          supplement
+        outer_rate 0.0005     supplement
+        inner_optimizer sgd   the authors' code
+        inner_rate 0.5        the authors' code
+        density relu          the authors' code
+        decay False           the authors' code
+        init haiku            the authors' code
+        size 128              main text
+    """,
+    # Section 4: the same network; 150K iterations, 64 inner steps of 64 rays, 128 samples, SGD 10, outer Adam 5e-4.
+    "tourism": """
+        depth 6               supplement
+        width 256             supplement
+        num_frequencies 20    supplement
+        max_log2 8            supplement
+        num_samples 128       supplement
+        num_steps 150000      supplement
+        inner_steps 64        supplement
+        rays 64               supplement
+        inner_rate 10         supplement
+        outer_rate 0.0005     supplement
+        density relu          the authors' code
+        decay False           the authors' code
+        init haiku            the authors' code
+        background 0          the authors' code
+    """,
 }
 """Field of the profile, its value, and where it is from, a line each."""
+
+OTHERWISE = {
+    "views": {"cars": ("outer_rate", 0.00005), "lamps": ("outer_rate", 0.00005)},
+    "tourism": {
+        "trevi": ("basic_steps", 60_000),
+        "brandenburg": ("basic_steps", 100_000),
+        "sacre": ("basic_steps", 200_000),
+    },
+}
+"""What the supplement has for one class only."""
+
+CALLED = {
+    "views": {
+        "chairs": "chairs",
+        "cars": "cars",
+        "lamps": "lamps",
+        "prepared-shapenet-cars": "cars",
+        "~/data/shapenet-lamps/": "lamps",
+        "folder-Car128": "cars",
+        "one_lamp": "lamps",
+        "scars": None,
+        "carsharing": None,
+        "lamps/of-mine": None,
+    },
+    "tourism": {
+        "data/phototourism-trevi": "trevi",
+        "phototourism-sacre-coeur": "sacre",
+        "brandenburg_gate": "brandenburg",
+        "landmark": None,
+        "trevisan": None,
+    },
+}
+"""Names of data, and whose settings they have."""
+
+TABLE_3 = """
+    standard  adam  1e-5 1000  5e-5 2000  5e-5 2000
+    matched   adam  1e-4 2000  5e-5 2000  5e-5 2000
+    shuffled  adam  1e-4 2000  5e-5 2000  5e-5 2000
+    meta-mv   sgd   1e-1 1000  5e-1 2000  5e-1 2000
+    meta-sv   sgd   5e-1 1000  5e-1 2000  5e-1 2000
+"""
+"""From one view: rate and steps for chairs, cars and lamps."""
+
+MANY = {"standard": ("adam", 1e-4, None), "meta-mv": ("sgd", 1e-1, None)}
+"""Chairs from 25 views (section 3); how many steps is not said."""
+
+APPEARANCE = ("sgd", 10.0, 150)
+"""A photograph's appearance, from Reptile's weights (section 4)."""
 
 FITS = {
     # Section 1.
@@ -138,7 +227,8 @@ def test_the_table_has_the_papers_figures():
     del rows["meta-maml"]
     assert found["steps_to_match"] == {init: (*numbers[1:], SUPPLEMENT) for init, numbers in rows.items()}
     assert supplement.FIGURES["image"]["imagenette"] == {"psnr_db": {"meta-maml": (27.07, None, TEXT)}}
-    assert "ct" not in supplement.FIGURES
+    assert supplement.FIGURES["views"] == {"chairs": {"psnr_db": {"meta-mv": (18.85, None, TEXT)}}}
+    assert supplement.FIGURES.keys() == {"image", "views"}
 
 
 @pytest.mark.parametrize(
@@ -146,9 +236,10 @@ def test_the_table_has_the_papers_figures():
 )
 def test_the_profile_paper_is_the_papers(name, field):
     experiment = experiments.ALL[name]
-    for data in (*experiment.classes, "celeba"):
+    for data, known_as in CALLED.get(name, dict.fromkeys((*experiment.classes, "celeba"))).items():
         profile = experiment.profiles["paper"].for_class(data)
-        assert same(getattr(profile, field), transcribed_training(name)[field][0])
+        own = dict([OTHERWISE[name][known_as]] if known_as in OTHERWISE.get(name, {}) else [])
+        assert same(getattr(profile, field), str(own.get(field, transcribed_training(name)[field][0]))), data
 
 
 @pytest.mark.parametrize("name", TRAINING)
@@ -169,9 +260,89 @@ def test_the_papers_network_is_the_one_that_is_built():
     built = [fourier[name] for name in ("model", "depth", "width", "final", "init")]
     assert built == ["fourier_mlp", 5, 256, "sigmoid", "haiku"] and fourier["frequencies"].shape == (256, 2)
     assert fourier["frequencies"].std() == pytest.approx(30, rel=0.1)
+    for experiment in (views, tourism):
+        nerf = experiment.field_for(experiment.PROFILES["paper"]).spec
+        built = [nerf[name] for name in ("model", "depth", "width", "num_frequencies", "max_log2", "density", "init")]
+        assert built == ["nerf_mlp", 6, 256, 20, 8, "relu", "haiku"]
+
+
+def test_a_class_has_its_own_cells_and_no_others():
+    cells = {name: {key: dict([own]) for key, own in classes.items()} for name, classes in OTHERWISE.items()}
+    found = {
+        name: {key: {field: cell.value for field, cell in own.items()} for key, own in classes.items()}
+        for name, classes in supplement.CLASSES.items()
+    }
+    assert found == cells
+    assert {c.source for classes in supplement.CLASSES.values() for own in classes.values() for c in own.values()} == {
+        SUPPLEMENT
+    }
+    for name, known in CALLED.items():
+        for data, key in known.items():
+            profile = experiments.ALL[name].profiles["paper"]
+            asked = experiments.ALL[name].profile(Settings(profile="paper", data=data))
+            assert asked == profile.for_class(data) == replace(profile, **cells[name].get(key, {})), data
+            assert asked.for_class(data) == asked
+            for other in ("quick", "standard", "long"):
+                assert experiments.ALL[name].profiles[other].for_class(data) is experiments.ALL[name].profiles[other]
+
+
+@pytest.mark.parametrize(("places", "steps"), [("trevi", 60_000), ("brandenburg", 100_000), ("sacre-coeur", 200_000)])
+def test_basic_nerf_has_the_papers_steps_for_its_places(places, steps):
+    paper = tourism.PROFILES["paper"]
+    profile = paper.for_class(f"phototourism-{places}")
+    assert tourism.algorithms(profile) == tourism.ALGORITHMS | {"basic-paper": "basic-paper"}
+    assert profile.for_algorithm("basic-paper") == replace(profile, inner_steps=1, num_steps=steps)
+    short = paper.capped(Settings(max_steps=2)).for_class(places).for_algorithm("basic-paper")
+    assert short.num_steps == 4, "a trial is short, whenever it is said what of"
+    assert tourism.algorithms(paper.for_class("landmark")) == tourism.ALGORITHMS
 
 
 # Fits at test time
+
+
+def transcribed_table_3():
+    """(optimiser, rate, steps) by class and initialisation."""
+    found = {}
+    for init, optimizer, *numbers in lines(TABLE_3):
+        for i, data in enumerate(("chairs", "cars", "lamps")):
+            found.setdefault(data, {})[init] = (optimizer, float(numbers[2 * i]), int(numbers[2 * i + 1]))
+    return found
+
+
+def test_the_table_has_what_the_paper_says_of_objects_and_photographs():
+    expected = {data: {"views=1": fits} for data, fits in transcribed_table_3().items()}
+    expected["chairs"]["views=25"] = MANY
+    assert supplement.FITS["views"] == expected
+    assert supplement.FITS["tourism"] == {"": {"left half": {"meta-reptile": APPEARANCE}}}
+
+
+@pytest.mark.parametrize("data", CALLED["views"])
+def test_objects_are_fitted_by_the_papers_settings_of_their_class(data):
+    found, known_as = views_table.tuned_settings("paper", data), CALLED["views"][data]
+    own, paper = "the paper's setting", views.PROFILES["paper"]
+    said = own if known_as else f"{own} for chairs"
+    expected = {
+        init: ((optimizer, rate), steps, said)
+        for init, (optimizer, rate, steps) in transcribed_table_3()[known_as or "chairs"].items()
+    }
+    expected["joint"] = (*expected["meta-mv"][:2], said.replace(own, f"{own} for MV"))
+    assert found["1"] == expected and expected.keys() == set(views_table.INITS)
+    assert all(chosen.steps <= paper.limit for chosen in found["1"].values()), "the fit would be cut short"
+    said = own if known_as == "chairs" else f"{own} for chairs"
+    assert found["25"] == {init: ((optimizer, rate), 1000, said) for init, (optimizer, rate, _) in MANY.items()}
+
+
+@pytest.mark.parametrize("data", CALLED["tourism"])
+def test_photographs_are_fitted_by_the_papers_setting_and_rivals_by_what_is_said(data):
+    found, (*setting, steps) = tourism_table.tuned_settings("paper", data), APPEARANCE
+    assert found["meta-reptile"] == (tuple(setting), steps, "the paper's setting")
+    for name in ("basic", "basic-steps", "basic-paper"):
+        assert found[name] == (tuple(setting), steps, "the paper's setting for Reptile")
+    assert found["standard"] == tourism_table.tuned_settings("standard", data)["standard"]
+    assert found["standard"].tuned_on == "validation of landmark, profile long"
+    assert found.keys() == set(tourism_table.ROWS) and steps <= tourism.PROFILES["paper"].limit
+    assert tourism_explorers.appearance_fit(tourism.PROFILES["paper"]) == (tuple(setting), steps)
+    assert tourism_explorers.appearance_fit(tourism.PROFILES["long"]) == tourism_explorers.APPEARANCE_FIT
 
 
 @pytest.mark.parametrize("data", ["text", "celeba", "a folder"])

@@ -3,6 +3,7 @@
 import functools
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -154,6 +155,38 @@ def test_the_paper_profile_is_the_papers():
     assert (paper.width, paper.depth, paper.num_frequencies, paper.max_log2, paper.density) == (256, 6, 20, 8, "relu")
     assert (paper.num_steps, paper.inner_steps, paper.rays, paper.num_samples) == (150_000, 64, 64, 128)
     assert (paper.outer_rate, paper.decay) == (5e-4, False)
+
+
+@pytest.mark.parametrize("behind", [0.0, 1.0])
+def test_where_there_is_nothing_the_background_is_seen(collection, field, behind):
+    """In pictures, in the loss and in the score; softplus would hide it."""
+    empty = replace(field, apply=lambda params, points: jnp.zeros((*points.shape[:-1], 4)), spec={"none": behind})
+    profile, (colour, level) = replace(TINY, background=behind), (51, 0.2)
+    views = rows(collection.test, [0])._replace(images=np.full_like(collection.test.images[:1], colour))
+    assert (pictures.picture(empty, {}, pictures.camera_of(views, 0), **profile.rendering) == behind).all()
+    loss, score = tourism.Measures(profile)(empty, task := tourism.tasks(views))
+    expected = (level - behind) ** 2
+    support = jax.tree.map(jnp.asarray, rows(task.support, 0))
+    np.testing.assert_allclose(loss({}, support, jax.random.key(0)), expected, rtol=1e-5)
+    np.testing.assert_allclose(score({}, rows(task.query, 0)), -10 * np.log10(expected), rtol=1e-5)
+    assert TINY.rendering == replace(TINY, background=1.0).rendering
+
+
+def test_a_training_takes_the_places_own_steps(collection, monkeypatch):
+    asked = []
+
+    def stopped(profile, *others, **about):
+        asked.append(profile)
+        raise LearnitError("before it begins")
+
+    monkeypatch.setattr(tourism.runs, "meta_train", stopped)
+    for name, algorithm in (("phototourism-trevi", "basic-paper"), ("phototourism-trevi", "basic"), ("x", "reptile")):
+        with pytest.raises(LearnitError, match="before"):
+            tourism.meta_train(tourism.PROFILES["paper"], collection._replace(name=name), algorithm)
+    assert [profile.num_steps for profile in asked] == [60_000, 9_600_000, 150_000]
+    assert [profile.inner_steps for profile in asked] == [1, 1, 64]
+    with pytest.raises(LearnitError, match="unknown algorithm 'basic-paper'"):
+        tourism.meta_train(tourism.PROFILES["paper"], collection, "basic-paper")
 
 
 def test_a_cap_reaches_every_loop():
@@ -375,7 +408,7 @@ def test_a_short_run_of_tuning(small, tmp_path, monkeypatch):
         assert cell["score"] == best and cell["steps"] == 2
     assert not (settings.out / "tune" / "tourism_tuned.json").exists()
     # A draft of an earlier initialisation of the same name is refused.
-    monkeypatch.setattr(tuned.Draft, "finish", lambda *_: None)
+    monkeypatch.setattr(Path, "unlink", lambda *_, **__: None)
     tuned.tune(small, settings, target)
     monkeypatch.setattr(tuned, "fingerprint", lambda name: {"name": name, "validation_psnr_db": 2.0})
     with pytest.raises(LearnitError, match="was begun for another grid, profile or initialisation"):
@@ -392,7 +425,7 @@ def test_a_short_run_of_results(small, tmp_path, monkeypatch):
     assert sorted(main) == sorted([*table.INITS, *table.INITS, "class-mean", "nearest-training"])
     text, summary = (target / "tourism.md").read_text(), results.summary(content)
     assert "seeds 0, 1" in text and text.count("control: mean photograph") == 2 and "seed 0" in summary
-    assert "Profile `long`: 2 outer steps" in text and "profile `long`" in summary
+    assert "Profile `long`, meta-training seeds 0, 1" in text and "profile `long`" in summary
     # Before `long` had a name, what was kept said `quick`; it is taken all the same.
     kept = settings.out / "results" / "tourism-0.json"
     earlier = json.loads(kept.read_text())

@@ -7,7 +7,9 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import jax
 import jax.numpy as jnp
@@ -133,6 +135,28 @@ def test_a_run_stopped_by_hand_goes_on(uninterrupted, checkpoint):
     assert [step for step, _ in history.validation] == [6, 12, 18, 20]
     assert [score for _, score in history.validation[:3]] == scored
     assert history.validation[-1][1] == float(state.params["w"][0])
+
+
+@pytest.mark.parametrize("chunk", [6, 5])
+def test_a_run_whose_time_is_up_ends_and_goes_on(uninterrupted, checkpoint, chunk, monkeypatch):
+    """By a clock that validation moves by 10 s. What follows is as if nothing had been."""
+    rare, now, seen = replace(checkpoint, every_seconds=1e6), [0.0], []
+    monkeypatch.setattr(training, "time", SimpleNamespace(perf_counter=lambda: now[0]))
+
+    def validate(params):
+        now[0] += 10
+        seen.append(float(params["w"][0]))
+        return seen[-1]
+
+    control = {"checkpoint": rare, "validate": validate, "validate_every": 1}
+    state, history = train(stop_after=5.0, **control)
+    assert int(state.step) == 12 == len(history.losses) and history.validation == [(6, seen[0]), (12, seen[1])]
+    assert_same(training._restore(rare, start())[0], state)
+    state, _ = train(stop_after=0.0, chunk=chunk, **control)
+    assert int(state.step) == {6: 18, 5: 15}[chunk], "not one chunk, the least that a call makes"
+    state, history = train(stop_after=1e9, chunk=chunk, **control)
+    assert_same(state, uninterrupted[0])
+    assert history.losses == uninterrupted[1].losses
 
 
 def test_killed_at_random_moments(tmp_path):

@@ -91,7 +91,7 @@ def test_joint_makes_a_step_on_plain_gradients(chairs):
     field = views.field_for(TINY)
     params, key = field.init(jax.random.key(0)), jax.random.key(1)
     task = jax.tree.map(lambda leaf: jnp.asarray(leaf[0]), views.sample_tasks(key, chairs.train))
-    value, grads = views.joint_grad_for(TINY, field)(params, task, key)
+    value, grads = views.meta_grad_for(TINY, field, "joint")(params, task, key)
     loss = views.loss_for(TINY, field)
     np.testing.assert_allclose(value, loss(params, task.support, key))
     expected = jax.grad(loss)(params, task.support, key)
@@ -214,6 +214,26 @@ def test_controls_render_no_more_training_objects_than_they_say(chairs, monkeypa
     monkeypatch.undo()
     assert views_baselines.AMONG == 120
     assert sizes == {"quick": False, "long": False, "standard": True, "paper": True}
+
+
+def test_a_training_takes_the_classes_own_rate(chairs, monkeypatch):
+    asked = []
+
+    def stopped(profile, *others, **about):
+        asked.append(profile.outer_rate)
+        raise LearnitError("before it begins")
+
+    monkeypatch.setattr(views.runs, "meta_train", stopped)
+    paper = dataclasses.replace(TINY, name="paper", outer_rate=5e-4)
+    for profile, name in (
+        (paper, "prepared-shapenet-cars"),
+        (paper, "chairs"),
+        (dataclasses.replace(paper, outer_rate=1e-3), "cars"),  # by hand
+        (dataclasses.replace(paper, name="standard"), "cars"),
+    ):
+        with pytest.raises(LearnitError, match="before"):
+            views.meta_train(profile, chairs._replace(name=name))
+    assert asked == [5e-5, 5e-4, 1e-3, 5e-4]
 
 
 def test_a_cap_reaches_every_loop():

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import learnit_core
-from learnit_core import experiments, metrics, weights
+from learnit_core import experiments, metrics, training, weights
 from learnit_core.errors import LearnitError
 from learnit_core.experiments import runs
-from learnit_core.experiments.experiment import Experiment, Recipe
+from learnit_core.experiments.experiment import Experiment, Profile, Recipe
 from learnit_core.experiments.settings import Settings
 from learnit_core.structures import Field, Params
 
@@ -51,22 +51,32 @@ def train(
     profile = profile.capped(settings)
     splits = experiment.load_signals(profile, data, seed=seed)
     field, params, history = experiment.meta_train(profile, splits, algorithm, seed=seed, folder=folder)
+    return field, params, provenance(experiment, profile, splits, data, algorithm, history, seed=seed)
+
+
+def provenance(
+    experiment: Experiment,
+    profile: Profile,
+    splits: Any,
+    data: str,
+    algorithm: str,
+    history: training.History,
+    *,
+    seed: int,
+) -> dict[str, Any]:
+    """What a file of weights says of how they were trained."""
     profile = profile.for_algorithm(algorithm)
-    return (
-        field,
-        params,
-        {
-            "data": data,
-            "data_note": splits.note,
-            "train_shape": list(runs.pictures(splits.train).shape),
-            "algorithm": algorithm,
-            "seed": seed,
-            "profile": {"name": profile.name, **profile.training()},
-            "seconds": round(history.seconds, 1),
-            "validation_psnr_db": round(history.validation[-1][1], 2),
-            "num_validation": experiment.validated(runs.pictures(splits.validation)),
-        },
-    )
+    return {
+        "data": data,
+        "data_note": splits.note,
+        "train_shape": list(runs.pictures(splits.train).shape),
+        "algorithm": algorithm,
+        "seed": seed,
+        "profile": {"name": profile.name, **profile.training()},
+        "seconds": round(history.seconds, 1),
+        "validation_psnr_db": round(history.validation[-1][1], 2),
+        "num_validation": experiment.validated(runs.pictures(splits.validation)),
+    }
 
 
 def main() -> None:

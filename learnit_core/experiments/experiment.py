@@ -25,7 +25,8 @@ class Profile:
     """Everything that decides a meta-training and its test, for one size of machine; experiments add what they need.
 
     ``size`` is the side of a signal [pixels, samples]; ``width`` and ``depth`` are the network's; the outer optimiser
-    is Adam at ``outer_rate``, falling along a cosine if ``decay``, for ``num_steps`` outer steps.
+    is Adam at ``outer_rate``, falling along a cosine if ``decay``, for ``num_steps`` outer steps; ``precision`` is that
+    of the network's matrix products.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Profile:
     outer_rate: float
     num_steps: int
     decay: bool = True
+    precision: str = added("highest")
 
     UNTRAINED: ClassVar[tuple[str, ...]] = ()
     """Fields that decide nothing of the meta-trained weights."""
@@ -47,6 +49,10 @@ class Profile:
     def training(self) -> dict[str, Any]:
         """What decides the meta-trained weights: a checkpoint of other values is refused."""
         return {name: value for name, value in self.values().items() if name not in ("name", *self.UNTRAINED)}
+
+    def at(self, precision: str) -> "Profile":
+        """The profile with another precision of products."""
+        return replace(self, precision=precision)
 
     def for_class(self, data: str) -> "Profile":
         """The profile as the class ``data`` needs it."""
@@ -111,6 +117,20 @@ class Tuning:
     only: tuple[str, ...] = ()
 
 
+class Paper(NamedTuple):
+    """What ``make paper`` needs of an experiment of the paper's.
+
+    ``meta_grad(profile, field, algorithm)`` is what an outer step averages. ``others(profile, field, splits, params, *,
+    seed)`` gives what a learned initialisation, ``params``, is compared with, draws by row of the table, and how well
+    those that are fitted reach their targets [dB]. ``scored(profile, field, splits, made, *, seed)`` gives rows of the
+    table on ``splits.test``, from the draws ``made`` with the settings of the profile.
+    """
+
+    meta_grad: Callable[[Any, Field, str], Callable]
+    others: Callable[..., tuple[dict[str, Sequence[Params]], Any]]
+    scored: Callable[..., list[dict[str, Any]]]
+
+
 class Part(NamedTuple):
     """A part of the results that is kept under a name until something that it ``belongs_to`` (JSON) changes.
 
@@ -153,14 +173,14 @@ class Experiment:
     ``note``; ``field_for(profile, splits)`` the network; ``measures_for(profile)`` what a fit at test time descends and
     is scored by; ``tasks(profile, signals, observation)`` the signals of a split as they are observed in a column of
     the table; ``sampler(profile, algorithm)`` the tasks of an outer step; ``meta_train(profile, splits, algorithm, *,
-    seed, folder)`` field, parameters and history.
+    seed, folder, **control)`` field, parameters and history.
 
     ``observations`` are the columns of the table, ``inits`` its rows in order and ``labels`` their names in words;
     ``algorithms`` says which of the rows are learned, and by what. ``shipped`` are the names of shipped initialisations
     by profile, class and row; ``recipes`` is how each of these files is made, to be given for those that do not follow
     from that. ``validated(signals)`` is how many of the validation signals are scored while training, ``sections()``
     the experiment's part of the gallery, HTML with the explorer below it, and ``bench(settings, *, rounds, size)`` its
-    part of ``make bench``.
+    part of ``make bench``; ``paper`` is there where the profile ``paper`` is the paper's.
     """
 
     name: str
@@ -182,6 +202,7 @@ class Experiment:
     results: Results
     sections: Callable[[], list[tuple[str, Any]]] | None = None
     bench: Callable[..., dict[str, Any]] | None = None
+    paper: Paper | None = None
     row_name: str = field(default="")
     validated: Callable[[Any], int] = len
     recipes: Mapping[str, Recipe] = field(default_factory=dict)

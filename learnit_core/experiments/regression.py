@@ -94,7 +94,14 @@ def sampler(profile: Profile, algorithm: str) -> Callable:
 
 
 def meta_train(
-    field_for: Callable, profile: Profile, splits: Splits, algorithm: str, *, seed: int = 0, folder: Path | None = None
+    field_for: Callable,
+    profile: Profile,
+    splits: Splits,
+    algorithm: str,
+    *,
+    seed: int = 0,
+    folder: Path | None = None,
+    **control: Any,
 ) -> tuple[Field, Params, training.History]:
     """Meta-train on ``splits.train``; validation is PSNR [dB] after the inner steps on ``splits.validation``."""
     field, unseen = field_for(profile, splits), tasks(splits.validation)
@@ -102,7 +109,7 @@ def meta_train(
     adapt = meta.adapt_with(loss, optax.sgd(profile.inner_rate), profile.inner_steps)
     grad = getattr(meta, algorithm)(loss, adapt)
     validate = runs.after_inner_steps(loss, score, unseen, profile, runs.run_keys(seed)[1])
-    about = {"algorithm": algorithm, "data": splits.name, "seed": seed, "folder": folder}
+    about = {"algorithm": algorithm, "data": splits.name, "seed": seed, "folder": folder, **control}
     return runs.meta_train(profile, field, splits.train, grad, sampler(profile, algorithm), validate, **about)
 
 

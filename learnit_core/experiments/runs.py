@@ -38,12 +38,15 @@ def meta_train(
     source: Callable[[Any, PRNGKey], training.Source] = lambda train, key: training.in_memory(train),
     chunk: int = 50,
     validate_every: int = 2,
+    stop_after: float | None = None,
 ) -> tuple[Field, Params, training.History]:
     """Meta-train ``field`` on the signals ``train``; with a ``folder`` the run keeps a checkpoint and goes on from it.
 
     ``profile`` is an experiment's: its ``training()`` is what a checkpoint is held against, along with the signals.
     ``source(train, key)`` says how the signals reach the device; ``key`` is the one that the training draws by.
-    ``validate(params)`` is a score [dB] after every ``validate_every`` chunks of ``chunk`` outer steps.
+    ``validate(params)`` is a score [dB] after every ``validate_every`` chunks of ``chunk`` outer steps. A call ends
+    after ``stop_after`` seconds, as :func:`learnit_core.training.train` says. An experiment's ``meta_train`` hands over
+    these three as its ``control``.
     """
     optimizer = outer_optimizer(profile)
     init_key, train_key = run_keys(seed)
@@ -78,6 +81,7 @@ def meta_train(
         validate=validate,
         validate_every=validate_every,
         checkpoint=checkpoint,
+        stop_after=stop_after,
         description=f"{algorithm} on {data}",
     )
     return field, state.params, history

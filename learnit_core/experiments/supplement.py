@@ -186,13 +186,8 @@ def of_class(table: Mapping[str, Any], data: str) -> Any:
 
 def for_class(profile: Any, experiment: str, data: str) -> Any:
     """The profile ``paper`` with what the class ``data`` has otherwise, where nobody changed it; others as they are."""
-    cells = of_class(CLASSES[experiment], data) if profile.name == "paper" else None
-    common = TRAINING[experiment]
-    return replace(
-        profile,
-        **{
-            name: cell.value
-            for name, cell in (cells or {}).items()
-            if getattr(profile, name) == common.get(name, Cell(None)).value
-        },
-    )
+    cells, common = of_class(CLASSES[experiment], data), TRAINING[experiment]
+    if profile.name != "paper" or not cells:
+        return profile
+    unchanged = [name for name in cells if getattr(profile, name) == common.get(name, Cell(None)).value]
+    return replace(profile, **{name: cells[name].value for name in unchanged})

@@ -126,7 +126,8 @@ def load_signals(profile: Profile, data: str, *, seed: int = 0) -> ImageSplits:
 def field_for(profile: Profile) -> Field:
     """The profile's network on Fourier features, whose frequencies are drawn from a fixed key: one field a profile."""
     frequencies = profile.sigma * jax.random.normal(jax.random.key(2012), (profile.num_frequencies, 2))
-    return models.fourier_mlp(np.asarray(frequencies), 1, width=profile.width, depth=profile.depth, init=profile.init)
+    network = {"width": profile.width, "depth": profile.depth, "init": profile.init, "precision": profile.precision}
+    return models.fourier_mlp(np.asarray(frequencies), 1, **network)
 
 
 def test_angles(num_projections: int) -> Float[np.ndarray, " {num_projections}"]:
@@ -210,12 +211,18 @@ def meta_grad_for(profile: Profile, field: Field, algorithm: str = "reptile") ->
 
 
 def meta_train(
-    profile: Profile, images: ImageSplits, algorithm: str = "reptile", *, seed: int = 0, folder: Path | None = None
+    profile: Profile,
+    images: ImageSplits,
+    algorithm: str = "reptile",
+    *,
+    seed: int = 0,
+    folder: Path | None = None,
+    **control: Any,
 ) -> tuple[Field, Params, training.History]:
     """Meta-train on ``images.train``; validation is the mean PSNR [dB] of ``images.validation`` after the inner steps.
 
     They are then seen from as many projections as in training, at equal distances. With a ``folder`` the run keeps a
-    checkpoint there and goes on from it.
+    checkpoint there and goes on from it; ``control`` is that of :func:`runs.meta_train`.
     """
     field = field_for(profile)
     loss, score = loss_and_score(field, profile.size)
@@ -231,5 +238,5 @@ def meta_train(
         data=images.name,
         seed=seed,
         folder=folder,
-        validate_every=5,
+        **({"validate_every": 5} | control),
     )

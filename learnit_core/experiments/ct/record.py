@@ -1,8 +1,8 @@
 """What commands and tests need to know of computed tomography."""
 
-from learnit_core.experiments import ct
+from learnit_core.experiments import baselines, ct
 from learnit_core.experiments.ct import bench, explorers, results, table, tune
-from learnit_core.experiments.experiment import Experiment
+from learnit_core.experiments.experiment import Experiment, Paper
 
 CT = Experiment(
     name="ct",
@@ -24,4 +24,5 @@ CT = Experiment(
     results=results.RESULTS,
     sections=explorers.sections,
     bench=bench.run,
+    paper=Paper(ct.meta_grad_for, baselines.of_pictures, table.scored),
 )

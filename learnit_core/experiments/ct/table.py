@@ -93,6 +93,15 @@ def table_rows(
     return rows + [fbp_row(slices, n, settings, **about) for n in limits], curves
 
 
+def scored(
+    profile: ct.Profile, field: Field, images: ImageSplits, made: Mapping[str, Draws], *, seed: int
+) -> list[dict[str, Any]]:
+    """Rows of the table on ``images.test``, with the settings of the profile and of these data."""
+    limits = dict(zip(ct.NUM_PROJECTIONS, profile.limits, strict=True))
+    about = {"trained_on": images.name, "data": images.name, "seed": seed}
+    return table_rows(field, images.test, made, tuned_settings(profile.name, images.name), limits, **about)[0]
+
+
 def fit_rows(
     asked: Sequence[Entry],
     field: Field,

@@ -8,7 +8,7 @@ import functools
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -108,7 +108,8 @@ def large_test(data: str, *, count: int) -> np.ndarray:
 @functools.cache
 def field_for(profile: Profile, channels: int) -> Field:
     """The profile's SIREN from pixel positions to ``channels`` values."""
-    return models.siren(2, channels, width=profile.width, depth=profile.depth, w0=profile.w0)
+    network = {"width": profile.width, "depth": profile.depth, "w0": profile.w0, "precision": profile.precision}
+    return models.siren(2, channels, **network)
 
 
 def tasks(pictures: np.ndarray | Array) -> Task:
@@ -150,15 +151,20 @@ def _draw(key: PRNGKey, batch_size: int, length: int) -> Array:
     return jax.random.randint(key, (batch_size,), 0, length)
 
 
-def score(field: Field) -> Callable[[Params, Pixels], Array]:
+def score(field: Field, *, clip: bool = True) -> Callable[[Params, Pixels], Array]:
     """PSNR of the field's picture over the pixels given [dB]."""
-    return lambda params, pixels: evaluate.psnr(field.apply(params, pixels.coords), pixels.values)
+    return lambda params, pixels: evaluate.psnr(field.apply(params, pixels.coords), pixels.values, clip=clip)
 
 
 def measures(field: Field, tasks: Task) -> tuple[Callable, Callable]:
     """What a fit descends and is scored by: squared error and PSNR [dB] over all pixels."""
     del tasks
     return losses.image_loss(field), score(field)
+
+
+def unclipped(field: Field, tasks: Task) -> tuple[Callable, Callable]:
+    """The same with the PSNR of predictions as they are."""
+    return measures(field, tasks)[0], score(field, clip=False)
 
 
 def _as_shown(field, tasks):
@@ -191,11 +197,12 @@ def meta_grad_for(profile: Profile, field: Field, algorithm: str) -> meta.MetaGr
 
 
 def meta_train(
-    profile: Profile, images: ImageSplits, algorithm: str, *, seed: int = 0, folder: Path | None = None
+    profile: Profile, images: ImageSplits, algorithm: str, *, seed: int = 0, folder: Path | None = None, **control: Any
 ) -> tuple[Field, Params, training.History]:
     """Meta-train on ``images.train``; validation is PSNR after the inner steps on ``images.validation`` [dB].
 
-    With a ``folder`` the run keeps a checkpoint there and goes on from it.
+    With a ``folder`` the run keeps a checkpoint there and goes on from it; ``control`` is that of
+    :func:`runs.meta_train`.
     """
     field = field_for(profile, images.train.shape[-1])
     size, key = batch_size(profile, algorithm), runs.run_keys(seed)[1]
@@ -211,4 +218,5 @@ def meta_train(
         seed=seed,
         folder=folder,
         source=lambda pictures, key: source(pictures, size, key),
+        **control,
     )

@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
-from learnit_core.experiments import image
-from learnit_core.experiments.experiment import Experiment, Recipe
+from learnit_core.experiments import baselines, image
+from learnit_core.experiments.experiment import Experiment, Paper, Recipe
 from learnit_core.experiments.image import bench, explorers, results, table, tune
 
 
@@ -38,4 +38,5 @@ IMAGE = Experiment(
     results=results.RESULTS,
     sections=explorers.sections,
     bench=bench.run,
+    paper=Paper(image.meta_grad_for, baselines.of_pictures, table.scored),
 )

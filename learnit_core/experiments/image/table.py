@@ -37,13 +37,19 @@ class TunedSettings(NamedTuple):
     tuned_on: Mapping[str, str]
 
 
-def runner(field: Field, pictures: Float[np.ndarray, "signals h w c"], *, most: int | None = None) -> Runner:
+def runner(
+    field: Field,
+    pictures: Float[np.ndarray, "signals h w c"],
+    *,
+    most: int | None = None,
+    measures: fits.Measures = image.measures,
+) -> Runner:
     """How ``pictures`` are fitted and scored; with ``most``, the longest fit, compiled once for each optimiser."""
     unseen = image.tasks(pictures)
 
     def run(draws, setting, num_steps):
         longest = max(most or 0, num_steps)
-        return fits.mean_curves(image.measures, field, draws, unseen, setting, num_steps, most=longest)
+        return fits.mean_curves(measures, field, draws, unseen, setting, num_steps, most=longest)
 
     return run
 
@@ -79,9 +85,11 @@ def table_rows(
     """Rows of the metrics file for one class, and curves [signals, limit + 1] with the settings tuned to match.
 
     Steps to match is the first step at which a signal reaches its own PSNR under MAML after two steps, with the
-    setting tuned for that. The paper's own settings stand as further rows outside the table if ``paper_too``.
+    setting tuned for that; without MAML there is no such number. The paper's own settings stand as further rows outside
+    the table if ``paper_too``.
     """
-    target = run(made["meta-maml"], settings.after_two_steps["meta-maml"], STEPS)[:, STEPS]
+    maml = made.get("meta-maml")
+    target = maml and run(maml, settings.after_two_steps["meta-maml"], STEPS)[:, STEPS]
     rows, curves = [], {}
     for name in [name for name in INITS if name in made]:
 
@@ -98,13 +106,31 @@ def table_rows(
             columns.append((PAPER[name], PAPER[name], supplement.PAPERS, False))
         for two_steps, to_match, tuned_on, in_table in columns:
             match = {}
-            if name != "meta-maml":
+            if name != "meta-maml" and maml:
                 steps, never = evaluate.steps_to_match(curve(to_match, limit), target)
                 match = dict(steps_to_match=steps, never_matched=int(never), limit=limit, match_setting=list(to_match))
             after = curve(two_steps, STEPS)[:, STEPS]
             how = {"optimizer": two_steps.optimizer, "learning_rate": two_steps.learning_rate, "tuned_on": tuned_on}
             rows.append(metrics.row(**about, **how, steps=STEPS, psnr_per_signal=after, in_table=in_table, **match))
     return rows, curves
+
+
+def scored(
+    profile: image.Profile, field: Field, images: ImageSplits, made: Mapping[str, Draws], *, seed: int
+) -> list[dict[str, Any]]:
+    """Rows of the table on ``images.test``, with the settings of the profile and of these data.
+
+    ``psnr_unclipped_db`` is what the paper's authors print: predictions are not clipped.
+    """
+    settings, about = tuned_settings(profile.name, images.name), {"trained_on": images.name, "data": images.name}
+    run = runner(field, images.test, most=profile.limit)
+    rows, _ = table_rows(run, made, settings, **about, seed=seed, limit=profile.limit)
+    unclipped = runner(field, images.test, most=profile.limit, measures=image.unclipped)
+    for row in rows:
+        if row["steps"] == STEPS:
+            curve = unclipped(made[row["init"]], Setting(row["optimizer"], row["learning_rate"]), STEPS)
+            row["psnr_unclipped_db"] = round(float(curve[:, STEPS].mean()), 3)
+    return rows
 
 
 def control_rows(images: ImageSplits, *, data: str, seed: int) -> list[dict[str, Any]]:

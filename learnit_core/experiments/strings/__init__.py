@@ -33,4 +33,5 @@ def load_signals(profile: Profile, data: str = "plucked", *, seed: int = 0) -> S
 def field_for(profile: Profile, splits: Splits | None = None) -> Field:
     """The profile's SIREN, from time in [0, 1) to displacement in [0, 1]."""
     del splits
-    return models.siren(1, 1, width=profile.width, depth=profile.depth, w0=profile.w0)
+    network = {"width": profile.width, "depth": profile.depth, "w0": profile.w0, "precision": profile.precision}
+    return models.siren(1, 1, **network)

@@ -182,6 +182,7 @@ def field_for(profile: Profile) -> Field:
         max_log2=profile.max_log2,
         density=profile.density,
         init=profile.init,
+        precision=profile.precision,
     )
 
 
@@ -239,10 +240,10 @@ def fit(
     )
 
 
-def meta_grad_for(profile: Profile, field: Field) -> meta.MetaGrad:
+def meta_grad_for(profile: Profile, field: Field, algorithm: str = "reptile") -> meta.MetaGrad:
     """Reptile with the profile's inner loop; with one inner step that is Basic NeRF's gradient, times a rate."""
-    loss = loss_for(profile, field)
-    return meta.reptile(loss, meta.adapt_with(loss, optax.sgd(profile.inner_rate), profile.inner_steps, remat=False))
+    loss, steps = loss_for(profile, field), profile.for_algorithm(algorithm).inner_steps
+    return meta.reptile(loss, meta.adapt_with(loss, optax.sgd(profile.inner_rate), steps, remat=False))
 
 
 def meta_train(
@@ -252,11 +253,12 @@ def meta_train(
     *,
     seed: int = 0,
     folder: Path | None = None,
+    **control: Any,
 ) -> tuple[Field, Params, training.History]:
     """Train on ``collection.train``; validation is the PSNR [dB] on right halves of the validation photographs.
 
     Their left halves are fitted as ``VALIDATED`` says. With a ``folder`` the run keeps a checkpoint there and goes on
-    from it.
+    from it; ``control`` is that of :func:`runs.meta_train`.
     """
     field, unseen, validated = field_for(profile), tasks(collection.validation), profile
     profile = profile.for_class(collection.name).for_algorithm(algorithm)
@@ -267,15 +269,14 @@ def meta_train(
         profile,
         field,
         collection.train,
-        meta_grad_for(profile, field),
+        meta_grad_for(profile, field, algorithm),
         sample_tasks,
         lambda params: validate(validated, field, params, unseen),
         algorithm=algorithm,
         data=collection.name,
         seed=seed,
         folder=folder,
-        chunk=chunk,
-        validate_every=looks,
+        **({"chunk": chunk, "validate_every": looks} | control),
     )
 
 

@@ -8,7 +8,7 @@ import jax
 
 from learnit_core import weights
 from learnit_core.experiments import tourism
-from learnit_core.experiments.experiment import Experiment, Recipe
+from learnit_core.experiments.experiment import Experiment, Paper, Recipe
 from learnit_core.experiments.settings import Settings
 from learnit_core.experiments.tourism import explorers, results, table, tune
 from learnit_core.structures import Field, Params, rows
@@ -64,4 +64,5 @@ TOURISM = Experiment(
     tuning=tune.TUNING,
     results=results.RESULTS,
     sections=explorers.sections,
+    paper=Paper(tourism.meta_grad_for, table.others, table.scored),
 )

@@ -8,16 +8,21 @@ import numpy as np
 from PIL import Image
 
 from learnit_core import evaluate, weights
+from learnit_core.experiments import baselines, tourism, tuned
 from learnit_core.experiments import rows as rows_of
-from learnit_core.experiments import tourism, tuned
+from learnit_core.experiments.fits import Draws
 from learnit_core.experiments.rows import Entry
 from learnit_core.experiments.supplement import FITS, PAPERS
 from learnit_core.experiments.tourism import Profile, pictures
+from learnit_core.signals.tourism import Collection
 from learnit_core.structures import Field, Params, Views
 from learnit_core.tuning import Chosen
 
-INITS = ("standard", "basic-paper", "basic-steps", "basic", "meta-reptile")
-"""Rows of the table. All kinds of Basic NeRF are trained on the same photographs as Reptile."""
+INITS = ("standard", "basic-steps", "basic", "meta-reptile")
+"""Rows of the table. Both kinds of Basic NeRF are trained on the same photographs as Reptile."""
+
+ROWS = ("standard", "basic-paper", *INITS[1:])
+"""The same for the paper's own places, with a Basic NeRF that has the paper's steps."""
 
 LABELS = rows_of.labels("photograph") | {"class-mean": "control: mean photograph"}
 
@@ -38,7 +43,7 @@ def tuned_settings(profile: str, data: str) -> dict[str, Chosen]:
     if profile != "paper":
         return chosen
     basic = PAPER._replace(tuned_on=f"{PAPERS} for Reptile")
-    return chosen | {name: basic for name in INITS if name.startswith("basic")} | {"meta-reptile": PAPER}
+    return chosen | {name: basic for name in ROWS if name.startswith("basic")} | {"meta-reptile": PAPER}
 
 
 def table_rows(
@@ -58,7 +63,7 @@ def table_rows(
     Each initialisation has a row before the fit, too, outside the table; so has the paper's setting for Reptile if
     ``paper_too``.
     """
-    entries = [Entry(name, OBSERVED, settings[name]) for name in INITS if name in made]
+    entries = [Entry(name, OBSERVED, settings[name]) for name in ROWS if name in made]
     if paper_too and "meta-reptile" in made and settings["meta-reptile"][:2] != PAPER[:2]:
         entries.append(Entry("meta-reptile", OBSERVED, PAPER, in_table=False))
     unseen = tourism.tasks(photographs)
@@ -68,6 +73,24 @@ def table_rows(
 
     about = {"experiment": "phototourism", "trained_on": trained_on, "data": data, "seed": seed}
     return rows_of.table(entries, fit, lambda entry: profile.limit, **about)
+
+
+def others(
+    profile: Profile, field: Field, collection: Collection, learned: Params, *, seed: int
+) -> tuple[dict[str, Draws], dict[str, float]]:
+    """What Reptile is compared with and is not trained: Standard alone. Nothing is fitted to a target."""
+    del profile, collection, learned
+    return {"standard": [baselines.standard(field, seed=seed)]}, {}
+
+
+def scored(
+    profile: Profile, field: Field, collection: Collection, made: Mapping[str, Draws], *, seed: int
+) -> list[dict[str, Any]]:
+    """Rows of the table on ``collection.test``, with the settings of the profile and of this place."""
+    chosen, about = tuned_settings(profile.name, collection.name), {"trained_on": collection.name}
+    starts = {name: params for name, (params,) in made.items()}
+    about |= {"data": collection.name, "seed": seed, "paper_too": False}
+    return table_rows(profile, field, collection.test, starts, chosen, **about)[0]
 
 
 def control_rows(train: Views, photographs: Views, *, data: str, seed: int) -> list[dict[str, Any]]:
@@ -92,7 +115,7 @@ def control_rows(train: Views, photographs: Views, *, data: str, seed: int) -> l
 def markdown(rows: Sequence[Mapping[str, Any]]) -> str:
     """The table as Markdown: before and after the fit, and how it was fitted."""
     lines = ["| initialisation | before the fit | right half, left half fitted | fitted with |", "|---|---|---|---|"]
-    for name in INITS:
+    for name in ROWS:
         mine = [row for row in rows if row["init"] == name]
         before = [row for row in mine if row["steps"] == 0]
         for row in [row for row in mine if row["steps"]]:

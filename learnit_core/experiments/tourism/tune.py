@@ -22,8 +22,9 @@ def jobs(profile: tourism.Profile, data: str) -> tuple[Sequence[Sequence[Job]], 
     field = made["meta-reptile"][0]
     made["standard"] = field, baselines.standard(field)
     said = {"num_validation": len(collection.validation.images), "limit": profile.limit}
-    names = [name for name in table.INITS if name in made]
-    return [[Job(name, (table.OBSERVED,), partial(job, profile, *made[name], collection)) for name in names]], said
+    return [
+        [Job(name, (table.OBSERVED,), partial(job, profile, *made[name], collection)) for name in table.INITS]
+    ], said
 
 
 def job(profile: tourism.Profile, field: Field, start: Params, collection: Collection) -> dict[str, dict[str, Any]]:

@@ -8,7 +8,7 @@ import functools
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -133,6 +133,7 @@ def field_for(profile: Profile) -> Field:
         max_log2=profile.max_log2,
         density=profile.density,
         init=profile.init,
+        precision=profile.precision,
     )
 
 
@@ -227,22 +228,14 @@ def fit(
     return fits.fit_all(Measures(profile), field, draws, tasks, setting, steps, most=most, every=every or most)
 
 
-def meta_grad_for(profile: Profile, field: Field) -> meta.MetaGrad:
-    """Reptile with the profile's inner loop."""
+def meta_grad_for(profile: Profile, field: Field, algorithm: str = "mv") -> meta.MetaGrad:
+    """Reptile with the profile's inner loop; for ``joint`` the plain gradient of the loss on one object's rays."""
     loss = loss_for(profile, field)
+    if algorithm == "joint":
+        return lambda params, task, key: jax.value_and_grad(loss)(params, task.support, key)
     inner = Setting(profile.inner_optimizer, profile.inner_rate)
     adapt = meta.adapt_with(loss, inner.build(), profile.inner_steps, remat=False)
     return meta.reptile(loss, adapt)
-
-
-def joint_grad_for(profile: Profile, field: Field) -> meta.MetaGrad:
-    """One network for all objects: the plain gradient of the loss on one object's rays."""
-    loss = loss_for(profile, field)
-
-    def grad(params, task, key):
-        return jax.value_and_grad(loss)(params, task.support, key)
-
-    return grad
 
 
 def validate(profile: Profile, field: Field, params: Params, unseen: Task) -> Float[Array, ""]:
@@ -254,34 +247,37 @@ def validate(profile: Profile, field: Field, params: Params, unseen: Task) -> Fl
 
 
 def meta_train(
-    profile: Profile, scenes: SceneSplits, algorithm: str = "mv", *, seed: int = 0, folder: Path | None = None
+    profile: Profile,
+    scenes: SceneSplits,
+    algorithm: str = "mv",
+    *,
+    seed: int = 0,
+    folder: Path | None = None,
+    **control: Any,
 ) -> tuple[Field, Params, training.History]:
     """Train on ``scenes.train``, as the class needs it; validation is :func:`validate` on validation objects of which
     one view is given.
 
     ``joint`` makes as many steps, on as many rays, as the inner steps of the others together. With a ``folder``
-    the run keeps a checkpoint there and goes on from it.
+    the run keeps a checkpoint there and goes on from it; ``control`` is that of :func:`runs.meta_train`.
     """
     profile = profile.for_class(scenes.name)
     training_profile = profile.for_algorithm(algorithm)
     field = field_for(profile)
     unseen = tasks(rows(scenes.validation, slice(VALIDATED)), 1, num_held_out=2)
 
-    joint = algorithm == "joint"
-    grad = joint_grad_for(profile, field) if joint else meta_grad_for(profile, field)
-    chunk = 800 if joint else 50
+    chunk = 800 if algorithm == "joint" else 50
     eighths = max(1, training_profile.num_steps // (8 * chunk))  # a curve to look at, however short the training is
     return runs.meta_train(
         training_profile,
         field,
         given(scenes.train, algorithm),
-        grad,
+        meta_grad_for(profile, field, algorithm),
         sample_tasks,
         lambda params: validate(profile, field, params, unseen),
         algorithm=algorithm,
         data=scenes.name,
         seed=seed,
         folder=folder,
-        chunk=chunk,
-        validate_every=eighths,
+        **({"chunk": chunk, "validate_every": eighths} | control),
     )

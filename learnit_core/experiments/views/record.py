@@ -1,8 +1,8 @@
 """What commands and tests need to know of view synthesis."""
 
 from learnit_core.experiments import views
-from learnit_core.experiments.experiment import Experiment
-from learnit_core.experiments.views import bench, explorers, results, table, tune
+from learnit_core.experiments.experiment import Experiment, Paper
+from learnit_core.experiments.views import baselines, bench, explorers, results, table, tune
 
 VIEWS = Experiment(
     name="views",
@@ -24,5 +24,6 @@ VIEWS = Experiment(
     results=results.RESULTS,
     sections=explorers.sections,
     bench=bench.run,
+    paper=Paper(views.meta_grad_for, baselines.make, table.scored),
     validated=lambda images: min(len(images), views.VALIDATED),
 )

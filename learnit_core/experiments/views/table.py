@@ -86,6 +86,14 @@ def table_rows(
     return rows, fitted
 
 
+def scored(
+    profile: views.Profile, field: Field, scenes: SceneSplits, made: Mapping[str, Draws], *, seed: int
+) -> list[dict[str, Any]]:
+    """Rows of the table on ``scenes.test``, with the settings of the profile and of these data."""
+    chosen, about = tuned_settings(profile.name, scenes.name)["1"], {"trained_on": scenes.name, "data": scenes.name}
+    return table_rows(profile, field, views.tasks(scenes.test, 1), made, chosen, **about, seed=seed)[0]
+
+
 def control_rows(profile: views.Profile, scenes: SceneSplits, *, seed: int) -> list[dict[str, Any]]:
     """The two controls on ``scenes.test``, among training objects of which rows say how many where they are not all."""
     among = min(profile.counts[0], baselines.AMONG)
