@@ -59,11 +59,13 @@ class Gallery:
         if not alt.strip():
             raise LearnitError(f"the figure {name} has no alternative text: say in a sentence what it shows")
         from IPython.display import HTML, display
+        from matplotlib import pyplot
 
         self.folder.mkdir(parents=True, exist_ok=True)
         data = io.BytesIO()
         figure.savefig(data, format="png", dpi=110, facecolor="white", bbox_inches="tight")
         (self.folder / f"{name}.png").write_bytes(data.getvalue())
+        pyplot.close(figure)  # else a figure of pyplot's is drawn once more when the cell ends, without the text
         encoded = base64.b64encode(data.getvalue()).decode()
         display(HTML(f'<img alt="{html.escape(alt)}" src="data:image/png;base64,{encoded}" style="max-width:100%">'))
 
