@@ -3,7 +3,9 @@
 import copy
 import re
 
+import numpy as np
 import pytest
+import scipy
 
 from learnit_core.commands.upkeep import ledger
 from learnit_core.evaluate import Interval
@@ -69,6 +71,44 @@ def test_verdicts(groups, said):
 
 def test_groups_tell_the_worst_of_all_seeds():
     assert evidence.judged({"a": [BETTER, WORSE]}, "dB")[0] == "a +0.0 [-3.0, +3.0] dB"
+
+
+def test_figures_are_those_of_the_files():
+    """One of each kind, computed as one would by hand."""
+    page = {
+        line.split(" | ")[0].strip("| "): line for line in ledger.page(RESULTS).splitlines() if line.startswith("|")
+    }
+
+    def rows(name, **values):
+        return [row for row in RESULTS[name]["results"] if all(row[key] == value for key, value in values.items())]
+
+    def mean(name, key="psnr_db", **values):
+        return np.mean([row[key] for row in rows(name, **values)])
+
+    text = {"data": "text", "in_table": True}
+    gap = mean("image", init="meta-maml", **text) - mean("image", init="standard", **text)
+    assert f"text {gap:+.1f} [" in page["Faster: MAML is ahead of Standard after two steps."]
+    sooner = mean("image", "steps_to_match", init="standard", **text)
+    sooner -= mean("image", "steps_to_match", init="shuffled", **text)
+    assert f"text {sooner:+.1f} [" in page["Shuffled matches MAML before Standard."]
+    halved = mean("ct", init="meta-reptile", observations="views=4", in_table=True)
+    halved -= mean("ct", init="standard", observations="views=8", in_table=True)
+    assert f"4 against 8 views {halved:+.1f} [" in page["Reptile is better than Standard with twice as many views."]
+    many = {"observations": "views=25", "tuned_on": supplement.PAPERS}
+    along = mean("views", init="meta-mv", steps=125, **many) - mean("views", init="standard", steps=1000, **many)
+    said = page["With 25 views MV after its first steps is ahead of Standard after all."]
+    assert f"the paper's settings, 125 steps against 1000 {along:+.1f} [" in said
+    mixed = RESULTS["image"]["interpolation"]["image-text-64"]
+    standard = max(entry["agreement_db"] for how, entry in mixed.items() if how.startswith("Standard"))
+    (maml,) = (entry["agreement_db"] for how, entry in mixed.items() if how.startswith("MAML, SGD"))
+    assert f"image-text-64 {maml - standard:+.1f} [" in page["Mixing weights stays meaningful, SGD."]
+    # An interval of one seed: Student's t of the differences, by its own formula.
+    a, b = (rows("views", init=init, observations="views=1", in_table=True) for init in ("meta-mv", "meta-sv"))
+    if len(a) == 1:
+        apart = np.subtract(a[0]["psnr_per_signal"], b[0]["psnr_per_signal"])
+        half = scipy.stats.t.ppf(0.975, len(apart) - 1) * apart.std(ddof=1) / np.sqrt(len(apart))
+        said = f"chairs {apart.mean():+.1f} [{apart.mean() - half:+.1f}, {apart.mean() + half:+.1f}]"
+        assert said in page["From one view MV is ahead of SV."]
 
 
 def reversed_results():

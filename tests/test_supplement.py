@@ -62,7 +62,7 @@ TRAINING = {
         width 256             supplement
         num_frequencies 20    supplement
         max_log2 8            supplement
-        samples 128           supplement
+        samples 128           the authors' code
         num_steps 100000      supplement
         inner_steps 32        supplement
         rays 128              supplement

@@ -3,7 +3,8 @@
     python -m learnit_core.commands.paper --experiment ct --minutes 8 --out out/paper/ct
 
 Measures how fast the device multiplies matrices, trains the profile ``paper`` in the fastest precision that follows
-float32 until the time is up, and scores what was learned, in float32, with the settings of the profile. Run again, it
+float32 (validation included) until the time is up, and then scores what was learned, in float32, with the settings of
+the profile; that takes its own time, on a processor hours (``--score 0`` leaves it out). Run again, it
 goes on where it was; a finished training is only scored. In the folder: ``metrics.json``, ``curve.png`` and
 ``curve.csv`` (PSNR against outer steps), weights for each algorithm, and what the next run goes on from.
 """
@@ -11,6 +12,7 @@ goes on where it was; a finished training is only scored. In the folder: ``metri
 import argparse
 import csv
 import json
+import math
 import shlex
 import sys
 import time
@@ -36,14 +38,18 @@ LOOKS, SELDOM = 20, 200
 
 def run(settings: Settings, experiment: Experiment, asked: argparse.Namespace) -> None:
     """Measure, train, score and write, as the module says. Raises LearnitError for bad input."""
-    chosen = {init: name for init, name in experiment.algorithms.items() if asked.algorithm in (None, name)}
-    if not chosen:
-        known = ", ".join(experiment.algorithms.values())
-        raise LearnitError(f"{experiment.name} has no algorithm {asked.algorithm!r}: expected one of {known}")
     began, data = time.perf_counter(), asked.data or settings.data or experiment.classes[0]
     profile = experiment.profile(replace(settings, profile="paper", data=data))
     splits = experiment.load_signals(profile, data, seed=asked.seed)
-    out = asked.out or settings.out / "paper" / f"{experiment.name}-{splits.name}"
+    profile = profile.for_class(splits.name)  # a set's own name, wherever it lies, decides what its class has otherwise
+    algorithms = experiment.paper.algorithms(profile) if experiment.paper.algorithms else experiment.algorithms
+    chosen = {init: name for init, name in algorithms.items() if asked.algorithm in (None, name)}
+    if not chosen:
+        known = ", ".join(algorithms.values())
+        raise LearnitError(f"{experiment.name} has no algorithm {asked.algorithm!r}: expected one of {known}")
+    # A trial with few steps, or another seed, does not stand in the way of the real run.
+    name = f"{experiment.name}-{splits.name}-{profile.num_steps}-seed{asked.seed}"
+    out = asked.out or settings.out / "paper" / name
     about = {"experiment": experiment.name, "data": splits.name, "seed": asked.seed, "profile": profile.training()}
     kept, loaded = begin(out, about), time.perf_counter()
     field, learned, trained = experiment.field_for(profile, splits), {}, {}
@@ -53,7 +59,17 @@ def run(settings: Settings, experiment: Experiment, asked: argparse.Namespace) -
             experiment, profile, splits, algorithm, asked, out, kept, seconds=left / (len(chosen) - i)
         )
     write_curves(out, f"{experiment.name}, {splits.name}, profile paper", trained)
-    scoring, found = time.perf_counter(), []
+    scoring = time.perf_counter()
+
+    def write(results):
+        trainings = sum(one["seconds"] for one in trained.values())
+        seconds = {"signals": loaded - began, "meta_train": trainings, "score": time.perf_counter() - scoring}
+        about = {"notebook": experiment.notebook, "profile": profile.name, "seed": asked.seed, "trained": trained}
+        about |= {"profile_values": profile.values(), "papers_figures": figures(experiment, splits.name)}
+        exact = field.spec["precision"]
+        metrics.write(out / "metrics.json", **about, precision=exact, seconds=seconds, results=results)
+
+    write([])  # scoring takes its time: what was trained is told before
     if asked.score:
         few, made = splits._replace(test=rows(splits.test, slice(asked.score))), {}
         made["standard"] = [baselines.standard(field, seed=asked.seed)]
@@ -63,20 +79,7 @@ def run(settings: Settings, experiment: Experiment, asked: argparse.Namespace) -
         made |= {init: [params] for init, params in learned.items()}
         found = experiment.paper.scored(profile, field, few, made, seed=asked.seed)
         print(beside(experiment, splits.name, found))
-    trainings = sum(one["seconds"] for one in trained.values())
-    seconds = {"signals": loaded - began, "meta_train": trainings, "score": time.perf_counter() - scoring}
-    metrics.write(
-        out / "metrics.json",
-        notebook=experiment.notebook,
-        profile=profile.name,
-        seed=asked.seed,
-        precision=field.spec["precision"],
-        seconds=seconds,
-        results=found,
-        trained=trained,
-        profile_values=profile.values(),
-        papers_figures=figures(experiment, splits.name),
-    )
+        write(found)
     print(f"wrote metrics.json, curve.png, curve.csv and weights to {out}")
 
 
@@ -93,11 +96,12 @@ def train(
 ) -> tuple[Params, dict[str, Any]]:
     """Go on with one algorithm for so many ``seconds`` and write its weights; parameters, and what is to say (JSON).
 
-    What an earlier run measured stays, precision above all; what is measured now is ``kept``.
+    What an earlier run measured stays; on another device its precision does. What is measured now is ``kept``.
     """
-    ends = time.perf_counter() + seconds
-    if algorithm not in kept["measured"]:
-        how = {"seed": asked.seed, "steps": min(TRIED_STEPS, profile.num_steps), "only": asked.precision}
+    ends, earlier = time.perf_counter() + seconds, kept["measured"].get(algorithm, {})
+    if earlier.get("device") != metrics.device():
+        only = earlier.get("precision", asked.precision)
+        how = {"seed": asked.seed, "steps": min(TRIED_STEPS, profile.num_steps), "only": only}
         found = precision.measure(experiment, profile, splits, algorithm, **how)
         kept["measured"][algorithm] = {"device": metrics.device(), **found}
         metrics.write_json(out / "run.json", kept)
@@ -120,8 +124,9 @@ def train(
     # The field that is written computes in float32: not every device offers what it was trained in.
     name, field = f"{experiment.name}-{splits.name}-paper-{algorithm}", experiment.field_for(profile, splits)
     weights.save(out / f"{name}.safetensors", field, params, said)
+    validation = [(step, db if math.isfinite(db) else None) for step, db in history.validation]  # JSON has no NaN
     times = {"seconds": history.seconds, "compile_seconds": history.compile_seconds, "hours_for_all": hours}
-    return params, {"steps": steps, "of": of, **times, "measured": measured, "validation": history.validation}
+    return params, {"steps": steps, "of": of, **times, "measured": measured, "validation": validation}
 
 
 def begin(out: Path, about: Mapping[str, Any]) -> dict[str, Any]:
@@ -131,15 +136,19 @@ def begin(out: Path, about: Mapping[str, Any]) -> dict[str, Any]:
         if out.exists() and not (out.is_dir() and not any(out.iterdir())):
             raise LearnitError(f"{out} holds other files: expected a new folder, or that of an earlier run")
         return {"belongs_to": mine, "measured": {}}
-    kept = json.loads(file.read_text("utf-8"))
-    if other := [name for name in mine if kept["belongs_to"].get(name) != mine[name]]:
+    try:
+        kept = json.loads(file.read_text("utf-8"))
+        other = [name for name in mine if kept["belongs_to"].get(name) != mine[name]]
+    except (ValueError, KeyError, AttributeError) as error:
+        raise LearnitError(f"{file} is damaged ({error}): name another folder with --out") from None
+    if other:
         raise LearnitError(f"{out} belongs to a run of another {' and '.join(other)}: name another folder with --out")
     return kept
 
 
 def write_curves(out: Path, title: str, trained: Mapping[str, Mapping[str, Any]]) -> None:
     """PSNR against outer steps, as a picture and as a table."""
-    curves = {init: one["validation"] for init, one in trained.items()}
+    curves = {init: [p for p in one["validation"] if p[1] is not None] for init, one in trained.items()}
     figure = plots.training_curves(curves, title=title, ylabel="validation PSNR [dB]")
     figure.axes[0].set_xlim(0, None)
     with files.whole(out / "curve.png") as partial:
@@ -160,19 +169,27 @@ def beside(experiment: Experiment, data: str, found: Sequence[Mapping[str, Any]]
     papers, lines = figures(experiment, data), ["|---" * 8 + "|"]
     lines.insert(0, "| row | seen | fitted with | PSNR [dB] | not clipped | paper | steps to match | paper |")
     for row in (row for row in found if row["in_table"]):
-        theirs = [_with(*papers.get(name, {}).get(row["init"], [None])[:2]) for name in ("psnr_db", "steps_to_match")]
+        theirs = [_figure(papers.get(name, {}).get(row["init"])) for name in ("psnr_db", "steps_to_match")]
         match = _with(row["steps_to_match"], row["steps_to_match_std"])
         if row.get("never_matched"):
             match += f" ({row['never_matched']} of {row['num_signals']} not within {row['limit']})"
         how = f"{row['optimizer']} {row['learning_rate']:g}, {row['steps']} steps" if row["optimizer"] else "–"
-        unclipped = _with(row["psnr_unclipped_db"]) if "psnr_unclipped_db" in row else "the same"
+        unclipped = _with(row["psnr_unclipped_db"]) if "psnr_unclipped_db" in row else "–"
         ours = [experiment.labels[row["init"]], row["observations"], how, _with(row["psnr_db"], row["psnr_std"])]
         lines.append("| " + " | ".join([*ours, unclipped, theirs[0], match, theirs[1]]) + " |")
     tuned_on = "; ".join(sorted({row["tuned_on"] for row in found if row["in_table"] and row["tuned_on"]}))
     lines += ["", f"{found[0]['num_signals']} test signals, mean ± deviation over signals. Settings: {tuned_on}."]
-    if papers and data in experiment.classes:
-        lines.append(f"The paper's figures are for its own data, not for the {data!r} that are built in.")
+    if papers:
+        lines.append(f"The paper's figures are for its own data; whether {data!r} are these, you know.")
     return "\n".join(lines)
+
+
+def _figure(figure: supplement.Figure | None) -> str:
+    """A figure of the paper; where it is from, if that is not the supplement."""
+    if figure is None:
+        return "–"
+    told = "" if figure.source == supplement.SUPPLEMENT else f" ({figure.source})"
+    return _with(figure.value, figure.deviation) + told
 
 
 def _with(value: float | None, deviation: float | None = None) -> str:
@@ -186,7 +203,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--experiment", help=f"{', '.join(of_paper)} (default: all, one after the other)")
     parser.add_argument("--data", help="a built-in class, a folder or a prepared set (default: LEARNIT_DATA, a class)")
     parser.add_argument("--algorithm", help="only this one (default: all, which share the time)")
-    parser.add_argument("--minutes", type=float, default=8.0, help="to measure, compile and train (8)")
+    parser.add_argument(
+        "--minutes", type=float, default=8.0, help="to measure, compile and train (8); scoring is extra"
+    )
     parser.add_argument("--out", type=Path, help="folder of the run (default: paper/EXPERIMENT-DATA among the results)")
     parser.add_argument("--seed", type=int, default=0, help="of signals and meta-training (0)")
     parser.add_argument("--score", type=int, default=16, help="test signals to score (16); 0 scores none")
@@ -197,12 +216,14 @@ def main(arguments: list[str] | None = None) -> int:
         if asked.experiment not in (None, *of_paper):
             why = "is not in the paper" if asked.experiment in experiments.ALL else "is no experiment"
             raise LearnitError(f"{asked.experiment!r} {why}: expected one of {', '.join(of_paper)}")
-        if not asked.minutes > 0 or asked.score < 0:
+        if not 0 < asked.minutes < math.inf or asked.score < 0:
             what = f"{asked.minutes:g} minutes and {asked.score} signals to score"
             raise LearnitError(f"found {what}: expected more than 0 minutes, and 0 signals or more")
         if asked.experiment is None and (asked.data or asked.algorithm or asked.out):
             raise LearnitError("--data, --algorithm and --out belong to one experiment: name it with --experiment")
         settings = Settings.from_env()
+        if asked.experiment is None:
+            settings = replace(settings, data=None)  # each has its own
         for name in [asked.experiment] if asked.experiment else of_paper:
             run(settings, experiments.ALL[name], asked)
     except LearnitError as error:

@@ -123,12 +123,14 @@ class Paper(NamedTuple):
     ``meta_grad(profile, field, algorithm)`` is what an outer step averages. ``others(profile, field, splits, params, *,
     seed)`` gives what a learned initialisation, ``params``, is compared with, draws by row of the table, and how well
     those that are fitted reach their targets [dB]. ``scored(profile, field, splits, made, *, seed)`` gives rows of the
-    table on ``splits.test``, from the draws ``made`` with the settings of the profile.
+    table on ``splits.test``, from the draws ``made`` with the settings of the profile. ``algorithms(profile)`` is what
+    trains which row, where that depends on the profile.
     """
 
     meta_grad: Callable[[Any, Field, str], Callable]
     others: Callable[..., tuple[dict[str, Sequence[Params]], Any]]
     scored: Callable[..., list[dict[str, Any]]]
+    algorithms: Callable[[Any], Mapping[str, str]] | None = None
 
 
 class Part(NamedTuple):

@@ -42,10 +42,13 @@ class Tried(NamedTuple):
 
 
 def fastest(tried: Mapping[str, Tried]) -> str:
-    """The fastest precision that follows the first one, as :data:`LOSS` and :data:`WAY` say."""
-    first, *_ = tried.values()
-    offs = {name: found.off(first) for name, found in tried.items()}
-    follow = [name for name, (loss, way) in offs.items() if loss <= LOSS and way <= WAY]  # NaN does not
+    """The fastest precision that follows the first one, as :data:`LOSS` and :data:`WAY` say.
+
+    Where the first one diverges no other can follow, and it is taken.
+    """
+    exact, *_ = tried
+    offs = {name: found.off(tried[exact]) for name, found in tried.items()}
+    follow = [name for name, (loss, way) in offs.items() if name == exact or (loss <= LOSS and way <= WAY)]
     return min(follow, key=lambda name: tried[name].seconds)
 
 

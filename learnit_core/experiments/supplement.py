@@ -73,9 +73,9 @@ TRAINING: Mapping[str, Mapping[str, Cell]] = {
     },
     # Section 3; chairs, and what other classes have otherwise below.
     "views": {
-        **_cells(SUPPLEMENT, width=256, depth=6, num_frequencies=20, max_log2=8.0, samples=128, num_steps=100_000),
+        **_cells(SUPPLEMENT, width=256, depth=6, num_frequencies=20, max_log2=8.0, num_steps=100_000),
         **_cells(SUPPLEMENT, inner_steps=32, rays=128, test_rays=64, outer_rate=5e-4),
-        **_cells(CODE, inner_optimizer="sgd", inner_rate=0.5, density="relu", decay=False, init="haiku"),
+        **_cells(CODE, samples=128, inner_optimizer="sgd", inner_rate=0.5, density="relu", decay=False, init="haiku"),
         **_cells(TEXT, size=128),
     },
     # Section 4.

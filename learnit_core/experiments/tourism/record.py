@@ -64,5 +64,5 @@ TOURISM = Experiment(
     tuning=tune.TUNING,
     results=results.RESULTS,
     sections=explorers.sections,
-    paper=Paper(tourism.meta_grad_for, table.others, table.scored),
+    paper=Paper(tourism.meta_grad_for, table.others, table.scored, tourism.algorithms),
 )
