@@ -24,7 +24,7 @@
 # loop of MAML; say what Reptile does instead; say what goes wrong if the outer learning rate stays large.
 # **You should know** what a derivative is, what gradient descent is, and numpy.
 #
-# It takes about fifty minutes to read and do; two processor cores compute for about four of them.
+# It takes about fifty minutes to read and do; two processor cores compute for about two of them.
 
 # %% tags=["colab"]
 import importlib
