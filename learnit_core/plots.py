@@ -63,11 +63,14 @@ class Gallery:
 
         self.folder.mkdir(parents=True, exist_ok=True)
         data = io.BytesIO()
-        figure.savefig(data, format="png", dpi=110, facecolor="white", bbox_inches="tight")
+        figure.savefig(data, format="png", dpi=220, facecolor="white", bbox_inches="tight")
         (self.folder / f"{name}.png").write_bytes(data.getvalue())
         pyplot.close(figure)  # else a figure of pyplot's is drawn once more when the cell ends, without the text
         encoded = base64.b64encode(data.getvalue()).decode()
-        display(HTML(f'<img alt="{html.escape(alt)}" src="data:image/png;base64,{encoded}" style="max-width:100%">'))
+        # Twice as many pixels as on a common screen, so that it stays sharp on a large one or on a wall.
+        width = int.from_bytes(data.getvalue()[16:20], "big") // 2
+        size = f'width="{width}" style="max-width:100%;height:auto"'
+        display(HTML(f'<img alt="{html.escape(alt)}" src="data:image/png;base64,{encoded}" {size}>'))
 
     def animate(self, pictures: Sequence[np.ndarray], name: str, *, alt: str, seconds: float = 0.1, scale: int = 4):
         """Save pictures [h, w, 3] with values in [0, 1] as ``name``.gif in the folder, enlarged, and display them."""
@@ -87,6 +90,11 @@ class Gallery:
         display(HTML(f'<img alt="{html.escape(alt)}" src="data:image/gif;base64,{encoded}" style="max-width:100%">'))
 
 
+def steps_label(n: int) -> str:
+    """A column's title: "1 step", "2 steps"."""
+    return "1 step" if n == 1 else f"{n} steps"
+
+
 def picture_grid(
     rows: Sequence[Sequence[np.ndarray | None]],
     *,
@@ -97,25 +105,26 @@ def picture_grid(
 ) -> Figure:
     """Pictures [h, w, c] with values in [0, 1] in rows and columns; None leaves a gap. Captions stand below each."""
     num_rows, num_columns = len(rows), max(len(row) for row in rows)
-    height = cell + (0.22 if captions else 0.0)
-    figure = Figure(figsize=(num_columns * cell + (0.9 if row_labels else 0), num_rows * height + 0.35))
-    axes = figure.subplots(num_rows, num_columns, squeeze=False, gridspec_kw={"wspace": 0.06, "hspace": 0.06})
+    # Gaps in inches: a caption has the same size below a small picture as below a large one.
+    across, down = 0.06, 0.27 if captions else 0.06
+    size = (num_columns * (cell + across) - across, num_rows * (cell + down) - down)
+    figure = Figure(figsize=size)
+    axes = figure.subplots(num_rows, num_columns, squeeze=False)
+    figure.subplots_adjust(left=0, right=1, bottom=0, top=1, wspace=across / cell, hspace=down / cell)
     for r, row in enumerate(rows):
         for c in range(num_columns):
             axis = axes[r, c]
             axis.set(xticks=[], yticks=[])
-            axis.spines[:].set_visible(False)
             picture = row[c] if c < len(row) else None
+            axis.spines[:].set(visible=picture is not None, color="#b0b0b0", linewidth=0.6)
             if picture is not None:
                 axis.imshow(np.clip(picture, 0, 1).squeeze(), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
             if captions and c < len(captions[r]) and captions[r][c]:
-                axis.set_xlabel(captions[r][c], fontsize=9, labelpad=2)
+                axis.set_xlabel(captions[r][c], fontsize=10, labelpad=2)
             if r == 0 and c < len(column_labels):
-                axis.set_title(column_labels[c], fontsize=10)
+                axis.set_title(column_labels[c], fontsize=11)
         if r < len(row_labels):
-            axes[r, 0].set_ylabel(row_labels[r], rotation=0, ha="right", va="center", fontsize=10)
-    if captions:
-        figure.subplots_adjust(hspace=0.28)
+            axes[r, 0].set_ylabel(row_labels[r], rotation=0, ha="right", va="center", fontsize=11)
     return figure
 
 
@@ -132,7 +141,7 @@ def step_curves(
     if mark is not None:
         axis.axvline(mark, color="black", linewidth=0.8, linestyle=":")
         axis.annotate(
-            f"{mark} steps",
+            steps_label(mark),
             (mark, 1),
             (4, -2),
             xycoords=("data", "axes fraction"),
@@ -329,7 +338,7 @@ def fit_curves(curves: Mapping[str, np.ndarray], steps: np.ndarray, *, title: st
         axis.plot(steps, curve.mean(axis=0), "o-", color=COLOURS[name], label=LABELS[name], linewidth=2, markersize=3)
     if "standard" in curves:
         last = curves["standard"].mean(axis=0)[-1]
-        axis.axhline(last, color=COLOURS["standard"], linestyle=":", label=f"Standard after {steps[-1]} steps")
+        axis.axhline(last, color=COLOURS["standard"], linestyle=":", label=f"Standard after {steps_label(steps[-1])}")
     axis.set(xlabel="gradient steps at test time", ylabel=ylabel, title=title, xlim=(0, None))
     axis.legend(frameon=False, fontsize=9, loc="lower right")
     return figure

@@ -27,6 +27,7 @@
 # It takes about fifty minutes to read and do; two processor cores compute for about two of them.
 
 # %% tags=["colab"]
+# @title In Colab: installs the package
 import importlib
 import os
 import subprocess

@@ -39,6 +39,7 @@
 # which do not, is in `docs/paper.md`.
 
 # %% tags=["colab"]
+# @title In Colab: installs the package
 import importlib
 import os
 import subprocess

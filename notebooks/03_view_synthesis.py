@@ -36,6 +36,7 @@
 # | `paper` | a large GPU | not measured | not measured | 6 × 256, 20 frequencies, 100,000 outer steps of 32 × 128 rays | 128 × 128 |
 
 # %% tags=["colab"]
+# @title In Colab: installs the package
 import importlib
 import os
 import subprocess

@@ -37,6 +37,7 @@
 # | `paper` | a large GPU | not measured | not measured | 6 × 256, 20 frequencies, 150,000 of 64 | 256 pixels |
 
 # %% tags=["colab"]
+# @title In Colab: installs the package
 import importlib
 import os
 import subprocess

@@ -28,6 +28,7 @@
 # | `paper` | a large GPU | not measured | the paper's network and training for pictures | 4096 samples |
 
 # %% tags=["colab"]
+# @title In Colab: installs the package
 import importlib
 import os
 import subprocess

@@ -31,6 +31,7 @@ MAY_IMPORT = {
     "plots": [],
 }
 MAY_IMPORT["experiments"] = list(MAY_IMPORT)
+MAY_IMPORT["teaching"] = [*MAY_IMPORT]
 MAY_IMPORT["commands"] = [*MAY_IMPORT]
 
 

@@ -17,6 +17,11 @@ _TEMPLATE = """
 {%- block html_head_js_requirejs -%}{%- endblock -%}
 {%- block html_head_js_mermaidjs -%}{%- endblock -%}
 {%- block jupyter_widgets -%}{%- endblock -%}
+{%- block input -%}
+{%- if 'setup' in cell.metadata.get('tags', []) -%}
+<details style="margin:0 0 0 80px"><summary>Set-up and choices</summary>{{ super() }}</details>
+{%- else -%}{{ super() }}{%- endif -%}
+{%- endblock input -%}
 """
 
 _CONTROL = "[A control stands here in a running notebook: `make lab`.]"
@@ -27,11 +32,12 @@ def write_page(notebook: nbformat.NotebookNode, path: Path) -> None:
     """Write ``notebook`` with its outputs to ``path``, which is replaced only when the page is complete.
 
     Explorers that the browser can draw go on working; for other controls, which need a running kernel, a picture or a
-    line of text stands in. Badges, whose pictures would come from the network, are left out.
+    line of text stands in. Cells tagged "setup" are folded. Left out are badges, whose pictures would come from the
+    network, and what only Colab runs.
     """
     page = copy.deepcopy(notebook)
     models = page.metadata.pop("widgets", {}).get("application/vnd.jupyter.widget-state+json", {}).get("state", {})
-    page.cells = [cell for cell in page.cells if "badges" not in cell.metadata.get("tags", [])]
+    page.cells = [cell for cell in page.cells if not {"badges", "colab"} & {*cell.metadata.get("tags", [])}]
     alive = False
     for cell in page.cells:
         for output in cell.get("outputs", []):

@@ -6,7 +6,8 @@ python -m learnit_core.commands.upkeep.notebooks --check    write nothing, and f
 The .py is what people edit. In it two cells are generated, those tagged "badges" and "colab", and the address in links
 to data_scripts/; in README.md the block between the comments "badges" and "end of badges". All follow from the address
 in pyproject.toml. The .ipynb is the
-.py without outputs, with cell ids counted from 0, so that the same source gives the same bytes.
+.py without outputs, with cell ids counted from 0, so that the same source gives the same bytes. Cells tagged "colab" or
+"setup" are folded in it, in JupyterLab and in Colab.
 """
 
 import argparse
@@ -22,6 +23,7 @@ from learnit_core.commands.repository import ROOT, address, notebooks
 from learnit_core.errors import LearnitError
 
 COLAB_CELL = """\
+# @title In Colab: installs the package
 import importlib
 import os
 import subprocess
@@ -84,6 +86,9 @@ def to_ipynb(text: str) -> str:
     """The .ipynb that belongs to the .py source ``text``."""
     notebook = jupytext.reads(text, fmt="py:percent")
     notebook.metadata = nbformat.from_dict(METADATA)
+    for cell in notebook.cells:
+        if {"colab", "setup"} & {*cell.metadata.get("tags", [])}:
+            cell.metadata |= {"jupyter": {"source_hidden": True}, "cellView": "form"}
     notebook = strip_output(notebook, keep_output=False, keep_count=False, keep_id=False)
     nbformat.validate(notebook)
     return nbformat.writes(notebook).rstrip("\n") + "\n"
