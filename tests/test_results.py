@@ -69,7 +69,7 @@ def test_a_short_run_of_image_results(tmp_path, monkeypatch):
     assert {row["init"] for row in content["results"] if row["in_table"]} >= set(image_table.INITS)
     assert content["profile_values"]["num_steps"] == 2
     page = (tmp_path / "image.md").read_text("utf-8")
-    assert "## faces, seed 1" in page and "meta-training seed 1," in page
+    assert "## faces, seed 1" in page and "meta-training seed 1," in page and "| Meta-SGD | from 1 " in page
     assert "2 outer steps" in results_image.summary(content)
 
     def again(*arguments):
@@ -77,5 +77,6 @@ def test_a_short_run_of_image_results(tmp_path, monkeypatch):
 
     monkeypatch.setattr(results_image, "class_part", again)
     assert report.run(IMAGE, settings, tmp_path, [1])["results"] == content["results"]
-    monkeypatch.setattr(results_image, "class_part", lambda *arguments: {"rows": content["results"]})
+    part = {"rows": content["results"], "curves": content["curves"][0]}
+    monkeypatch.setattr(results_image, "class_part", lambda *arguments: part)
     assert report.run(IMAGE, replace(settings, max_steps=3), tmp_path, [1])["profile_values"]["num_steps"] == 3

@@ -9,9 +9,9 @@ from learnit_core.experiments.image import bench, explorers, results, table, tun
 
 def _recipes() -> dict[str, Recipe]:
     recipes = {
-        image.SHIPPED["quick"][data][f"meta-{algorithm}"]: Recipe(data, algorithm, image.PROFILES["quick"])
+        image.SHIPPED["quick"][data][init]: Recipe(data, algorithm, image.PROFILES["quick"])
         for data in image.CLASSES
-        for algorithm in ("maml", "reptile")
+        for init, algorithm in image.LEARNED.items()
     }
     # The `standard` network and size, with as many steps as two cores do in a quarter of an hour or less each.
     large = replace(image.PROFILES["standard"], counts=(4000, 20, 32))
@@ -35,7 +35,7 @@ IMAGE = Experiment(
     observations=("full",),
     inits=table.INITS,
     labels=table.LABELS,
-    algorithms={"meta-reptile": "reptile", "meta-maml": "maml"},
+    algorithms=image.LEARNED,
     shipped=image.SHIPPED,
     recipes=_recipes(),
     tuning=tune.TUNING,
