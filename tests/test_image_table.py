@@ -38,13 +38,14 @@ MADE = {name: [jnp.int32(i)] for i, name in enumerate(NAMES)}
 
 
 def table(**settings):
-    about = dict(trained_on="waves", data="waves", seed=3, limit=40, along=50) | settings
+    about = dict(trained_on="waves", data="waves", seed=3, limit=40) | settings
     return image_table.table_rows(made_up, MADE, SETTINGS, **about)
 
 
 def test_rows_against_direct_computation():
-    rows, curves = table()
+    rows = table()
     target = made_up(MADE["meta-maml"], Setting("sgd", 0.01), 2)[:, 2]
+    curves = image_table.curves(made_up, MADE, SETTINGS, along=50)
     assert list(curves) == list(NAMES)
     for name in NAMES:
         curve = made_up(MADE[name], Setting("adam", 0.001), 50)
@@ -71,7 +72,7 @@ def test_rows_against_direct_computation():
 
 
 def test_cells_of_the_table_are_unique_and_the_papers_settings_stand_outside(tmp_path):
-    rows, _ = table()
+    rows = table()
     rows += image_table.control_rows(IMAGES, data="waves", seed=3)
     cells = [tuple(row[name] for name in metrics.KEY) for row in rows if row["in_table"]]
     assert len(set(cells)) == len(cells) == len(NAMES) + 2
@@ -80,7 +81,7 @@ def test_cells_of_the_table_are_unique_and_the_papers_settings_stand_outside(tmp
     for row in paper:
         expected = ("sgd", 1e-2) if row["init"].startswith("meta") else ("adam", 1e-4)
         assert (row["optimizer"], row["learning_rate"]) == expected
-    assert all(row["tuned_on"] != "the paper's setting" for row in table(paper_too=False)[0])
+    assert all(row["tuned_on"] != "the paper's setting" for row in table(paper_too=False))
     report = metrics.write(
         tmp_path / "metrics.json", notebook="n", profile="tiny", seed=3, precision="highest", seconds={}, results=rows
     )
@@ -89,7 +90,7 @@ def test_cells_of_the_table_are_unique_and_the_papers_settings_stand_outside(tmp
 
 def test_the_papers_setting_is_not_repeated_where_it_was_chosen():
     chosen = {name: image_table.PAPER.get(name, Setting("sgd", 0.01)) for name in NAMES}
-    rows, _ = image_table.table_rows(
+    rows = image_table.table_rows(
         made_up,
         MADE,
         image_table.TunedSettings(chosen, chosen, SETTINGS.along, SETTINGS.tuned_on, {}),
@@ -97,7 +98,6 @@ def test_the_papers_setting_is_not_repeated_where_it_was_chosen():
         data="waves",
         seed=0,
         limit=40,
-        along=40,
     )
     assert len(rows) == 2 * len(NAMES)
 
@@ -117,7 +117,7 @@ def test_control_rows():
 
 
 def test_markdown_says_what_the_rows_say():
-    rows, _ = table()
+    rows = table()
     rows += image_table.control_rows(IMAGES, data="waves", seed=3)
     text, said = image_table.markdown(rows).split("\n\n")
     lines = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.split("\n")]

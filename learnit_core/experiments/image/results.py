@@ -57,8 +57,9 @@ def class_part(profile: image.Profile, data: str, seed: int, settings: Settings)
     tuned = table.tuned_settings(profile.name, data)
     made = rivals.beside(made, tuned.options, profile, field, images, seed=seed)
     run = table.runner(field, images.test, most=max(profile.limit, profile.along))
-    about, limits = {"data": data, "seed": seed}, {"limit": profile.limit, "along": profile.along}
-    rows, curves = table.table_rows(run, made, tuned, trained_on=data, **limits, **about)
+    about = {"data": data, "seed": seed}
+    rows = table.table_rows(run, made, tuned, trained_on=data, limit=profile.limit, **about)
+    curves = table.curves(run, made, tuned, along=profile.along)
     curves = {
         "settings": {name: tuned.along[name] for name in curves},
         "options": tuned.options,

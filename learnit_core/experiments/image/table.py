@@ -1,5 +1,6 @@
 """Table 1 on any class: six initialisations, fitted to signals they have not seen, each with its tuned setting."""
 
+import functools
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -87,47 +88,37 @@ def table_rows(
     data: str,
     seed: int,
     limit: int,
-    along: int,
     paper_too: bool = True,
-) -> tuple[list[dict[str, Any]], dict[str, np.ndarray]]:
-    """Rows of the metrics file for one class, and curves [signals, along + 1].
+) -> list[dict[str, Any]]:
+    """Rows of the metrics file for one class.
 
-    A curve shows after every number of steps what the setting that was tuned for so many has reached.
     Steps to match is the first step at which a signal reaches its own PSNR under MAML after two steps, with the
     setting tuned for that. The paper's own settings stand as further rows outside the table if ``paper_too``.
     """
     target = run(made["meta-maml"], settings.after_two_steps["meta-maml"], STEPS)[:, STEPS]
+    rows = []
+    for name in [name for name in INITS if name in made]:
 
-    def one(name):
-        papers = [PAPER[name]] if paper_too and name in PAPER else []
-        two_steps, to_match, switches = settings.after_two_steps[name], settings.to_match[name], settings.along[name]
-        switches = [(first, setting) for first, setting in switches if first <= along]
-        ends = [*(first for first, _ in switches[1:]), along + 1]
-        lengths = {two_steps: STEPS} | {setting: limit for setting in (*papers, to_match)}
-        for (_, setting), end in zip(switches, ends, strict=True):
-            lengths[setting] = max(end - 1, lengths.get(setting, 0))
-        curve = {setting: run(made[name], setting, length) for setting, length in lengths.items()}
-        start = curve[two_steps][:, :1]
-        stretches = [curve[setting][:, a:b] for (a, setting), b in zip(switches, ends, strict=True)]
-        about = {"experiment": "image", "trained_on": trained_on, "data": data, "split": "test", "init": name}
+        @functools.cache
+        def curve(setting, num_steps, draws=made[name]):
+            return run(draws, setting, num_steps)
+
+        about = {"experiment": "image", "trained_on": trained_on, "data": data}
         about |= {"trained_on": None} if name.startswith("standard") else {}
-        about |= {"observations": "full", "seed": seed}
-        rows = [metrics.row(**about, steps=0, psnr_per_signal=start[:, 0])]
-        columns = [(two_steps, to_match, settings.tuned_on[name], True)]
-        columns += [(paper, paper, rows_of.PAPERS, False) for paper in papers if {paper} != {two_steps, to_match}]
+        about |= {"split": "test", "init": name, "observations": "full", "seed": seed}
+        rows.append(metrics.row(**about, steps=0, psnr_per_signal=curve(settings.to_match[name], limit)[:, 0]))
+        columns = [(settings.after_two_steps[name], settings.to_match[name], settings.tuned_on[name], True)]
+        if paper_too and name in PAPER and any(PAPER[name] != setting for setting in columns[0][:2]):
+            columns.append((PAPER[name], PAPER[name], rows_of.PAPERS, False))
         for two_steps, to_match, tuned_on, in_table in columns:
             match = {}
             if name != "meta-maml":
-                steps, never = evaluate.steps_to_match(curve[to_match][:, : limit + 1], target)
+                steps, never = evaluate.steps_to_match(curve(to_match, limit), target)
                 match = dict(steps_to_match=steps, never_matched=int(never), limit=limit, match_setting=list(to_match))
-            after = curve[two_steps][:, STEPS]
+            after = curve(two_steps, STEPS)[:, STEPS]
             how = {"optimizer": two_steps.optimizer, "learning_rate": two_steps.learning_rate, "tuned_on": tuned_on}
             rows.append(metrics.row(**about, **how, steps=STEPS, psnr_per_signal=after, in_table=in_table, **match))
-        return rows, np.concatenate([start, *stretches], axis=1)
-
-    names = [name for name in INITS if name in made]
-    found = dict(zip(names, evaluate.side_by_side(one, names), strict=True))
-    return [row for rows, _ in found.values() for row in rows], {name: curve for name, (_, curve) in found.items()}
+    return rows
 
 
 def control_rows(images: ImageSplits, *, data: str, seed: int) -> list[dict[str, Any]]:
@@ -169,6 +160,22 @@ SHOWN = (*range(11), *range(15, 41, 5), *range(50, 101, 10))
 """Steps at which curves are compared and kept."""
 
 Curves = Mapping[str, Float[np.ndarray, "signals points"]]
+
+
+def curves(run: Runner, made: Mapping[str, Draws], settings: TunedSettings, *, along: int) -> Curves:
+    """PSNR [dB] of each signal after 0, 1, … ``along`` steps, each by the setting that was tuned for so many."""
+
+    def one(name):
+        switches = [(first, setting) for first, setting in settings.along[name] if first <= along]
+        ends = [*(first for first, _ in switches[1:]), along + 1]
+        # Each setting is run once, as far as it is needed.
+        lengths = {setting: end - 1 for (_, setting), end in zip(switches, ends, strict=True)}
+        curve = {setting: run(made[name], setting, length) for setting, length in lengths.items()}
+        parts = [curve[setting][:, a:b] for (a, setting), b in zip(switches, ends, strict=True)]
+        return np.concatenate([next(iter(curve.values()))[:, :1], *parts], axis=1)
+
+    names = [name for name in INITS if name in made]
+    return dict(zip(names, evaluate.side_by_side(one, names), strict=True))
 
 
 def means(curves: Curves) -> dict[str, dict[str, float]]:
