@@ -68,7 +68,7 @@ def test_the_two_uses_of_a_trunk_differ_in_the_head_alone():
     close(random[-1], baselines.standard(FIELD, seed=1)[-1], rtol=0)
     assert not np.allclose(random[-1]["w"], mean[-1]["w"])
     assert not np.allclose(mean[0]["w"], made("shared-mean", 5, seed=2)[0]["w"]), "other pictures, other weights"
-    close(made("shared-mean", 100), made("shared-mean", 8), rtol=0)  # never longer than meta-training
+    close(made("shared-mean", 1000), made("shared-mean", 80), rtol=0)  # of a run that is cut short
     chosen = rivals.beside({"mean": [START]}, dict.fromkeys(rivals.OPTIONS, 2), SHORT, FIELD, IMAGES, seed=1)
     assert chosen.keys() == {"mean", *rivals.OPTIONS}
     close(chosen["shared-mean"][0], made("shared-mean", 2), rtol=0)

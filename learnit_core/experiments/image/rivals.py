@@ -64,11 +64,12 @@ def share(field: Field, pictures: Batch, key: PRNGKey, *, num_steps: int) -> Sha
 def make(
     name: str, option: float | int, profile: image.Profile, field: Field, images: ImageSplits, *, seed: int = 0
 ) -> Params:
-    """One of :data:`OPTIONS` with that scale or number of joint steps (never more than there are outer steps)."""
+    """One of :data:`OPTIONS` with that scale or number of joint steps."""
     random = baselines.standard(field, seed=seed)
     if name == "standard-scaled":
         return jax.tree.map(lambda leaf: option * leaf, random)
-    trunk, heads = _shared(field, *_chosen(images, seed), num_steps=min(int(option), profile.num_steps))
+    num_steps = min(int(option), HEADS * profile.num_steps)  # fewer in a run that is cut short
+    trunk, heads = _shared(field, *_chosen(images, seed), num_steps=num_steps)
     return [*trunk, random[-1] if name == "shared-trunk" else jax.tree.map(lambda leaf: leaf.mean(axis=0), heads)]
 
 
