@@ -159,35 +159,48 @@ def _curves(said: dict[str, Any]) -> str:
     steps = [step for step in ("0", "2", "5", "10", "20", "40", "100") if step in said["means"]["meta-maml"]]
     lines = [
         "PSNR [dB] after so many steps, each with the setting tuned for so many, and gradient evaluations of one "
-        "picture that the initialisation took to make (those of Mean, Matched and of tuning are not counted):",
+        "picture that the initialisation took to make (those of Mean, Matched and of tuning are not counted). In "
+        "brackets: Standard's scale, and the joint steps of a shared trunk.",
         "",
-        f"| initialisation | settings | {' | '.join(f'{step} steps' for step in steps)} | made with |",
-        "|---|---|" + "---|" * (len(steps) + 1),
+        f"| initialisation | {' | '.join(f'{step} steps' for step in steps)} | made with |",
+        "|---|" + "---|" * (len(steps) + 1),
     ]
     for name, mean in said["means"].items():
-        how = ", ".join(f"from {first} {kind} {rate:g}" for first, (kind, rate) in said["settings"][name])
-        how += f" ({said['options'][name]:g})" if name in said["options"] else ""
+        label = table.LABELS[name] + (f" ({said['options'][name]:g})" if name in said["options"] else "")
         made = f"{said['cost'][name]:,}" if name in said["cost"] else "–"
-        lines.append(f"| {table.LABELS[name]} | {how} | {' | '.join(f'{mean[n]:.1f}' for n in steps)} | {made} |")
-    return "\n".join([*lines, "", "In brackets: Standard's scale, and the joint steps of a shared trunk."])
+        lines.append(f"| {label} | {' | '.join(f'{mean[n]:.1f}' for n in steps)} | {made} |")
+    return "\n".join(lines)
+
+
+def overtaken(leads: Sequence[dict[str, Any]], along: int) -> dict[str, list[int]]:
+    """Who is ahead of MAML after ``along`` steps with every seed, and in each from which step on for good.
+
+    That is the first step at which MAML is behind, after the last at which it is ahead.
+    """
+    found = {}
+    for name in leads[0] if leads else ():
+        first = []
+        for where in (part[name] for part in leads):
+            lost = max((last for _, last in where["ahead"]), default=-1)
+            first += [begin for begin, _ in where["behind"] if begin > lost][:1]
+        if all(part[name]["behind"] and part[name]["behind"][-1][1] == along for part in leads):
+            found[name] = first
+    return found
 
 
 def _overtaken(content: dict[str, Any]) -> str:
-    """Which rivals are ahead of MAML at the curves' end, in words for README."""
+    """The same for README, in words."""
     said = []
     for data in image.CLASSES:
-        parts = [one["leads"] for one in content.get("curves", ()) if one["data"] == data]
-        for name in parts[0] if parts else ():
-            last = [part[name]["behind"][-1] for part in parts if part[name]["behind"]]
-            if len(last) == len(parts) and all(end == content["profile_values"]["along"] for _, end in last):
-                first = sorted({begin for begin, _ in last})
-                steps = f"{first[0]} to {first[-1]}" if len(first) > 1 else f"{first[0]}"
-                said.append(f"{table.LABELS[name]} on {data} (from step {steps} on)")
+        leads = [one["leads"] for one in content.get("curves", ()) if one["data"] == data]
+        for name, first in overtaken(leads, content["profile_values"].get("along", 0)).items():
+            steps = f"{min(first)}" if len(set(first)) == 1 else f"{min(first)} to {max(first)}"
+            said.append(f"{table.LABELS[name]} on {data} (step {steps})")
     if not said:
         return ""
     return (
-        " Fitted for longer, at every number of steps with the setting tuned for it, these overtake MAML for good, "
-        f"with a 95 % paired interval below zero in every seed: {'; '.join(said)}."
+        " With more steps, each number of them with the setting tuned for it, these are ahead of MAML for good, with a "
+        f"95 % paired interval beyond zero and every seed, from about the step given on: {'; '.join(said)}."
     )
 
 
