@@ -59,7 +59,7 @@ def test_rows_against_direct_computation():
         assert row["steps"] == 2 and row["optimizer"] == "sgd" and row["learning_rate"] == 0.01
         assert row["trained_on"] == (None if name.startswith("standard") else "waves") and row["seed"] == 3
         (start,) = [row for row in rows if row["init"] == name and row["steps"] == 0]
-        np.testing.assert_allclose(start["psnr_per_signal"], curves[name][:, 0], atol=1e-3)
+        np.testing.assert_allclose(start["psnr_per_signal"], curve[:, 0], atol=1e-3)
         if name == "meta-maml":
             assert row["steps_to_match"] is None
             continue
