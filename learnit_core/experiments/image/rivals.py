@@ -35,7 +35,7 @@ HEADS = 10
 RATE = 1e-3
 """Adam's, of their joint fit."""
 
-OPTIONS = {"standard-scaled": (1, 1.5, 2, 2.5, 3), "shared-trunk": (75, 150, 300), "shared-mean": (75, 150, 300)}
+OPTIONS = {"standard-scaled": (1.0, 1.5, 2.0, 2.5, 3.0), "shared-trunk": (75, 150, 300), "shared-mean": (75, 150, 300)}
 """What tuning chooses from beside optimiser and rate: the scale; the steps of the joint fit. It goes on beyond the
 largest or smallest, by factors of two, while that one is the best."""
 
@@ -68,7 +68,7 @@ def make(
     random = baselines.standard(field, seed=seed)
     if name == "standard-scaled":
         return jax.tree.map(lambda leaf: option * leaf, random)
-    num_steps = min(int(option), HEADS * profile.num_steps)  # fewer in a run that is cut short
+    num_steps = min(option, HEADS * profile.num_steps)  # fewer in a run that is cut short
     trunk, heads = _shared(field, *_chosen(images, seed), num_steps=num_steps)
     return [*trunk, random[-1] if name == "shared-trunk" else jax.tree.map(lambda leaf: leaf.mean(axis=0), heads)]
 
@@ -106,5 +106,5 @@ def cost(profile: image.Profile, options: Mapping[str, float | int]) -> dict[str
     """
     maml = profile.num_steps * profile.maml_batch * (profile.inner_steps + 1)
     reptile = profile.num_steps * profile.reptile_batch * profile.inner_steps
-    shared = {name: HEADS * int(option) for name, option in options.items() if name.startswith("shared")}
+    shared = {name: HEADS * option for name, option in options.items() if name.startswith("shared")}
     return {"meta-reptile": reptile, "meta-maml": maml, "meta-sgd": maml} | shared

@@ -89,7 +89,7 @@ def jobs(profile: image.Profile, data: str) -> tuple[Sequence[Sequence[Job]], di
                 start = rivals.make(name, option, profile, field, images)
                 scores[option] = round(search(name, start, profile.limit, objectives, LIKELY)["best"].score, 3)
             best = max(scores, key=scores.__getitem__)
-            left = [2 * best] if best == max(scores) else [best / 2] if best == min(scores) else []
+            left = [2 * best] if best == max(scores) else [type(best)(best / 2)] if best == min(scores) else []
         start = rivals.make(name, best, profile, field, images)
         about = {"option": best, "options": {f"{option:g}": scores[option] for option in sorted(scores)}}
         return {column: entry | about for column, entry in (first(name, start) | along(name, start)).items()}
