@@ -17,7 +17,7 @@ from jaxtyping import Float, Int
 
 from learnit_core.errors import LearnitError
 from learnit_core.fit import fit
-from learnit_core.structures import Batch, LossFn, Params, PRNGKey, Task
+from learnit_core.structures import Batch, LossFn, Params, PRNGKey, Rated, Task
 
 
 def psnr(prediction: Float[Array, "*shape"], target: Float[Array, "*shape"], *, clip: bool = True) -> Float[Array, ""]:
@@ -30,10 +30,11 @@ def psnr(prediction: Float[Array, "*shape"], target: Float[Array, "*shape"], *, 
 
 
 class Setting(NamedTuple):
-    """The optimiser of a fit, "sgd", "adam" or "rmsprop", and its learning rate.
+    """The optimiser of a fit, "sgd", "adam", "rmsprop" or "learned", and its learning rate.
 
     "rmsprop" is Adam without momentum (β1 = 0), that is RMSProp with bias correction: the inner optimiser of Reptile in
-    Nichol et al. 2018.
+    Nichol et al. 2018. "learned" is SGD at the rates of :class:`~learnit_core.structures.Rated` weights, times
+    ``learning_rate``.
     """
 
     optimizer: str
@@ -41,10 +42,21 @@ class Setting(NamedTuple):
 
     def build(self) -> optax.GradientTransformation:
         """The optax optimiser; the rate may be traced, so that one compiled fit serves every rate."""
-        builders = {"sgd": optax.sgd, "adam": optax.adam, "rmsprop": functools.partial(optax.adam, b1=0.0)}
+        rmsprop = functools.partial(optax.adam, b1=0.0)
+        builders = {"sgd": optax.sgd, "adam": optax.adam, "rmsprop": rmsprop, "learned": _learned}
         if self.optimizer not in builders:
             raise LearnitError(f"unknown optimizer {self.optimizer!r}: expected one of {', '.join(builders)}")
         return builders[self.optimizer](self.learning_rate)
+
+
+def _learned(factor: Array | float) -> optax.GradientTransformation:
+    """Gradient descent of ``Rated`` weights, each at ``factor`` times its own rate; rates stay as they are."""
+
+    def update(grads, state, rated):
+        moves = jax.tree.map(lambda rate, grad: -factor * rate * grad, rated.rates, grads.params)
+        return Rated(moves, jax.tree.map(jnp.zeros_like, rated.rates)), state
+
+    return optax.GradientTransformation(lambda rated: optax.EmptyState(), update)
 
 
 def curves(

@@ -22,7 +22,7 @@ from jax import Array
 from jaxtyping import Float, Int
 
 from learnit_core.fit import fit
-from learnit_core.structures import Batch, LossFn, Params, PRNGKey, Task
+from learnit_core.structures import Batch, LossFn, Params, PRNGKey, Rated, Task
 
 Adapt = Callable[[Params, Batch, PRNGKey], Params]
 MetaGrad = Callable[[Params, Task, PRNGKey], tuple[Array, Params]]
@@ -34,13 +34,6 @@ class MetaState(NamedTuple):
     params: Params
     opt_state: optax.OptState
     step: Int[Array, ""]
-
-
-class Rated(NamedTuple):
-    """What Meta-SGD learns: an initialisation and a learning rate for each of its weights."""
-
-    params: Params
-    rates: Params
 
 
 def adapt_with(loss: LossFn, optimizer: optax.GradientTransformation, num_steps: int, *, remat: bool = True) -> Adapt:
@@ -65,7 +58,7 @@ def adapt_with_rates(loss: LossFn, num_steps: int, *, remat: bool = True) -> Ada
     """
     inner = jax.checkpoint(loss) if remat else loss
 
-    def adapt(rated, support, key):
+    def adapt(rated: Rated, support, key):
         def step(params, i):
             grads = jax.grad(inner)(params, support, jax.random.fold_in(key, i))
             return jax.tree.map(lambda p, r, g: p - r * g, params, rated.rates, grads), None

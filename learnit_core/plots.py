@@ -27,6 +27,10 @@ COLOURS = {
     "joint": "#0072b2",
     "meta-sv": "#d55e00",
     "meta-mv": "#009e73",
+    "standard-scaled": "#000000",
+    "shared-trunk": "#8c510a",
+    "shared-mean": "#0072b2",
+    "meta-sgd": "#5e3c99",
 }
 """One colour for each initialisation, distinguishable for colour-blind readers (Okabe and Ito)."""
 
@@ -45,6 +49,10 @@ LABELS = {
     "joint": "Joint",
     "meta-sv": "SV Reptile",
     "meta-mv": "MV Reptile",
+    "standard-scaled": "Standard, scaled",
+    "shared-trunk": "Shared trunk, random head",
+    "shared-mean": "Shared trunk, mean head",
+    "meta-sgd": "Meta-SGD",
 }
 
 
@@ -150,7 +158,10 @@ def step_curves(
             fontsize=9,
         )
     axis.set(xlabel="gradient steps at test time", ylabel=ylabel, title=title, xlim=(0, None))
-    axis.legend(frameon=False, fontsize=9, loc="lower right", ncols=2)
+    if len(curves) > 6:  # too many to stand among the lines
+        axis.legend(frameon=False, fontsize=9, loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=3)
+    else:
+        axis.legend(frameon=False, fontsize=9, loc="lower right", ncols=2)
     return figure
 
 

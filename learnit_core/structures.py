@@ -53,6 +53,18 @@ class Field:
         return tuple((k, v.tobytes() if hasattr(v, "tobytes") else v) for k, v in sorted(self.spec.items()))
 
 
+class Rated(NamedTuple):
+    """What Meta-SGD learns: an initialisation and a learning rate for each of its weights."""
+
+    params: Params
+    rates: Params
+
+
+def plain(params: Params | Rated) -> Params:
+    """The weights alone."""
+    return params.params if isinstance(params, Rated) else params
+
+
 class Task(NamedTuple):
     """One signal of a class: observations to adapt to, and observations to evaluate on."""
 

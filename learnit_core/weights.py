@@ -22,7 +22,7 @@ from safetensors.numpy import save_file
 from learnit_core import files
 from learnit_core.errors import LearnitError
 from learnit_core.models import from_spec
-from learnit_core.structures import Field, Params
+from learnit_core.structures import Field, Params, Rated
 
 
 def lerp(a: Params, b: Params, t: Float[Array, ""] | float) -> Params:
@@ -42,7 +42,7 @@ def path(a: Params, b: Params, ts: Float[Array | np.ndarray, " points"]) -> Para
     return jax.vmap(lambda t: lerp(a, b, t))(jnp.asarray(ts))
 
 
-def save(file: str | os.PathLike, field: Field, params: Params, provenance: dict[str, Any]) -> None:
+def save(file: str | os.PathLike, field: Field, params: Params | Rated, provenance: dict[str, Any]) -> None:
     """Write parameters with the field's spec and ``provenance`` (JSON: command, seed, steps, …) to ``file``."""
     arrays = {f"params/{name}": leaf for name, leaf in named_leaves(params).items()}
     spec = {}
@@ -54,7 +54,7 @@ def save(file: str | os.PathLike, field: Field, params: Params, provenance: dict
     write_arrays(file, arrays, {"spec": spec, "provenance": provenance})
 
 
-def load(file: str | os.PathLike) -> tuple[Field, Params, dict[str, Any]]:
+def load(file: str | os.PathLike) -> tuple[Field, Params | Rated, dict[str, Any]]:
     """Read what :func:`save` wrote: the field rebuilt from its spec, its parameters, and their provenance.
 
     Raises LearnitError if the file is missing, truncated, not safetensors, or its arrays do not fit its spec.
@@ -68,9 +68,10 @@ def load(file: str | os.PathLike) -> tuple[Field, Params, dict[str, Any]]:
         template = jax.eval_shape(field.init, jax.random.key(0))
     except (TypeError, ValueError) as error:
         raise LearnitError(f"the field spec in {file} has sizes that make no network: {header['spec']}") from error
-    params = unflatten_like(
-        template, {n.removeprefix("params/"): a for n, a in arrays.items() if n[:7] == "params/"}, file
-    )
+    found = {n.removeprefix("params/"): a for n, a in arrays.items() if n[:7] == "params/"}
+    if any(name.startswith("rates/") for name in found):
+        template = Rated(template, template)
+    params = unflatten_like(template, found, file)
     return field, jax.tree.map(jnp.asarray, params), header.get("provenance", {})
 
 

@@ -19,9 +19,11 @@ NAMES = image_table.INITS
 SETTINGS = image_table.TunedSettings(
     after_two_steps={name: Setting("sgd", 0.01) for name in NAMES},
     to_match={name: Setting("adam", 0.001) for name in NAMES},
+    along=dict.fromkeys(NAMES, [(1, Setting("sgd", 0.02)), (11, Setting("adam", 0.001)), (60, Setting("sgd", 9.0))]),
     tuned_on={name: f"validation of {name}" for name in NAMES},
+    options={},
 )
-SLOWNESS = {"standard": 30.0, "mean": 12.0, "matched": 9.0, "shuffled": 3.45, "meta-reptile": 2.5, "meta-maml": 2.0}
+SLOWNESS = dict(zip(NAMES, (30.0, 12.0, 9.0, 3.45, 2.5, 2.0, 11.0, 10.0, 8.0, 1.5), strict=True))
 """In these made-up fits a signal rises by 25 dB and more, and takes so many steps of rate 0.01 for half of that."""
 
 
@@ -41,41 +43,45 @@ def table(**settings):
 
 
 def test_rows_against_direct_computation():
-    rows, curves = table()
+    rows = table()
     target = made_up(MADE["meta-maml"], Setting("sgd", 0.01), 2)[:, 2]
+    curves = image_table.curves(made_up, MADE, SETTINGS, along=50)
     assert list(curves) == list(NAMES)
     for name in NAMES:
-        np.testing.assert_array_equal(curves[name], made_up(MADE[name], Setting("adam", 0.001), 40))
+        curve = made_up(MADE[name], Setting("adam", 0.001), 50)
+        np.testing.assert_array_equal(curves[name][:, :11], made_up(MADE[name], Setting("sgd", 0.02), 10))
+        np.testing.assert_array_equal(curves[name][:, 11:], curve[:, 11:])
+        curve = curve[:, :41]
         (row,) = [row for row in rows if row["init"] == name and row["in_table"]]
         expected = made_up(MADE[name], Setting("sgd", 0.01), 2)[:, 2]
         np.testing.assert_allclose(row["psnr_per_signal"], expected, atol=1e-3)
         assert row["tuned_on"] == f"validation of {name}"
         assert row["steps"] == 2 and row["optimizer"] == "sgd" and row["learning_rate"] == 0.01
-        assert row["trained_on"] == (None if name == "standard" else "waves") and row["seed"] == 3
+        assert row["trained_on"] == (None if name.startswith("standard") else "waves") and row["seed"] == 3
         (start,) = [row for row in rows if row["init"] == name and row["steps"] == 0]
-        np.testing.assert_allclose(start["psnr_per_signal"], curves[name][:, 0], atol=1e-3)
+        np.testing.assert_allclose(start["psnr_per_signal"], curve[:, 0], atol=1e-3)
         if name == "meta-maml":
             assert row["steps_to_match"] is None
             continue
-        steps = [next((n for n in range(41) if c[n] >= t), None) for c, t in zip(curves[name], target, strict=True)]
+        steps = [next((n for n in range(41) if c[n] >= t), None) for c, t in zip(curve, target, strict=True)]
         assert row["never_matched"] == steps.count(None)
         assert row["steps_to_match"] == pytest.approx(np.mean([40 if n is None else n for n in steps]), abs=1e-3)
         assert row["limit"] == 40 and row["match_setting"] == ["adam", 0.001]
     by_name = {row["init"]: row for row in rows if row["in_table"]}
-    assert [by_name[name]["never_matched"] for name in NAMES[:-1]] == [3, 3, 3, 1, 0]
+    assert [by_name[name]["never_matched"] for name in image_table.PAPERS[:-1]] == [3, 3, 3, 1, 0]
 
 
 def test_cells_of_the_table_are_unique_and_the_papers_settings_stand_outside(tmp_path):
-    rows, _ = table()
+    rows = table()
     rows += image_table.control_rows(IMAGES, data="waves", seed=3)
     cells = [tuple(row[name] for name in metrics.KEY) for row in rows if row["in_table"]]
     assert len(set(cells)) == len(cells) == len(NAMES) + 2
     paper = [row for row in rows if row["tuned_on"] == "the paper's setting"]
-    assert [row["init"] for row in paper] == list(NAMES) and not any(row["in_table"] for row in paper)
+    assert [row["init"] for row in paper] == list(image_table.PAPERS) and not any(row["in_table"] for row in paper)
     for row in paper:
         expected = ("sgd", 1e-2) if row["init"].startswith("meta") else ("adam", 1e-4)
         assert (row["optimizer"], row["learning_rate"]) == expected
-    assert all(row["tuned_on"] != "the paper's setting" for row in table(paper_too=False)[0])
+    assert all(row["tuned_on"] != "the paper's setting" for row in table(paper_too=False))
     report = metrics.write(
         tmp_path / "metrics.json", notebook="n", profile="tiny", seed=3, precision="highest", seconds={}, results=rows
     )
@@ -83,11 +89,11 @@ def test_cells_of_the_table_are_unique_and_the_papers_settings_stand_outside(tmp
 
 
 def test_the_papers_setting_is_not_repeated_where_it_was_chosen():
-    chosen = {name: image_table.PAPER[name] for name in NAMES}
-    rows, _ = image_table.table_rows(
+    chosen = {name: image_table.PAPER.get(name, Setting("sgd", 0.01)) for name in NAMES}
+    rows = image_table.table_rows(
         made_up,
         MADE,
-        image_table.TunedSettings(chosen, chosen, SETTINGS.tuned_on),
+        image_table.TunedSettings(chosen, chosen, SETTINGS.along, SETTINGS.tuned_on, {}),
         trained_on="waves",
         data="waves",
         seed=0,
@@ -111,7 +117,7 @@ def test_control_rows():
 
 
 def test_markdown_says_what_the_rows_say():
-    rows, _ = table()
+    rows = table()
     rows += image_table.control_rows(IMAGES, data="waves", seed=3)
     text, said = image_table.markdown(rows).split("\n\n")
     lines = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.split("\n")]
@@ -119,7 +125,8 @@ def test_markdown_says_what_the_rows_say():
     names = [line[0] for line in lines[2:]]
     labels = [image_table.LABELS[name] for name in NAMES]
     controls = ["control: class mean", "control: nearest training picture"]
-    assert names == labels + controls + [f"{label}, the paper's setting" for label in labels]
+    papers = [f"{label}, the paper's setting" for label in labels[: len(image_table.PAPERS)]]
+    assert names == labels + controls + papers
     by_name = dict(zip(names, lines[2:], strict=True))
     for row in (row for row in rows if row["in_table"]):
         line = by_name[image_table.LABELS[row["init"]]]
@@ -130,23 +137,22 @@ def test_markdown_says_what_the_rows_say():
     assert by_name["MAML"][3:] == ["–", "–"] and by_name[controls[0]][1] == "no fit"
 
 
-def test_overtaking():
-    steps = np.arange(6.0)
-    maml = np.tile(20 + steps, (2, 1))
-    behind, ahead_later, level = maml - 1, maml - 2.5 + steps, maml
-    above_and_back = maml + [0, 3, 0, 0, 0, -1]
-    said = image_table.overtaking({"standard": behind, "meta-maml": maml, "mean": level, "matched": above_and_back})
-    assert said == "No other initialisation overtakes MAML within 5 steps."
-    said = image_table.overtaking({"standard": behind, "shuffled": ahead_later, "meta-maml": maml})
-    assert "Shuffled from step 3 on" in said and "Standard" not in said
-    # It is the mean over signals that counts.
-    mixed = maml + np.array([[3.0], [-4.0]])
-    assert "No other" in image_table.overtaking({"mean": mixed, "meta-maml": maml})
-
-
-def test_overtaking_from_the_start():
-    maml = np.full((2, 4), 20.0)
-    assert "Standard from step 0 on" in image_table.overtaking({"standard": maml + 1, "meta-maml": maml})
+def test_leads_are_the_signs_of_paired_intervals():
+    """Differences that all signals share have no spread: the sign of the mean decides, and zero is nobody's lead."""
+    steps = np.arange(26.0)
+    maml = np.array([[20.0], [25.0]]) + steps
+    ahead_later, level = maml - 2.5 + steps, maml
+    unsure = maml + np.array([[3.0], [-1.0]])  # ahead on average, on one signal of two
+    found = image_table.leads({"standard": ahead_later, "mean": level, "meta-maml": maml, "matched": unsure})
+    assert found["standard"] == {"ahead": [(0, 2)], "behind": [(3, 25)]}
+    assert found["mean"] == found["matched"] == {"ahead": [], "behind": []}
+    there_and_back = maml - np.where((steps > 3) & (steps < 15), 1.0, -1.0)
+    found = image_table.leads({"mean": there_and_back, "meta-maml": maml})
+    assert found["mean"] == {"ahead": [(4, 10)], "behind": [(0, 3), (15, 25)]}
+    said = image_table.overtaking(found).split("\n")
+    assert said[2] == "| Mean | 4 to 10 | 0 to 3, 15 to 25 |"
+    means = image_table.means({"mean": maml})["mean"]
+    assert means["25"] == 47.5 and "11" not in means and list(means) == [str(n) for n in image_table.SHOWN if n < 26]
 
 
 # With a network

@@ -56,6 +56,17 @@ def test_gaps_of_pictures_are_held_against_their_bounds(monkeypatch):
     assert lines[4].endswith("| 4.0 times | – | 5 | NO |"), "eight steps against two"
 
 
+def test_who_overtakes_for_good():
+    """After MAML's last lead, up to the end, with every seed."""
+    late = {"ahead": [(2, 7)], "behind": [(0, 1), (9, 50), (70, 100)]}
+    later = {"ahead": [(0, 9), (15, 20)], "behind": [(10, 10), (25, 100)]}
+    ahead, undecided = {"ahead": [(0, 100)], "behind": []}, {"ahead": [(0, 5)], "behind": [(20, 50)]}
+    other = {"mean": later, "matched": ahead, "shuffled": undecided}
+    parts = [{"mean": late, "matched": late, "shuffled": late}, other]
+    assert results_image.overtaken(parts, 100) == {"mean": [9, 25]}
+    assert results_image.overtaken(parts[:1], 100)["matched"] == [9] and results_image.overtaken([], 100) == {}
+
+
 @pytest.mark.nightly
 @pytest.mark.slow
 def test_a_short_run_of_image_results(tmp_path, monkeypatch):
@@ -69,7 +80,7 @@ def test_a_short_run_of_image_results(tmp_path, monkeypatch):
     assert {row["init"] for row in content["results"] if row["in_table"]} >= set(image_table.INITS)
     assert content["profile_values"]["num_steps"] == 2
     page = (tmp_path / "image.md").read_text("utf-8")
-    assert "## faces, seed 1" in page and "meta-training seed 1," in page
+    assert "## faces, seed 1" in page and "meta-training seed 1," in page and "in brackets" in page.lower()
     assert "2 outer steps" in results_image.summary(content)
 
     def again(*arguments):
@@ -77,5 +88,6 @@ def test_a_short_run_of_image_results(tmp_path, monkeypatch):
 
     monkeypatch.setattr(results_image, "class_part", again)
     assert report.run(IMAGE, settings, tmp_path, [1])["results"] == content["results"]
-    monkeypatch.setattr(results_image, "class_part", lambda *arguments: {"rows": content["results"]})
+    part = {"rows": content["results"], "curves": content["curves"][0]}
+    monkeypatch.setattr(results_image, "class_part", lambda *arguments: part)
     assert report.run(IMAGE, replace(settings, max_steps=3), tmp_path, [1])["profile_values"]["num_steps"] == 3

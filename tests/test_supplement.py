@@ -348,11 +348,12 @@ def test_photographs_are_fitted_by_the_papers_setting_and_rivals_by_what_is_said
 @pytest.mark.parametrize("data", ["text", "celeba", "a folder"])
 def test_pictures_are_fitted_by_the_papers_settings_in_both_columns(data):
     found, expected = image_table.tuned_settings("paper", data), transcribed_fits("image")["full"]
-    for column in (found.after_two_steps, found.to_match):
-        assert column == {init: (optimizer, rate) for init, (optimizer, rate, _) in expected.items()}
-    assert found.tuned_on == dict.fromkeys(expected, "the paper's setting") and expected.keys() == set(
-        image_table.INITS
-    )
+    assert expected.keys() == set(image_table.PAPERS)
+    for init, (optimizer, rate, _) in expected.items():
+        assert found.after_two_steps[init] == found.to_match[init] == (optimizer, rate)
+        assert found.along[init] == [(1, (optimizer, rate))] and found.tuned_on[init] == "the paper's setting"
+    for init in image_table.RIVALS:
+        assert found.tuned_on[init].startswith("validation of"), "a rival has no setting of the paper's"
 
 
 @pytest.mark.parametrize("data", ["phantoms", "a folder"])
@@ -395,8 +396,9 @@ def test_standard_does_match_maml_with_the_papers_settings(count):
     made = {"standard": [baselines.standard(field, seed=0)], "meta-maml": [maml]}
     settings = image_table.tuned_settings("paper", "text")
     about = {"trained_on": "text", "data": "text", "seed": 0, "limit": limit}
-    rows, curves = image_table.table_rows(run, made, settings, **about)
-    assert (curves["standard"].max(axis=1) > 40).all() and curves["standard"].shape == (count, limit + 1)
+    curve = run(made["standard"], settings.along["standard"][0][1], limit)
+    assert (curve.max(axis=1) > 40).all() and curve.shape == (count, limit + 1)
+    rows = image_table.table_rows(run, made, settings, **about)
     row, learned = (next(r for r in rows if r["in_table"] and r["init"] == init) for init in made)
     assert row["never_matched"] == 0 and 2 < row["steps_to_match"] < 40 and row["match_setting"] == ["adam", 1e-4]
     assert len(rows) == 4 and row["tuned_on"] == learned["tuned_on"] == "the paper's setting"

@@ -34,7 +34,9 @@ def main() -> None:
     grad, sample = image.meta_grad_for(profile, field, "maml"), image.sampler(profile.maml_batch)
     init_key, train_key = runs.run_keys(0)
     unseen = image.tasks(images.validation)
-    validate = runs.after_inner_steps(image_loss(field), image.score(field), unseen, profile, train_key)
+    validate = runs.after_inner_steps(
+        image_loss(field), image.score(field), unseen, optax.sgd(profile.inner_rate), profile.inner_steps, train_key
+    )
     for name, schedule in SCHEDULES.items():
         optimizer = optax.adam(schedule)
         state, seen[name] = meta.init_state(field.init(init_key), optimizer), []

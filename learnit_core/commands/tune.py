@@ -1,7 +1,8 @@
 """Choose optimiser, rate and steps for every initialisation on validation signals: ``make tune``, resumable.
 
 Writes ``learnit_core/experiments/NAME/tuned.json``: the grid, every validation score, the choice, seed and command.
-Drafts under ``$LEARNIT_OUT/tune`` let an interrupted run go on; a draft replaces the file when it is complete.
+Drafts under ``$LEARNIT_OUT/tune`` let an interrupted run go on; a draft replaces the file when it is complete. What the
+file has for this grid and these initialisations is kept: delete cells there to choose them anew.
 """
 
 import argparse

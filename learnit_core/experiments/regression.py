@@ -106,9 +106,9 @@ def meta_train(
     """Meta-train on ``splits.train``; validation is PSNR [dB] after the inner steps on ``splits.validation``."""
     field, unseen = field_for(profile, splits), tasks(splits.validation)
     loss, score = measures(field, unseen)
-    adapt = meta.adapt_with(loss, optax.sgd(profile.inner_rate), profile.inner_steps)
-    grad = getattr(meta, algorithm)(loss, adapt)
-    validate = runs.after_inner_steps(loss, score, unseen, profile, runs.run_keys(seed)[1])
+    inner, steps = optax.sgd(profile.inner_rate), profile.inner_steps
+    grad = getattr(meta, algorithm)(loss, meta.adapt_with(loss, inner, steps))
+    validate = runs.after_inner_steps(loss, score, unseen, inner, steps, runs.run_keys(seed)[1])
     about = {"algorithm": algorithm, "data": splits.name, "seed": seed, "folder": folder, **control}
     return runs.meta_train(profile, field, splits.train, grad, sampler(profile, algorithm), validate, **about)
 

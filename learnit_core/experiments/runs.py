@@ -88,10 +88,9 @@ def meta_train(
 
 
 def after_inner_steps(
-    loss: LossFn, score: Callable, unseen: Task, profile: Any, key: PRNGKey
+    loss: LossFn, score: Callable, unseen: Task, optimizer: optax.GradientTransformation, steps: int, key: PRNGKey
 ) -> Callable[[Params], Array]:
-    """A ``validate`` of :func:`meta_train`: the mean score of ``unseen`` tasks after the profile's inner steps."""
-    optimizer, steps = optax.sgd(profile.inner_rate), profile.inner_steps
+    """A ``validate`` of :func:`meta_train`: the mean score of ``unseen`` tasks after ``steps`` inner steps."""
 
     @jax.jit
     def validate(params):

@@ -59,7 +59,9 @@ def chosen(name: str, profile: str, data: str, *, borrowed: str) -> dict[str, di
 def tune(experiment: Experiment, settings: Settings, target: Path, profiles: Iterable[str] | None = None) -> None:
     """Choose what is not in the draft yet, then write ``target``; ``profiles`` that are not asked for stay as they are.
 
-    Every job is added to a draft under ``$LEARNIT_OUT/tune`` when it is done, so that an interrupted run goes on.
+    Every job is added to a draft under ``$LEARNIT_OUT/tune`` when it is done, so that an interrupted run goes on. A
+    draft begins with the cells of ``target`` if those had this grid and these initialisations: delete what is to be
+    chosen anew.
     """
     tuning = experiment.tuning
     parts = {
@@ -80,8 +82,11 @@ def tune(experiment: Experiment, settings: Settings, target: Path, profiles: Ite
     about = [[name, data, profile.values()] for (name, data), profile in parts.items()]
     belongs_to = {"grid": grid, "rounds": tuning.rounds, "parts": about, "initialisations": prints, "draws": fits.KEYED}
     draft = Draft(settings, f"{experiment.name}_tuned.json", belongs_to)
+    earlier = json.loads(target.read_text("utf-8")) if target.exists() else {"profiles": {}}
     for (name, data), profile in parts.items():
-        part = draft.done.setdefault(name, {}).setdefault(data, {"cells": {}})
+        before, now = earlier["profiles"].get(name, {}).get(data), prints[f"{name} {data}"]
+        same = before and earlier["grid"] == grid and before["initialisations"].items() <= now.items()
+        part = draft.done.setdefault(name, {}).setdefault(data, {"cells": before["cells"] if same else {}})
         cells = part["cells"]
         groups, said = tuning.jobs(profile, data)
         with tqdm(total=sum(map(len, groups)), desc=f"tuning {experiment.name}, {name}, {data}", unit="fit") as bar:
@@ -94,7 +99,7 @@ def tune(experiment: Experiment, settings: Settings, target: Path, profiles: Ite
                     draft.save()
                     bar.update()
         part |= {"device": metrics.device(), "initialisations": prints[f"{name} {data}"], **said}
-    kept = json.loads(target.read_text("utf-8"))["profiles"] if target.exists() else {}
+    kept = earlier["profiles"]
     merged = kept | {name: kept.get(name, {}) | classes for name, classes in draft.done.items()}
     said = {"command": f"{COMMAND} --experiments {experiment.name}", "seed": 0, "grid": grid}
     metrics.write_json(target, said | {"protocol": tuning.protocol, "profiles": merged})

@@ -233,7 +233,9 @@ def meta_train(
         images.train,
         meta_grad_for(profile, field, algorithm),
         sampler(profile),
-        runs.after_inner_steps(loss, score, unseen, profile, jax.random.key(0)),
+        runs.after_inner_steps(
+            loss, score, unseen, optax.sgd(profile.inner_rate), profile.inner_steps, jax.random.key(0)
+        ),
         algorithm=algorithm,
         data=images.name,
         seed=seed,

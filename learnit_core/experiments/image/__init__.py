@@ -22,7 +22,7 @@ from learnit_core.errors import LearnitError
 from learnit_core.evaluate import Setting
 from learnit_core.experiments import experiment, fits, runs
 from learnit_core.signals import ImageSplits, Pictures
-from learnit_core.structures import Field, Params, Pixels, PRNGKey, Task
+from learnit_core.structures import Field, Params, Pixels, PRNGKey, Rated, Task, plain
 
 CLASSES = ("text", "sdf", "faces")
 ALGORITHMS = ("maml", "fomaml", "reptile")
@@ -33,7 +33,8 @@ class Profile(experiment.Profile):
     """A profile of image regression.
 
     ``counts`` are training, validation and test signals of the classes that can be drawn at will; ``fit_steps``
-    those of Mean and Matched; ``limit`` the steps after which a fit that has not matched MAML is given up.
+    those of Mean and Matched; ``limit`` the steps after which a fit that has not matched MAML is given up; ``along``
+    the length of the curves.
     """
 
     counts: tuple[int, int, int]
@@ -44,15 +45,16 @@ class Profile(experiment.Profile):
     reptile_batch: int = 10
     fit_steps: int = 1500
     limit: int = 100
+    along: int = 100
 
-    UNTRAINED: ClassVar = ("fit_steps", "limit", "counts")
+    UNTRAINED: ClassVar = ("fit_steps", "limit", "along", "counts")
 
     def for_class(self, data: str) -> "Profile":
         """The profile with the ``w0`` that suits a built-in class; other data keep the profile's own."""
         return replace(self, w0=CLASS_W0.get((self.name, data), self.w0))
 
     def shortened(self, few: int) -> dict:
-        loops = ("num_steps", "fit_steps", "limit", "maml_batch", "reptile_batch")
+        loops = ("num_steps", "fit_steps", "limit", "along", "maml_batch", "reptile_batch")
         counts = tuple(map(min, self.counts, (10 * few, 2 * few, few)))
         return {name: min(getattr(self, name), few) for name in loops} | {
             "size": min(self.size, max(64, few)),
@@ -82,10 +84,12 @@ CLASS_W0 = {("standard", "sdf"): 60.0, ("standard", "faces"): 40.0}
 With w0 = 100 a network of 5 x 256 holds every pixel of a 25 x 25 picture by itself, and shows noise in between.
 """
 
+LEARNED = {"meta-reptile": "reptile", "meta-maml": "maml", "meta-sgd": "meta-sgd"}
+"""How the initialisations that are shipped in the profile ``quick`` are trained."""
+
 SHIPPED = {
     "quick": {
-        data: {f"meta-{algorithm}": f"image-{data}-quick-{algorithm}" for algorithm in ("maml", "reptile")}
-        for data in CLASSES
+        data: {init: f"image-{data}-quick-{algorithm}" for init, algorithm in LEARNED.items()} for data in CLASSES
     },
     "standard": {
         data: {"meta-maml": name}
@@ -157,8 +161,9 @@ def score(field: Field, *, clip: bool = True) -> Callable[[Params, Pixels], Arra
 
 
 def measures(field: Field, tasks: Task) -> tuple[Callable, Callable]:
-    """What a fit descends and is scored by: squared error and PSNR [dB] over all pixels."""
+    """What a fit descends and is scored by: squared error and PSNR [dB] over all pixels; weights may be rated."""
     del tasks
+    field = _reading_rated(field)
     return losses.image_loss(field), score(field)
 
 
@@ -167,8 +172,13 @@ def unclipped(field: Field, tasks: Task) -> tuple[Callable, Callable]:
     return measures(field, tasks)[0], score(field, clip=False)
 
 
+def _reading_rated(field):
+    return replace(field, apply=lambda params, coords: field.apply(plain(params), coords))
+
+
 def _as_shown(field, tasks):
     del tasks
+    field = _reading_rated(field)
     return losses.image_loss(field), lambda params, pixels: field.apply(params, pixels.coords)
 
 
@@ -188,31 +198,38 @@ def channel_frames(
 
 
 def meta_grad_for(profile: Profile, field: Field, algorithm: str) -> meta.MetaGrad:
-    """MAML, FOMAML or Reptile with the profile's inner loop."""
-    if algorithm not in ALGORITHMS:
-        raise LearnitError(f"unknown algorithm {algorithm!r}: expected one of {', '.join(ALGORITHMS)}")
+    """MAML, FOMAML, Reptile or Meta-SGD with the profile's inner loop."""
     loss = losses.image_loss(field)
+    if algorithm == "meta-sgd":
+        return meta.maml(loss, meta.adapt_with_rates(loss, profile.inner_steps))
+    if algorithm not in ALGORITHMS:
+        raise LearnitError(f"unknown algorithm {algorithm!r}: expected one of {', '.join((*ALGORITHMS, 'meta-sgd'))}")
     adapt = meta.adapt_with(loss, optax.sgd(profile.inner_rate), profile.inner_steps)
     return getattr(meta, algorithm)(loss, adapt)
 
 
 def meta_train(
     profile: Profile, images: ImageSplits, algorithm: str, *, seed: int = 0, folder: Path | None = None, **control: Any
-) -> tuple[Field, Params, training.History]:
+) -> tuple[Field, Params | Rated, training.History]:
     """Meta-train on ``images.train``; validation is PSNR after the inner steps on ``images.validation`` [dB].
 
     With a ``folder`` the run keeps a checkpoint there and goes on from it; ``control`` is that of
-    :func:`runs.meta_train`.
+    :func:`runs.meta_train`. Meta-SGD begins with the profile's inner rate for every weight, and gives rated weights;
+    one outer optimiser moves weights and rates.
     """
-    field = field_for(profile, images.train.shape[-1])
-    size, key = batch_size(profile, algorithm), runs.run_keys(seed)[1]
-    return runs.meta_train(
+    start = field = field_for(profile, images.train.shape[-1])
+    unseen, key = tasks(images.validation), runs.run_keys(seed)[1]
+    inner, (loss, psnr) = Setting("sgd", profile.inner_rate), measures(field, unseen)
+    if algorithm == "meta-sgd":
+        start, inner = replace(field, init=_rated_init(field, profile.inner_rate)), Setting("learned", 1.0)
+    size = batch_size(profile, algorithm)
+    _, params, history = runs.meta_train(
         profile,
-        field,
+        start,
         images.train,
         meta_grad_for(profile, field, algorithm),
         sampler(size),
-        runs.after_inner_steps(losses.image_loss(field), score(field), tasks(images.validation), profile, key),
+        runs.after_inner_steps(loss, psnr, unseen, inner.build(), profile.inner_steps, key),
         algorithm=algorithm,
         data=images.name,
         seed=seed,
@@ -220,3 +237,12 @@ def meta_train(
         source=lambda pictures, key: source(pictures, size, key),
         **control,
     )
+    return field, params, history
+
+
+def _rated_init(field, rate):
+    def init(key):
+        params = field.init(key)
+        return Rated(params, jax.tree.map(lambda leaf: jnp.full_like(leaf, rate), params))
+
+    return init

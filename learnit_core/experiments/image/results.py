@@ -10,7 +10,7 @@ import numpy as np
 from learnit_core import weights
 from learnit_core.experiments import baselines, image, report
 from learnit_core.experiments.experiment import Part, Results
-from learnit_core.experiments.image import interpolation, table
+from learnit_core.experiments.image import interpolation, rivals, table
 from learnit_core.experiments.report import Gap, cell
 from learnit_core.experiments.settings import Settings
 
@@ -34,7 +34,7 @@ def parts(profile: image.Profile, settings: Settings, seeds: Sequence[int]) -> l
     return [
         [
             Part(
-                f"{data}-{seed}",
+                f"image-{data}-{seed}",
                 [profile.values(), table.tuned_settings(profile.name, data)],
                 partial(class_part, profile, data, seed, settings),
             )
@@ -49,19 +49,29 @@ def class_part(profile: image.Profile, data: str, seed: int, settings: Settings)
     images = image.load_signals(profile, data)
     folder = settings.out / "results" / "checkpoints"
     metas = {}
-    for algorithm in ("maml", "reptile"):
-        field, metas[f"meta-{algorithm}"], _ = image.meta_train(profile, images, algorithm, seed=seed, folder=folder)
+    for init, algorithm in image.LEARNED.items():
+        field, metas[init], _ = image.meta_train(profile, images, algorithm, seed=seed, folder=folder)
     made, _ = baselines.of_pictures(profile, field, images, metas["meta-maml"], seed=seed)
     made |= {name: [params] for name, params in metas.items()}
-    run, tuned = table.runner(field, images.test, most=profile.limit), table.tuned_settings(profile.name, data)
+    tuned = table.tuned_settings(profile.name, data)
+    made = rivals.beside(made, tuned.options, profile, field, images, seed=seed)
+    run = table.runner(field, images.test, most=max(profile.limit, profile.along))
     about = {"data": data, "seed": seed}
-    rows, _ = table.table_rows(run, made, tuned, trained_on=data, limit=profile.limit, **about)
-    return {"rows": rows + table.control_rows(images, **about)}
+    rows = table.table_rows(run, made, tuned, trained_on=data, limit=profile.limit, **about)
+    curves = table.curves(run, made, tuned, along=profile.along)
+    curves = {
+        "settings": {name: tuned.along[name] for name in curves},
+        "options": tuned.options,
+        "cost": rivals.cost(profile, tuned.options),
+        "means": table.means(curves),
+        "leads": table.leads(curves),
+    }
+    return {"rows": rows + table.control_rows(images, **about), "curves": about | curves}
 
 
 def extra(profile: image.Profile, settings: Settings, seeds: Sequence[int], found) -> dict[str, Any]:
-    """Agreement of mean weights and mean picture, from a shipped initialisation of each class and the large one."""
-    del seeds, found
+    """Curves; and agreement of mean weights and mean picture, from what is shipped for each class and the large one."""
+    del seeds
     agreements = {}
     for data in image.CLASSES:
         shipped = image.SHIPPED["quick"][data]["meta-maml"]
@@ -69,7 +79,8 @@ def extra(profile: image.Profile, settings: Settings, seeds: Sequence[int], foun
         agreements[shipped] = agreement(shipped, pictures, interpolation.VARIANTS, settings)
     large = image.SHIPPED["standard"]["text"]["meta-maml"]
     pictures = image.large_test("text", count=7 if settings.max_steps is None else 2)
-    return {"interpolation": agreements | {large: agreement(large, pictures, interpolation.LARGE_VARIANTS, settings)}}
+    agreements[large] = agreement(large, pictures, interpolation.LARGE_VARIANTS, settings)
+    return {"curves": [part["curves"] for part in found], "interpolation": agreements}
 
 
 def agreement(shipped: str, pictures: np.ndarray, variants: Iterable[str], settings: Settings) -> dict[str, Any]:
@@ -96,6 +107,7 @@ def gaps(data: str) -> list[Gap]:
         Gap("MAML over {best}", cell("meta-maml"), others, over_others),
         Gap("MAML over Reptile", cell("meta-maml"), cell("meta-reptile"), 0.0),
         Gap("Reptile over Standard", cell("meta-reptile"), cell("standard"), 0.0),
+        *(Gap(f"MAML over {table.LABELS[name]}", cell("meta-maml"), cell(name)) for name in table.RIVALS),
     ]
 
 
@@ -121,6 +133,8 @@ def page(content: dict[str, Any]) -> str:
         for seed in content["seeds"]:
             part = [row for row in rows if row["data"] == data and row["seed"] == seed]
             sections += [f"## {data}, seed {seed}", table.markdown(part)]
+            curves = [one for one in content.get("curves", ()) if (one["data"], one["seed"]) == (data, seed)]
+            sections += [text for one in curves for text in (_curves(one), table.overtaking(one["leads"]))]
     sections.append("## Interpolation")
     for data, said in content["interpolation"].items():
         sections += [f"**{data}**", interpolation.markdown(said)]
@@ -139,6 +153,56 @@ def page(content: dict[str, Any]) -> str:
     )
 
 
+def _curves(said: dict[str, Any]) -> str:
+    """Mean PSNR along the fits of one class and seed, and what each initialisation took to make."""
+    steps = [step for step in ("0", "2", "5", "10", "20", "40", "100") if step in said["means"]["meta-maml"]]
+    lines = [
+        "PSNR [dB] after so many steps, each with the setting tuned for so many, and gradient evaluations of one "
+        "picture that the initialisation took to make (those of Mean, Matched and of tuning are not counted). In "
+        "brackets: Standard's scale, and the joint steps of a shared trunk.",
+        "",
+        f"| initialisation | {' | '.join(f'{step} steps' for step in steps)} | made with |",
+        "|---|" + "---|" * (len(steps) + 1),
+    ]
+    for name, mean in said["means"].items():
+        label = table.LABELS[name] + (f" ({said['options'][name]:g})" if name in said["options"] else "")
+        made = f"{said['cost'][name]:,}" if name in said["cost"] else "–"
+        lines.append(f"| {label} | {' | '.join(f'{mean[n]:.1f}' for n in steps)} | {made} |")
+    return "\n".join(lines)
+
+
+def overtaken(leads: Sequence[dict[str, Any]], along: int) -> dict[str, list[int]]:
+    """Who is ahead of MAML after ``along`` steps with every seed, and in each from which step on for good.
+
+    That is the first step at which MAML is behind, after the last at which it is ahead.
+    """
+    found = {}
+    for name in leads[0] if leads else ():
+        first = []
+        for where in (part[name] for part in leads):
+            lost = max((last for _, last in where["ahead"]), default=-1)
+            first += [begin for begin, _ in where["behind"] if begin > lost][:1]
+        if all(part[name]["behind"] and part[name]["behind"][-1][1] == along for part in leads):
+            found[name] = first
+    return found
+
+
+def _overtaken(content: dict[str, Any]) -> str:
+    """The same for README, in words."""
+    said = []
+    for data in image.CLASSES:
+        leads = [one["leads"] for one in content.get("curves", ()) if one["data"] == data]
+        for name, first in overtaken(leads, content["profile_values"].get("along", 0)).items():
+            steps = f"{min(first)}" if len(set(first)) == 1 else f"{min(first)} to {max(first)}"
+            said.append(f"{table.LABELS[name]} on {data} (step {steps})")
+    if not said:
+        return ""
+    return (
+        " With more steps, each number of them with the setting tuned for it, these are ahead of MAML for good, with a "
+        f"95 % paired interval beyond zero and every seed, from about the step given on: {'; '.join(said)}."
+    )
+
+
 def summary(content: dict[str, Any]) -> str:
     """The table for README.md: means over signals and seeds."""
     rows = [row for row in content["results"] if row["in_table"]]
@@ -154,17 +218,19 @@ def summary(content: dict[str, Any]) -> str:
         "| initialisation | " + " | ".join(image.CLASSES) + " |",
         "|---|" + "---|" * len(image.CLASSES),
     ]
+    means = {key: np.mean([row["psnr_db"] for row in part]) for key, part in cells.items() if part}
+    best = {data: max(mean for (_, of), mean in means.items() if of == data) for data in image.CLASSES}
     for init, label in table.LABELS.items():
         if not cells[init, image.CLASSES[0]]:
             continue
         texts = []
         for data in image.CLASSES:
             part = cells[init, data]
-            text = f"{np.mean([row['psnr_db'] for row in part]):.1f}"
+            text = f"{means[init, data]:.1f}"
             if part[0]["steps_to_match"] is not None:
                 most = ">" if any(row["never_matched"] for row in part) else ""
                 text += f" ({most}{np.mean([row['steps_to_match'] for row in part]):.0f})"
-            texts.append(f"**{text}**" if init == "meta-maml" else text)
+            texts.append(f"**{text}**" if means[init, data] == best[data] else text)
         lines.append(f"| {label} | " + " | ".join(texts) + " |")
     num = {row["data"]: row["num_signals"] for row in rows}
     profile = report.profile_of(image.Profile, content)
@@ -176,7 +242,7 @@ def summary(content: dict[str, Any]) -> str:
             f"SIREN {profile.depth} × {profile.width}, {profile.num_steps} outer steps), "
             f"{', '.join(f'{n} {data}' for data, n in num.items())} test pictures, "
             f"{report.seeds(content)}, on {content['device']}; "
-            '">": some did not match within the limit. All tables, settings and intervals: '
+            f'">": some did not match within the limit.{_overtaken(content)} All tables, settings and intervals: '
             "[docs/results/image.md](docs/results/image.md).",
         ]
     )

@@ -1,6 +1,7 @@
 """Table 1 on any class: six initialisations, fitted to signals they have not seen, each with its tuned setting."""
 
 import functools
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -15,12 +16,18 @@ from learnit_core.experiments.fits import Draws
 from learnit_core.signals import ImageSplits
 from learnit_core.structures import Field
 
-INITS = ("standard", "mean", "matched", "shuffled", "meta-reptile", "meta-maml")
-"""Rows of the table, in the paper's order."""
+PAPERS = ("standard", "mean", "matched", "shuffled", "meta-reptile", "meta-maml")
+"""The paper's rows, in its order."""
+RIVALS = ("standard-scaled", "shared-trunk", "shared-mean", "meta-sgd")
+INITS = (*PAPERS, *RIVALS)
+"""Rows of the table: the paper's, and those of :mod:`.rivals`."""
+
+LEARNED = {name: image.LEARNED[name] for name in PAPERS if name in image.LEARNED}
+"""What trains which of the paper's rows."""
 
 LABELS = rows_of.labels("picture")
 
-PAPER = {name: supplement.FITS["image"][""]["full"][name].chosen.setting for name in INITS}
+PAPER = {name: supplement.FITS["image"][""]["full"][name].chosen.setting for name in PAPERS}
 """The paper's own settings at test time (supplement, section 1)."""
 
 STEPS = 2
@@ -30,11 +37,17 @@ Runner = Callable[[Draws, Setting, int], np.ndarray]
 
 
 class TunedSettings(NamedTuple):
-    """Settings by initialisation for the two columns of the table, and whose validation signals chose them."""
+    """Settings by initialisation for the two columns of the table, and whose validation signals chose them.
+
+    ``along`` are those of curves: the number of steps from which on a setting is the best, and the setting. ``options``
+    are the scale and the lengths that :mod:`.rivals` needs.
+    """
 
     after_two_steps: Mapping[str, Setting]
     to_match: Mapping[str, Setting]
+    along: Mapping[str, Sequence[tuple[int, Setting]]]
     tuned_on: Mapping[str, str]
+    options: Mapping[str, float | int]
 
 
 def runner(
@@ -58,17 +71,24 @@ def tuned_settings(profile: str, data: str) -> TunedSettings:
     """Settings chosen by ``make tune`` for a profile and class; others borrow those of the nearest built-in case.
 
     Photographs take the settings of ``faces``, and profiles or initialisations that were not tuned those of
-    ``quick``; the profile ``paper`` takes the paper's own in both columns. ``tuned_on`` says so.
+    ``quick``; in the profile ``paper`` the paper's rows take its own. ``tuned_on`` says so.
     """
-    if profile == "paper":
-        return TunedSettings(PAPER, PAPER, dict.fromkeys(INITS, supplement.PAPERS))
     found = tuned.chosen("image", profile, data, borrowed="faces")
     two, match = found["after_two_steps"], found["to_match"]
-    return TunedSettings(
+    classes = tuned.content("image")["profiles"]["quick"]
+    cells = classes.get(data, classes["faces"])["cells"]
+    chosen = TunedSettings(
         {name: two[name].setting for name in INITS},
         {name: match[name].setting for name in INITS},
+        {name: [(first, Setting(*one)) for first, *one in cells["along"][name]["switches"]] for name in INITS},
         {name: two[name].tuned_on for name in INITS},
+        {name: cell["option"] for name, cell in cells["along"].items() if "option" in cell},
     )
+    if profile != "paper":
+        return chosen
+    always, said = {name: [(1, PAPER[name])] for name in PAPERS}, dict.fromkeys(PAPERS, supplement.PAPERS)
+    over = zip(chosen, (PAPER, PAPER, always, said, {}), strict=True)
+    return TunedSettings(*({**rivals, **papers} for rivals, papers in over))
 
 
 def table_rows(
@@ -81,8 +101,8 @@ def table_rows(
     seed: int,
     limit: int,
     paper_too: bool = True,
-) -> tuple[list[dict[str, Any]], dict[str, np.ndarray]]:
-    """Rows of the metrics file for one class, and curves [signals, limit + 1] with the settings tuned to match.
+) -> list[dict[str, Any]]:
+    """Rows of the metrics file for one class.
 
     Steps to match is the first step at which a signal reaches its own PSNR under MAML after two steps, with the
     setting tuned for that; without MAML there is no such number. The paper's own settings stand as further rows outside
@@ -90,19 +110,19 @@ def table_rows(
     """
     maml = made.get("meta-maml")
     target = maml and run(maml, settings.after_two_steps["meta-maml"], STEPS)[:, STEPS]
-    rows, curves = [], {}
+    rows = []
     for name in [name for name in INITS if name in made]:
 
         @functools.cache
         def curve(setting, num_steps, draws=made[name]):
             return run(draws, setting, num_steps)
 
-        curves[name] = curve(settings.to_match[name], limit)
-        about = {"experiment": "image", "trained_on": None if name == "standard" else trained_on, "data": data}
+        about = {"experiment": "image", "trained_on": trained_on, "data": data}
+        about |= {"trained_on": None} if name.startswith("standard") else {}
         about |= {"split": "test", "init": name, "observations": "full", "seed": seed}
-        rows.append(metrics.row(**about, steps=0, psnr_per_signal=curves[name][:, 0]))
+        rows.append(metrics.row(**about, steps=0, psnr_per_signal=curve(settings.to_match[name], limit)[:, 0]))
         columns = [(settings.after_two_steps[name], settings.to_match[name], settings.tuned_on[name], True)]
-        if paper_too and any(PAPER[name] != setting for setting in columns[0][:2]):
+        if paper_too and name in PAPER and any(PAPER[name] != setting for setting in columns[0][:2]):
             columns.append((PAPER[name], PAPER[name], supplement.PAPERS, False))
         for two_steps, to_match, tuned_on, in_table in columns:
             match = {}
@@ -112,7 +132,7 @@ def table_rows(
             after = curve(two_steps, STEPS)[:, STEPS]
             how = {"optimizer": two_steps.optimizer, "learning_rate": two_steps.learning_rate, "tuned_on": tuned_on}
             rows.append(metrics.row(**about, **how, steps=STEPS, psnr_per_signal=after, in_table=in_table, **match))
-    return rows, curves
+    return rows
 
 
 def scored(
@@ -124,7 +144,7 @@ def scored(
     """
     settings, about = tuned_settings(profile.name, images.name), {"trained_on": images.name, "data": images.name}
     run = runner(field, images.test, most=profile.limit)
-    rows, _ = table_rows(run, made, settings, **about, seed=seed, limit=profile.limit)
+    rows = table_rows(run, made, settings, **about, seed=seed, limit=profile.limit)
     unclipped = runner(field, images.test, most=profile.limit, measures=image.unclipped)
     for row in rows:
         if row["steps"] == STEPS:
@@ -165,15 +185,65 @@ def markdown(rows: Sequence[Mapping[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-def overtaking(curves: Mapping[str, np.ndarray]) -> str:
-    """Which initialisations have a higher mean PSNR than MAML at the end of the curves, and from which step on."""
-    maml = curves["meta-maml"].mean(axis=0)
-    said = []
-    for name, curve in curves.items():
-        behind = np.flatnonzero(curve.mean(axis=0) <= maml)
-        first = behind[-1] + 1 if len(behind) else 0
-        if name != "meta-maml" and first < len(maml):
-            said.append(f"{LABELS[name]} from step {first} on")
-    if not said:
-        return f"No other initialisation overtakes MAML within {len(maml) - 1} steps."
-    return "With more steps, these overtake MAML: " + ", ".join(said) + "."
+SHOWN = (*range(11), *range(15, 41, 5), *range(50, 101, 10))
+"""Steps at which curves are compared and kept."""
+
+Curves = Mapping[str, Float[np.ndarray, "signals points"]]
+
+
+def curves(run: Runner, made: Mapping[str, Draws], settings: TunedSettings, *, along: int) -> Curves:
+    """PSNR [dB] of each signal after 0, 1, … ``along`` steps, each by the setting that was tuned for so many."""
+
+    def one(name):
+        switches = [(first, setting) for first, setting in settings.along[name] if first <= along]
+        ends = [*(first for first, _ in switches[1:]), along + 1]
+        # Each setting is run once, as far as it is needed.
+        lengths = {setting: end - 1 for (_, setting), end in zip(switches, ends, strict=True)}
+        curve = {setting: run(made[name], setting, length) for setting, length in lengths.items()}
+        parts = [curve[setting][:, a:b] for (a, setting), b in zip(switches, ends, strict=True)]
+        return np.concatenate([next(iter(curve.values()))[:, :1], *parts], axis=1)
+
+    names = [name for name in INITS if name in made]
+    return dict(zip(names, evaluate.side_by_side(one, names), strict=True))
+
+
+def means(curves: Curves) -> dict[str, dict[str, float]]:
+    """Mean PSNR [dB] over signals at those of :data:`SHOWN` that the curves have (JSON)."""
+    return {
+        name: {str(step): round(float(curve[:, step].mean()), 2) for step in SHOWN if step < curve.shape[1]}
+        for name, curve in curves.items()
+    }
+
+
+def leads(curves: Curves) -> dict[str, dict[str, list[tuple[int, int]]]]:
+    """Where MAML is ahead of each other initialisation and where behind: first and last step of each range.
+
+    A step of :data:`SHOWN` counts if the 95 % interval of the paired differences over signals lies above or below zero.
+    """
+    maml = curves["meta-maml"]
+    shown = [step for step in SHOWN if step < maml.shape[1]]
+    found = {}
+    for name in (name for name in curves if name != "meta-maml"):
+        each = [evaluate.paired_interval(maml[:, step], curves[name][:, step]) for step in shown]
+        signs = [1 if one.low > 0 else -1 if one.high < 0 else 0 for one in each]
+        found[name] = {"ahead": _ranges(shown, signs, 1), "behind": _ranges(shown, signs, -1)}
+    return found
+
+
+def _ranges(steps, signs, wanted):
+    """First and last of the steps of each run of ``wanted`` among ``signs``."""
+    parts = itertools.groupby(zip(steps, signs, strict=True), key=lambda pair: pair[1])
+    runs = [[step for step, _ in part] for sign, part in parts if sign == wanted]
+    return [(run[0], run[-1]) for run in runs]
+
+
+def overtaking(found: Mapping[str, Mapping[str, Sequence[Sequence[int]]]]) -> str:
+    """What :func:`leads` found, as Markdown."""
+
+    def said(ranges):
+        return ", ".join(f"{first}" if first == last else f"{first} to {last}" for first, last in ranges) or "–"
+
+    lines = ["| MAML against | ahead at steps | behind at steps |", "|---|---|---|"]
+    for name, where in found.items():
+        lines.append(f"| {LABELS[name]} | {said(where['ahead'])} | {said(where['behind'])} |")
+    return "\n".join([*lines, "", "A step counts if the 95 % interval of the paired difference excludes zero."])
