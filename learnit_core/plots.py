@@ -137,14 +137,24 @@ def picture_grid(
 
 
 def step_curves(
-    curves: Mapping[str, np.ndarray], *, title: str, mark: int | None = 2, ylabel: str = "PSNR [dB]"
+    curves: Mapping[str, np.ndarray],
+    *,
+    title: str,
+    mark: int | None = 2,
+    ylabel: str = "PSNR [dB]",
+    far: bool = False,
 ) -> Figure:
-    """Mean PSNR over signals against gradient steps, one line an initialisation; the band is the middle half."""
+    """Mean PSNR over signals against gradient steps, one line an initialisation; the band is the middle half.
+
+    ``far`` is for many initialisations and long fits: steps from 1 on a logarithmic axis, no bands, and nothing above
+    60 dB, which is more than eight bits can tell (their rounding alone is at 59 dB).
+    """
     figure, axis = _axes((7.0, 3.8))
     for name, curve in curves.items():
         steps = np.arange(curve.shape[1])
-        low, high = np.percentile(curve, [25, 75], axis=0)
-        axis.fill_between(steps, low, high, color=COLOURS[name], alpha=0.15, linewidth=0)
+        if not far:
+            low, high = np.percentile(curve, [25, 75], axis=0)
+            axis.fill_between(steps, low, high, color=COLOURS[name], alpha=0.15, linewidth=0)
         axis.plot(steps, curve.mean(axis=0), color=COLOURS[name], label=LABELS[name], linewidth=2)
     if mark is not None:
         axis.axvline(mark, color="black", linewidth=0.8, linestyle=":")
@@ -158,10 +168,14 @@ def step_curves(
             fontsize=9,
         )
     axis.set(xlabel="gradient steps at test time", ylabel=ylabel, title=title, xlim=(0, None))
-    if len(curves) > 6:  # too many to stand among the lines
-        axis.legend(frameon=False, fontsize=9, loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=3)
-    else:
-        axis.legend(frameon=False, fontsize=9, loc="lower right", ncols=2)
+    legend = {"loc": "lower right", "ncols": 2}
+    if far:
+        ticks = [n for n in (1, 2, 5, 10, 20, 50, 100) if n < curve.shape[1]]
+        axis.set_xscale("log")
+        axis.set(xlim=(1, ticks[-1]), xticks=ticks, xticklabels=map(str, ticks), ylim=(0, 60))
+        axis.minorticks_off()
+        legend = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.14), "ncols": 3}
+    axis.legend(frameon=False, fontsize=9, **legend)
     return figure
 
 

@@ -11,6 +11,7 @@ from PIL import Image
 
 from learnit_core import plots
 from learnit_core.errors import LearnitError
+from learnit_core.experiments.image import table
 
 RNG = np.random.default_rng(0)
 CURVES = {name: RNG.uniform(10, 40, (6, 11)) for name in plots.COLOURS}
@@ -149,6 +150,9 @@ def test_step_curves():
             [band.min(), band.max()], [np.percentile(curve, 25, axis=0).min(), np.percentile(curve, 75, axis=0).max()]
         )
     assert not plots.step_curves(CURVES, title="Fits", mark=None).axes[0].texts
+    (axis,) = plots.step_curves(CURVES, title="Fits", far=True).axes
+    assert not axis.collections and axis.get_xscale() == "log" and axis.get_ylim() == (0, 60)
+    assert [text.get_text() for text in axis.get_xticklabels()] == ["1", "2", "5", "10"]
 
 
 def test_training_curves():
@@ -194,6 +198,7 @@ def test_colours_tell_initialisations_apart():
         ("standard", "mean", "matched", "shuffled", "meta-reptile", "meta-fomaml", "meta-maml", "fbp"),
         ("standard", "matched", "shuffled", "joint", "meta-sv", "meta-mv"),
         ("standard", "basic-paper", "basic-steps", "basic", "meta-reptile"),
+        table.INITS,
     )
     assert {name for names in together for name in names} == plots.COLOURS.keys()
     for names in together:
