@@ -10,13 +10,73 @@
 # [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/OWNER/learnit/blob/main/notebooks/01_image_regression.ipynb)
 
 # %% [markdown]
-# # Learned initialisations: a picture in two gradient steps
+# # A picture in two gradient steps
 #
-# A *coordinate-based network* stores one picture in its weights: give it a position, and it returns the colour
-# there. Fitting it means gradient descent, from random weights, for tens to hundreds of steps. The paper *Learned
-# Initializations for Optimizing Coordinate-Based Neural Representations* (Tancik, Mildenhall et al., CVPR 2021)
-# asks: if all our pictures come from one class, say lines of text, can we *learn* weights to start from, so that a
-# **new** picture of the class is there after **two** steps? This notebook follows its section 4.1 and Table 1.
+# A *coordinate-based network* stores one picture in its weights: give it a position, and it returns the brightness
+# there. To store a picture is to fit the network to it, from random weights, in tens to hundreds of gradient steps. Each
+# row below is a picture that no network was trained on, fitted by **two** steps: on the left from random weights, on
+# the right from weights that were *learned* on other pictures of its class.
+#
+# **Question.** Network, loss and number of steps are the same. The learned weights do not show the picture before the
+# first step. So what do they know?
+
+# %% tags=["colab"]
+# @title In Colab: installs the package
+import importlib
+import os
+import subprocess
+import sys
+import tempfile
+
+if "google.colab" in sys.modules or os.environ.get("LEARNIT_COLAB"):
+    # Colab has most packages. What it has stays as it is: every version is held while the project is installed.
+    pip = [sys.executable, "-m", "pip"]
+    listed = subprocess.run([*pip, "list", "--format=freeze"], capture_output=True, text=True, check=True).stdout
+    with tempfile.NamedTemporaryFile("w", suffix=".txt", delete=False) as constraints:
+        constraints.writelines(line + "\n" for line in listed.split() if not line.startswith("learnit=="))
+    project = os.environ.get("LEARNIT_WHEEL", "git+https://github.com/OWNER/learnit")
+    subprocess.run([*pip, "install", "--quiet", "-c", constraints.name, project], check=True)
+    importlib.invalidate_caches()
+
+# %% tags=["setup"]
+# @title Set-up
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from IPython.display import Markdown, display
+
+from learnit_core import evaluate, explorer, inits, meta, models, plots, signals, structures, teaching, weights
+from learnit_core.experiments import image
+from learnit_core.experiments.image import sections
+from learnit_core.fit import fit
+
+# %% tags=["parameters", "setup"]
+# @title Choices
+PROFILE = ""  # @param ["", "quick", "standard", "paper"]
+DATA = ""  # @param {type:"string"}
+TEST_DATA = ""  # @param {type:"string"}
+SEED = 0  # @param {type:"integer"}
+TRAIN_LIVE = True  # @param {type:"boolean"}
+KEEP_ON_DRIVE = False  # @param {type:"boolean"}
+
+# %%
+lesson = teaching.begin(
+    "01_image_regression", profile=PROFILE, data=DATA, test_data=TEST_DATA, keep_on_drive=KEEP_ON_DRIVE
+)
+gallery = lesson.gallery
+figure, results = sections.first_look(lesson.settings, seed=SEED)
+gallery.show(
+    figure,
+    "large",
+    alt="Three unseen pictures after two steps: from random weights noise, a rough outline or a blurred face; from learned "
+    "weights the picture in all three.",
+)
+
+# %% [markdown]
+# This notebook answers the question for pictures, after section 4.1 and Table 1 of the paper *Learned Initializations
+# for Optimizing Coordinate-Based Neural Representations* (Tancik, Mildenhall et al., CVPR 2021). If you have not seen
+# MAML before, begin with notebook 00, which writes all of it out in plain JAX.
 #
 # **You will be able to**
 #
@@ -37,63 +97,12 @@
 # Everything here runs on pictures that are made on the spot or come with a package. They are *not* the paper's
 # CelebA or Imagenette, so the numbers are not the paper's either. Which of its *relations* between them show here, and
 # which do not, is in `docs/paper.md`.
-
-# %% tags=["colab"]
-# @title In Colab: installs the package
-import importlib
-import os
-import subprocess
-import sys
-import tempfile
-
-if "google.colab" in sys.modules or os.environ.get("LEARNIT_COLAB"):
-    # Colab has most packages. What it has stays as it is: every version is held while the project is installed.
-    pip = [sys.executable, "-m", "pip"]
-    listed = subprocess.run([*pip, "list", "--format=freeze"], capture_output=True, text=True, check=True).stdout
-    with tempfile.NamedTemporaryFile("w", suffix=".txt", delete=False) as constraints:
-        constraints.writelines(line + "\n" for line in listed.split() if not line.startswith("learnit=="))
-    project = os.environ.get("LEARNIT_WHEEL", "git+https://github.com/OWNER/learnit")
-    subprocess.run([*pip, "install", "--quiet", "-c", constraints.name, project], check=True)
-    importlib.invalidate_caches()
-
-# %%
-import os
-import time
-from pathlib import Path
-
-os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
-started = time.perf_counter()
-
-import jax
-import jax.numpy as jnp
-import numpy as np
-import optax
-from IPython.display import Markdown, display
-
-from learnit_core import evaluate, explorer, inits, losses, meta, metrics, models, plots, signals, weights
-from learnit_core.errors import LearnitError
-from learnit_core.evaluate import Setting
-from learnit_core.experiments import baselines, image
-from learnit_core.experiments.image import interpolation, rivals
-from learnit_core.experiments.image import table as image_table
-from learnit_core.experiments.image.record import IMAGE
-from learnit_core.experiments.settings import Settings
-
-# %% [markdown]
-# ## Choices
 #
-# Leave a field empty to take the environment variable of the same meaning (`LEARNIT_PROFILE`, `LEARNIT_DATA`,
-# `LEARNIT_TEST_DATA`, `LEARNIT_OUT`), or its default.
-
-# %% tags=["parameters"]
-PROFILE = ""  # @param ["", "quick", "standard", "paper"]
-DATA = ""  # @param {type:"string"}
-TEST_DATA = ""  # @param {type:"string"}
-SEED = 0  # @param {type:"integer"}
-TRAIN_LIVE = True  # @param {type:"boolean"}
-KEEP_ON_DRIVE = False  # @param {type:"boolean"}
-
-# %% [markdown]
+# <details><summary>Your own pictures, the paper's data, Colab and Drive</summary>
+#
+# The folded form above has the choices. Leave a field empty to take the environment variable of the same meaning
+# (`LEARNIT_PROFILE`, `LEARNIT_DATA`, `LEARNIT_TEST_DATA`, `LEARNIT_OUT`), or its default.
+#
 # `DATA` is what is trained on: `text`, `sdf`, `faces`, a folder of photographs, or a prepared data set. `TEST_DATA` is
 # what is fitted; name one photograph and leave `DATA` empty, and nothing is trained: your picture meets the shipped
 # initialisation.
@@ -112,29 +121,9 @@ KEEP_ON_DRIVE = False  # @param {type:"boolean"}
 #
 # In Colab, `KEEP_ON_DRIVE` puts results and checkpoints on your drive; run the notebook again after an interruption,
 # and the training goes on where it stopped.
-
-# %%
-if KEEP_ON_DRIVE:
-    from google.colab import drive
-
-    drive.mount("/content/drive")
-    os.environ["LEARNIT_OUT"] = "/content/drive/MyDrive/learnit"
-for name, value in {"PROFILE": PROFILE, "DATA": DATA, "TEST_DATA": TEST_DATA}.items():
-    if value:
-        os.environ[f"LEARNIT_{name}"] = value
-
-settings = Settings.from_env()
-data = settings.data or "text"
-profile = IMAGE.profile(settings)
-own_pictures = None
-if settings.test_data and not settings.data:
-    own_pictures = signals.load_test(settings.test_data, size=64, channels=3)
-train_live = TRAIN_LIVE and own_pictures is None
-folder = settings.out / "01_image_regression"
-gallery = plots.Gallery(folder / "figures")
-print(f"{metrics.device()} · profile {profile.name} · JAX {jax.__version__} · results in {folder.name}/")
-
-# %% [markdown]
+#
+# </details>
+#
 # ## 1. The signals
 #
 # Three classes are built in. **Text** is random strings in random fonts; **SDF** are signed distance fields of
@@ -147,21 +136,14 @@ print(f"{metrics.device()} · profile {profile.name} · JAX {jax.__version__} ·
 # picture, are two controls that every table below carries.
 
 # %%
-shipped = image.SHIPPED.get(profile.name, {})
-classes = {name: image.load_signals(profile, name) for name in image.CLASSES if name == data or name in shipped}
-images = classes[data] if data in classes else image.load_signals(profile, data)
-if settings.data and settings.test_data:
-    images = signals.with_test(images, settings.test_data)
-test_name = Path(settings.test_data).name if settings.data and settings.test_data else images.name
-shown = classes | {images.name: images}
-size, _, channels = images.train.shape[1:]
-
+chosen = sections.choose(lesson.settings, train=TRAIN_LIVE, seed=SEED)
+profile, images, field = chosen.profile, chosen.images, chosen.field
 gallery.show(
-    plots.picture_grid([list(splits.test[:9]) for splits in shown.values()], row_labels=list(shown)),
+    plots.picture_grid([list(splits.test[:9]) for splits in chosen.classes.values()], row_labels=list(chosen.classes)),
     "signals",
     alt="Nine unseen pictures of each class: light strings on dark, grey distance fields of blobs, small grey faces.",
 )
-for splits in shown.values():
+for splits in chosen.classes.values():
     print(
         f"{splits.name}: {len(splits.train)} to train on, {len(splits.validation)} to choose by, "
         f"{len(splits.test)} to test. {splits.note}"
@@ -171,109 +153,112 @@ for splits in shown.values():
 # ## 2. One picture, from random weights
 #
 # Our network is a **SIREN**: linear layers with sines between them, $x \mapsto \sin(\omega_0 (W x + b))$, from a
-# position in $[0, 1)^2$ to a value; $\omega_0$ sets how high the frequencies are. Its loss is the mean squared error over *all* pixels. The measure of quality is
-# the peak signal-to-noise ratio, $\mathrm{PSNR} = -10 \log_{10} \mathrm{MSE}$ in decibel (dB), for values from 0 to 1: 10 dB is a bad guess,
-# from about 30 dB on the eye sees little wrong at this size.
+# position in $[0, 1)^2$ to a value; $\omega_0$ sets how high the frequencies are. Its loss is the mean squared error over
+# *all* pixels. A picture to be fitted is a **task**. A task has a **support** set, which the fit sees, and a **query** set,
+# by which the fit is judged; for pictures both are all pixels.
+#
+# The measure of quality is the peak signal-to-noise ratio, $\mathrm{PSNR} = -10 \log_{10} \mathrm{MSE}$ in decibel (dB),
+# for values from 0 to 1: 10 dB is a bad guess, from about 30 dB on the eye sees little wrong at this size.
 
 # %%
-field = image.field_for(profile, channels)
-loss = losses.image_loss(field)
-coords = models.pixel_grid(size, size)
-example = image.tasks(images.test[:1])
-example = jax.tree.map(lambda leaf: leaf[0], example)
-
-tuned = image_table.tuned_settings(profile.name, images.name)
-random_weights = baselines.standard(field, seed=SEED)
-best = tuned.after_two_steps["standard"]
-print(
-    f"two steps from random weights: {best.optimizer} {best.learning_rate:g} (chosen by: {tuned.tuned_on['standard']})"
-)
+size, _, channels = images.train.shape[1:]
+coords = models.pixel_grid(size, size)  # positions of all pixels [size², 2]
+example = structures.rows(chosen.unseen, 0)  # the first test picture
+random_weights, key = chosen.random_weights, jax.random.key(0)
 
 
-# %%
-def picture(params):
-    """The picture [h, w, c] that a network holds."""
-    return np.asarray(field.apply(params, coords)).reshape(size, size, channels)
+def loss(params, pixels, key):
+    """Mean squared error over the pixels; ``key`` is for losses that draw some of them."""
+    return jnp.mean((field.apply(params, pixels.coords) - pixels.values) ** 2)
 
 
 def pictures_along(params, setting, steps):
-    """Pictures and PSNR [dB] after each of ``steps`` gradient steps on the example."""
-    shown = image.frames(field, params, images.test[:1], setting, max(steps))[0, steps]
-    return list(shown), [f"{evaluate.psnr(p, images.test[0]):.1f} dB" for p in shown]
+    """Pictures and captions after each of ``steps`` gradient steps on the example."""
+    optimizer, longest = setting.build(), max(steps)
+    probes = fit(loss, params, example.support, key, optimizer=optimizer, num_steps=longest, probe=picture).probes
+    shown = [picture(params), *probes]
+    return [shown[n] for n in steps], [f"{evaluate.psnr(shown[n], images.test[0]):.1f} dB" for n in steps]
 
 
-def step_label(n):
-    """A column's title."""
-    return "1 step" if n == 1 else f"{n} steps"
+def picture(params):
+    """The picture [size, size, channels] that a network holds."""
+    return field.apply(params, coords).reshape(size, size, channels)
 
 
-steps = [n for n in (0, 1, 2, 5, 10, 20, 40) if n <= max(2, settings.cap(40))]
-standard_pictures, captions = pictures_along(random_weights, best, steps)
+# %% [markdown]
+# Now the fit. Optimiser and step size are those that did best, after two steps, on *validation* pictures.
+
+# %%
+best = chosen.tuned.after_two_steps["standard"]
+steps = [n for n in (0, 1, 2, 5, 10, 20, 40) if n <= max(2, lesson.settings.cap(40))]
+shown, captions = pictures_along(random_weights, best, steps)
 gallery.show(
     plots.picture_grid(
-        [[*standard_pictures, images.test[0]]],
-        column_labels=[*map(step_label, steps), "truth"],
+        [[*shown, images.test[0]]],
+        column_labels=[*map(plots.steps_label, steps), "truth"],
         captions=[[*captions, ""]],
     ),
     "standard_steps",
     alt="A network fitted from random weights: noise at first, the picture is clear only after tens of steps.",
 )
+print(f"{best.optimizer} {best.learning_rate:g}, chosen by: {chosen.tuned.tuned_on['standard']}")
 
 # %% [markdown]
-# Two steps from random weights give next to nothing, although optimiser and step size are those that did best, after
-# two steps, on validation pictures.
+# Two steps from random weights give next to nothing.
 #
 # ## 3. Learning where to start
 #
 # **Inner loop.** From the initialisation $\theta_0$, take two gradient steps on one picture $T$:
-# $\theta_2(\theta_0, T)$.
+# $\theta_2(\theta_0, T)$. In code, this is an *adapter*, a function from weights to weights.
 #
 # **Outer loop.** Change $\theta_0$ so that $\theta_2$ is better, on average over pictures of the class. *MAML* takes
 # the exact gradient of $L(\theta_2(\theta_0, T), T)$ with respect to $\theta_0$, which runs back *through* the two
-# inner steps. *Reptile* does without: it moves $\theta_0$ a little towards $\theta_2$.
+# inner steps. *Reptile* does without: it moves $\theta_0$ a little towards $\theta_2$. One such change, for a few
+# pictures at once, is an **outer step**; the optimiser that makes it is Adam, as in the paper.
 #
-# In code, an algorithm is an **adapter** (the inner loop) and a **meta-gradient**; the outer optimiser is Adam, as
-# in the paper. Here is a single meta-gradient of each, on one picture:
+# Here is MAML's gradient for one picture, written out, and beside it that of the package.
 
 # %%
 adapt = meta.adapt_with(loss, optax.sgd(profile.inner_rate), profile.inner_steps)
-for name, algorithm in {"MAML": meta.maml, "FOMAML": meta.fomaml, "Reptile": meta.reptile}.items():
-    value, gradient = jax.jit(algorithm(loss, adapt))(random_weights, example, jax.random.key(0))
-    print(f"{name:8} loss after two steps {value:.4f}, length of the meta-gradient {optax.global_norm(gradient):.3g}")
+
+
+@jax.jit
+def by_hand(params):
+    """The gradient, with respect to the start, of the loss after the inner loop."""
+    return jax.grad(lambda start: loss(adapt(start, example.support, key), example.query, key))(params)
+
+
+algorithms = {"MAML": meta.maml, "FOMAML": meta.fomaml, "Reptile": meta.reptile}
+for name, algorithm in algorithms.items():
+    value, gradient = jax.jit(algorithm(loss, adapt))(random_weights, example, key)
+    away = optax.global_norm(jax.tree.map(jnp.subtract, gradient, by_hand(random_weights)))
+    print(
+        f"{name:8} loss after two steps {value:.4f}, length of the meta-gradient {optax.global_norm(gradient):.3g}, "
+        f"away from ours {away:.2g}"
+    )
 
 # %% [markdown]
-# (*FOMAML* is MAML without second derivatives: the gradient at $\theta_2$, used as it is.) The loss is the same for all three,
-# because the inner loop is; the meta-gradients differ. Reptile's is short because it is a *way*, two steps of a small rate, and
-# not a gradient; Adam does not mind the scale. Now hundreds of such steps.
-# Each draws a few training pictures; a progress bar shows the PSNR after two steps on *validation* pictures. The
-# training saves itself as it goes: interrupt it, run the cell again, and it goes on as if nothing had happened.
+# (*FOMAML* is MAML without second derivatives: the gradient at $\theta_2$, used as it is.) The loss is the same for all
+# three, because the inner loop is; the meta-gradients differ, and MAML's is ours. Reptile's is short because it is a *way*, two
+# steps of a small rate, and not a gradient; Adam does not mind the scale.
+#
+# Now hundreds of outer steps. The rate of Adam falls along a cosine (notebook 00 shows what happens otherwise). A
+# progress bar shows the PSNR after two steps on *validation* pictures. The training saves itself as it goes: interrupt
+# it, run the cell again, and it goes on as if nothing had happened. What is shipped for your choices, and is not trained
+# here, is loaded.
 
 # %%
-metas, histories = {}, {}
-if not train_live and data not in shipped:
-    raise LearnitError(
-        f"no initialisation is shipped for {data!r} in the profile {profile.name!r}: "
-        f"expected a profile among {', '.join(image.SHIPPED)} and a built-in class, or training to be allowed"
-    )
-for algorithm in ("maml", "reptile"):
-    name = f"meta-{algorithm}"
-    if train_live:
-        _, metas[name], histories[name] = image.meta_train(
-            profile, images, algorithm, seed=SEED, folder=folder / "checkpoints"
-        )
-    elif name in shipped.get(data, {}):
-        _, metas[name], _ = weights.pretrained(shipped[data][name])
-if "meta-sgd" in shipped.get(data, {}):
-    _, metas["meta-sgd"], _ = weights.pretrained(shipped[data]["meta-sgd"])
+metas, histories = dict(chosen.shipped), {}
+for algorithm in ("maml", "reptile") if chosen.train else ():
+    name, checkpoints = f"meta-{algorithm}", lesson.folder / "checkpoints"
+    _, metas[name], histories[name] = image.meta_train(profile, images, algorithm, seed=SEED, folder=checkpoints)
 
 # %%
 if histories:
-    run_validation = image_table.runner(field, images.validation)
-    reference = run_validation([random_weights], tuned.after_two_steps["standard"], 2)[:, 2].mean()
     gallery.show(
         plots.training_curves(
             {name: history.validation for name, history in histories.items()},
-            reference=float(reference),
+            reference=sections.reference(chosen),
             title=f"Meta-training on {images.name}: validation pictures after two steps",
         ),
         "meta_training",
@@ -284,14 +269,14 @@ if histories:
 # %% [markdown]
 # ## 4. A new picture, two steps
 #
-# The same test picture as above, now from every initialisation. Besides the two learned ones and **Standard** there
-# are three that take something from the class or from MAML, but not the arrangement of its weights:
+# The same test picture as above, now from every initialisation. Besides the two learned ones and **Standard** (random
+# weights) there are three that take something from the class or from MAML, but not the arrangement of its weights:
 #
 # - **Mean**: weights whose picture is the mean of the training pictures;
 # - **Matched**: weights whose picture is that of MAML's initialisation, but which are *other* weights;
 # - **Shuffled**: MAML's own weights, permuted within each layer.
 #
-# And there are four **rivals**, which are not in the paper:
+# And there are four **rivals**, which are not in the paper, and which a reader of today will ask for:
 #
 # - **Standard, scaled**: all of Standard's weights times one number. As a larger $\omega_0$ would, it lets the network
 #   begin with higher frequencies, and costs nothing;
@@ -300,30 +285,23 @@ if histories:
 #   with the **mean head** of the ten;
 # - **Meta-SGD**: MAML that learns, besides the weights, a step size for each of them. It is loaded here, not trained.
 #
-# Scale and length of the joint fit are those that match MAML soonest on validation pictures. Predict before you run:
-# which of all these is closest to MAML after two steps, and which is ahead after a hundred?
+# Predict before you run: which of all these is closest to MAML after two steps, and which is ahead after forty?
 
 # %%
-made, reached = baselines.of_pictures(profile, field, images, metas["meta-maml"], seed=SEED)
-made |= {name: [params] for name, params in metas.items()}
-made = rivals.beside(made, tuned.options, profile, field, images, seed=SEED)
-print("Gradient evaluations of one picture that it took to make them:")
-for name, count in rivals.cost(profile, tuned.options).items():
-    print(f"{plots.LABELS[name]:26} {count:6,}")
-print("Mean and Matched agree with their targets to", {name: f"{db:.0f} dB" for name, db in reached.items()})
+made, cost = sections.starts(chosen, metas, seed=SEED)
+display(Markdown(cost))
 
-few = [n for n in (0, 1, 2, 5, 10, 20) if n <= max(2, settings.cap(20))]
-rows, captions = [], []
-for name in made:
-    shown_pictures, caption = pictures_along(made[name][0], tuned.after_two_steps[name], few)
-    rows.append([*shown_pictures, images.test[0]])
-    captions.append([*caption, ""])
+# %%
+few = [n for n in (0, 1, 2, 5, 10, 20) if n <= max(2, lesson.settings.cap(20))]
+grid = {}
+for name in ("standard", "mean", "matched", "shuffled", "meta-reptile", "meta-maml"):
+    grid[name] = pictures_along(made[name][0], chosen.tuned.after_two_steps[name], few)
 gallery.show(
     plots.picture_grid(
-        rows,
-        row_labels=[plots.LABELS[name].replace(", ", ",\n") for name in made],
-        column_labels=[*map(step_label, few), "truth"],
-        captions=captions,
+        [[*shown, images.test[0]] for shown, _ in grid.values()],
+        row_labels=[plots.LABELS[name] for name in grid],
+        column_labels=[*map(plots.steps_label, few), "truth"],
+        captions=[captions for _, captions in grid.values()],
     ),
     "all_inits_steps",
     alt="One unseen picture after 0 to 20 steps from each initialisation, one initialisation a row, with the PSNR below "
@@ -334,16 +312,14 @@ gallery.show(
 # Drag through the steps yourself. (These pictures are made beforehand, so the slider works without a kernel, too.)
 
 # %%
-num_frames = settings.cap(20) + 1
-step_by_step = {
-    plots.LABELS[name]: image.frames(
-        field, made[name][0], images.test[:1], tuned.after_two_steps[name], num_frames - 1
-    )[0].clip(0, 1)
+every_step = list(range(lesson.settings.cap(20) + 1))
+frames = {
+    plots.LABELS[name]: np.clip(pictures_along(made[name][0], chosen.tuned.after_two_steps[name], every_step)[0], 0, 1)
     for name in ("standard", "matched", "meta-maml")
 }
 explorer.frames(
-    step_by_step | {"truth": np.repeat(images.test[:1], num_frames, axis=0)},
-    controls=[explorer.fit_steps(range(num_frames))],
+    frames | {"truth": np.repeat(images.test[:1], len(every_step), axis=0)},
+    controls=[explorer.fit_steps(every_step)],
     title="Fitting a new picture",
     side=170,
 )
@@ -351,53 +327,61 @@ explorer.frames(
 # %% [markdown]
 # ## 5. Table 1
 #
-# One picture proves nothing, so: all test pictures. Two columns. The first is **PSNR after two steps**. The second
-# is the number of **steps to match**: when does a picture reach *its own* PSNR under MAML after two steps? Every
-# initialisation, ours too, has the optimiser and step size that did best on validation pictures, for that column
-# (they stand in a file beside the experiment, with every score of the search). Pictures that never match count as
-# the limit; their number stands in brackets.
+# One picture proves nothing, so: all test pictures. This is the loop that makes the table's main column. Every
+# initialisation, ours too, has the optimiser and step size that did best after two steps on *validation* pictures (they
+# stand in a file beside the experiment, with every score of the search); of Shuffled there are three draws, and their
+# scores are averaged.
+
 
 # %%
-run = image_table.runner(field, images.test)
-results = image_table.table_rows(
-    run, made, tuned, trained_on=images.name, data=test_name, seed=SEED, limit=profile.limit
-)
-results += image_table.control_rows(images, data=test_name, seed=SEED)
-display(Markdown(image_table.markdown(results)))
+def score(params, pixels):
+    """PSNR [dB] of the network's picture."""
+    return evaluate.psnr(field.apply(params, pixels.coords), pixels.values)
+
+
+for name, starts in made.items():
+    descend = {"optimizer": chosen.tuned.after_two_steps[name].build(), "num_steps": 2}
+    psnr = [evaluate.curves(loss, score, start, chosen.unseen, key, **descend)[:, -1] for start in starts]
+    print(f"{plots.LABELS[name]:26} {np.mean(psnr):5.1f} dB after two steps, mean of {len(images.test)} pictures")
+
+# %% [markdown]
+# And here is the whole table, with the controls and a second column, the number of **steps to match**: when does a
+# picture reach *its own* PSNR under MAML after two steps? For that column settings were tuned anew. Pictures that never
+# match count as the limit; their number stands in brackets.
+
+# %%
+found, text = sections.compared(chosen, made, seed=SEED)
+results += found
+display(Markdown(text))
 
 # %% [markdown]
 # ### With more steps
 #
 # MAML was trained for two steps. What if a picture may take more? The first pictures of the test set, fitted for up to
-# 100 steps. At each number of steps all have spent as many gradient evaluations on the picture, and each has the setting
-# that does best after *so many* steps on validation pictures: a line jumps where that becomes another one.
+# 40 steps. At each number of steps all have spent as many gradient evaluations on the picture, and each has the setting
+# that does best after *that many* steps on validation pictures: a line jumps where that becomes another one, and zigzags
+# where a step size is at the edge of what SGD bears.
 
 # %%
-few_tests = images.test[:8]
-curves = image_table.curves(image_table.runner(field, few_tests, most=profile.along), made, tuned, along=profile.along)
+figure, text = sections.along(chosen, made)
 gallery.show(
-    plots.step_curves(curves, title=f"{test_name}: settings tuned for each number of steps", far=True),
+    figure,
     "psnr_against_steps",
-    alt="Mean PSNR against gradient steps from 1 to 100, one line for each initialisation: at the dotted line of two steps "
-    "MAML and Meta-SGD are far above the others, further right other lines cross them.",
+    alt="Mean PSNR against gradient steps, one line for each initialisation; a dotted line marks two steps.",
 )
-display(Markdown(image_table.overtaking(image_table.leads(curves))))
+display(Markdown(text))
 
 # %% [markdown]
-# (A zigzag means that a step size is at the edge of what SGD bears. Above 60 dB nothing is drawn: rounding to eight bits
-# alone leaves an error at 59 dB.)
-#
-# **What to notice.** At two steps MAML is far ahead of all but Meta-SGD, which learned more. That is what both were trained
-# for, and it lasts for a few steps only. In our run of `text`, Standard with weights twice as large, a number that cost
-# nothing but tuning, is behind up to step 7 and ahead from step 9 on; so measure a learned start against *that*, not only
-# against Standard as it comes. The trunk of ten pictures with its mean head has caught up by then, too, and after a
-# hundred steps nearly everything is at least as good. A learned initialisation buys the *first steps*, not the last decibel.
+# **What to notice.** At two steps MAML is far ahead of all but Meta-SGD, which learned more. That is what both were
+# trained for, and it lasts for a few steps: the table above says how many, against each. The hardest rival is the cheapest one:
+# Standard with its weights scaled, by a number that cost nothing but tuning. So measure a learned start against *that*, not only
+# against Standard as it comes. With enough steps a good optimiser gets there from nearly anywhere. A learned initialisation buys the
+# *first steps*, not the last decibel.
 #
 # Mean begins at the class's mean picture, Matched at MAML's, and Shuffled has the right *distribution* of weights.
-# That none of them comes near MAML after two steps says that the **arrangement** of the weights is what has been learned: MAML's
-# picture before any step looks like nothing much (first column above), yet its weights are placed so that a step
-# moves them well. (Against *Reptile* the argument is weaker: on the faces below, Shuffled is ahead of it after two steps, and
-# on text and faces Reptile is not the first to reach MAML's quality. In the paper's table, on CelebA, it is ahead and first.)
+# That none of them comes near MAML after two steps says that the **arrangement** of the weights is what has been
+# learned: MAML's picture before any step looks like nothing much (first column above), yet its weights are placed so
+# that a step moves them well. That is the answer to the question at the top.
 #
 # ### The other classes
 #
@@ -405,38 +389,12 @@ display(Markdown(image_table.overtaking(image_table.leads(curves))))
 # (`make weights`), and make the same table.
 
 # %%
-by_class = {images.name: [row for row in results if row["in_table"]]}
-for name, splits in classes.items():
-    if name in by_class or name not in shipped:
-        continue
-    learned = {init: weights.pretrained(file)[:2] for init, file in shipped[name].items()}
-    grey, maml_start = learned["meta-maml"]
-    others, _ = baselines.of_pictures(profile, grey, splits, maml_start, seed=SEED)
-    others |= {init: [params] for init, (_, params) in learned.items()}
-    its_settings = image_table.tuned_settings(profile.name, name)
-    others = rivals.beside(others, its_settings.options, profile, grey, splits, seed=SEED)
-    results += image_table.table_rows(
-        image_table.runner(grey, splits.test),
-        others,
-        its_settings,
-        trained_on=name,
-        data=name,
-        seed=SEED,
-        limit=profile.limit,
-        paper_too=False,
-    )
-    results += image_table.control_rows(splits, data=name, seed=SEED)
-    by_class[name] = [row for row in results if row["in_table"] and row["data"] == name]
-    display(Markdown(f"**{name}**\n\n" + image_table.markdown(by_class[name])))
-
-# %%
-by_init = {
-    name: {row["init"]: row["psnr_db"] for row in rows if row["init"] in plots.LABELS}
-    for name, rows in by_class.items()
-}
-nearest = {name: row["psnr_db"] for name, rows in by_class.items() for row in rows if row["init"] == "nearest-training"}
+found, texts = sections.other_classes(chosen, seed=SEED)
+results += found
+for name, text in texts.items():
+    display(Markdown(f"**{name}**\n\n{text}"))
 gallery.show(
-    plots.bars(by_init, title="Unseen pictures after two steps", ylabel="PSNR [dB]", references=nearest),
+    sections.bars(results),
     "table1",
     alt="Bars of PSNR after two steps, a group for each class and a bar for each initialisation; a dashed line marks the "
     "nearest training picture.",
@@ -449,162 +407,56 @@ gallery.show(
 # fitted, with the two SGD steps of meta-training for every cell.
 
 # %%
-trained = {name: weights.pretrained(files["meta-maml"]) for name, files in shipped.items()}
-if trained:
-    inner = Setting("sgd", profile.inner_rate)
-    cross = np.zeros((len(trained), len(trained)))
-    for c, tested_on in enumerate(trained):
-        for r, (trained_on, (its_field, start, _)) in enumerate(trained.items()):
-            scores = image_table.runner(its_field, classes[tested_on].test)([start], inner, 2)[:, 2]
-            cross[r, c] = scores.mean()
-            if trained_on != tested_on:
-                results.append(
-                    metrics.row(
-                        experiment="image",
-                        trained_on=trained_on,
-                        data=tested_on,
-                        split="test",
-                        init="meta-maml",
-                        observations="full",
-                        steps=2,
-                        psnr_per_signal=scores,
-                        seed=SEED,
-                        optimizer="sgd",
-                        learning_rate=profile.inner_rate,
-                        tuned_on="the rate of meta-training",
-                    )
-                )
+figure, found = sections.transfer(chosen, seed=SEED)
+results += found
+if figure is None:
+    print(f"No initialisations are shipped for the profile {profile.name}, so there is nothing to compare here.")
+else:
     gallery.show(
-        plots.heat_table(
-            cross,
-            rows=list(trained),
-            columns=list(trained),
-            title="PSNR after two steps [dB]",
-            xlabel="fitted",
-            ylabel="trained on",
-        ),
+        figure,
         "transfer",
         alt="Table of PSNR after two steps: a row for each training class, a column for each test class, the best of "
         "each column in bold.",
     )
-else:
-    print(f"No initialisations are shipped for the profile {profile.name}, so there is nothing to compare here.")
 
 # %% [markdown]
 # The bold number is the best of its column. Text asks for sharp edges anywhere, distance fields are smooth; look
-# which way the transfer fails. Compare within a column, and with Standard in the table above: how far is a wrong class behind
+# which way the transfer fails. Compare within a column, and with Standard in the tables above: how far is a wrong class behind
 # the right one, and is it still better than none?
 #
-# ## 7. The shipped initialisations, larger
+# ## 7. Interpolating weights
 #
-# The same with five layers and 256 units, as in the paper, at 64 × 64 (faces: 25 × 25). Trained for 2 to 22 minutes on
-# two CPU cores; their files say exactly how.
+# Fit several pictures *from the same initialisation*, then walk in a straight line from one network's **weights** to
+# the next. First row: networks fitted from Standard with its best optimiser. Second: from Standard with SGD. Last: from
+# MAML with SGD. All are fitted to the same PSNR, so that none has an advantage from a better fit. The networks are the larger ones
+# of the first picture of this notebook, whose initialisation of text is shipped.
 
 # %%
-rows, captions, labels = [], [], []
-for name, files in image.SHIPPED["standard"].items():
-    large, start, about = weights.pretrained(files["meta-maml"])
-    truth = image.large_test(name, count=settings.cap(4))
-    large_run = image_table.runner(large, truth)
-    tuned_large = image_table.tuned_settings("standard", name)
-    large_tuned = tuned_large.after_two_steps
-    height = truth.shape[1]
-    pair = {"standard": baselines.standard(large, seed=SEED), "meta-maml": start}
-    row, caption = [], []
-    for init, params in pair.items():
-        for shown_picture in image.frames(large, params, truth[:1], large_tuned[init], 2)[0, [0, 2]]:
-            row.append(shown_picture)
-            caption.append(f"{evaluate.psnr(shown_picture, truth[0]):.1f} dB")
-        scores = large_run([params], large_tuned[init], 2)[:, 2]
-        results.append(
-            metrics.row(
-                experiment=f"image-{height}",
-                trained_on=None if init == "standard" else name,
-                data=name,
-                split="test",
-                init=init,
-                observations="full",
-                steps=2,
-                psnr_per_signal=scores,
-                seed=SEED,
-                optimizer=large_tuned[init].optimizer,
-                learning_rate=large_tuned[init].learning_rate,
-                tuned_on=tuned_large.tuned_on[init],
-            )
-        )
-    rows.append([*row, truth[0]])
-    captions.append([*caption, ""])
-    labels.append(f"{name} {height}²")
-gallery.show(
-    plots.picture_grid(
-        rows,
-        row_labels=labels,
-        captions=captions,
-        cell=1.6,
-        column_labels=["Standard,\n0 steps", "2 steps", "MAML,\n0 steps", "2 steps", "truth"],
-    ),
-    "large",
-    alt="Larger networks after two steps: from Standard noise, a rough outline or a blurred face; from MAML the picture in "
-    "all three.",
-)
-
-# %% [markdown]
-# ## 8. Interpolating weights
-#
-# Fit three pictures *from the same initialisation*, then walk in a straight line from one network's **weights** to
-# the next. Upper rows: networks fitted from Standard. Lower rows: from MAML. All are fitted to the same PSNR, so
-# that none has an advantage from a better fit.
-
-# %%
-num_fitted = 7 if settings.max_steps is None else 3
-walked = np.concatenate([images.test, images.validation, images.train[:num_fitted]])[:num_fitted]
-if len(images.test) < num_fitted:
-    print(
-        f"{len(images.test)} test pictures are too few for {num_fitted * (num_fitted - 1) // 2} pairs: others join them."
-    )
-starts = {"standard": random_weights, "meta-maml": metas["meta-maml"]}
-fits = {
-    name: interpolation.fit_to(field, starts[init], walked, setting, max_steps=settings.cap(interpolation.MAX_STEPS))
-    for name, (init, setting) in interpolation.VARIANTS.items()
-}
+walks = sections.walks(lesson.settings, seed=SEED)
+large, (height, width) = walks.field, walks.shape
 
 
-def describe(fits, starts):
-    """Print how well the networks were fitted, in how many steps, and how far from the start the weights are."""
-    for name, fitted in fits.items():
-        start = starts[interpolation.VARIANTS[name][0]]
-        moved = optax.global_norm(jax.tree.map(lambda leaf, first: leaf - first, fitted.params, start))
-        share = moved / np.sqrt(len(fitted.psnr)) / optax.global_norm(start)
-        print(
-            f"{name:20} {fitted.psnr.min():.1f} to {fitted.psnr.max():.1f} dB after {fitted.steps.mean():3.0f} steps; "
-            f"the weights moved by {100 * share:.1f} % of their length"
-        )
+def large_picture(params, height=height, width=width):
+    """The picture of a large network at any resolution."""
+    return np.asarray(large.apply(params, models.pixel_grid(height, width))).reshape(height, width, 1)
 
 
-describe(fits, starts)
-
-
-# %%
-def network(fitted, i):
-    """The weights fitted to picture ``i``."""
-    return jax.tree.map(lambda leaf: leaf[i], fitted.params)
-
-
-def between(fitted, a, b, t):
+def between(name, a, b, t):
     """The picture of the weights at ``t`` on the line from network ``a`` to network ``b``."""
-    return picture(weights.lerp(network(fitted, a), network(fitted, b), t))
+    return large_picture(weights.lerp(walks.network(name, a), walks.network(name, b), t))
 
 
+# %%
 stops = [(0, 1, t) for t in (0, 0.25, 0.5, 0.75)] + [(1, 2, t) for t in (0, 0.25, 0.5, 0.75, 1)]
 gallery.show(
     plots.picture_grid(
-        [[between(fitted, *stop) for stop in stops] for fitted in fits.values()],
-        row_labels=[name.replace(", ", ",\n") for name in fits],
+        [[between(name, *stop) for stop in stops] for name in walks.fits],
+        row_labels=[name.replace(", ", ",\n") for name in walks.fits],
         column_labels=["first", "", "half", "", "second", "", "half", "", "third"],
     ),
-    "interpolation",
-    alt="Straight lines in weight space between three fitted pictures. From MAML fitted with SGD the pictures in between "
-    "are clean mixtures of the two ends, from Standard blotchy ones, from MAML fitted with Adam noise.",
+    "interpolation_large",
+    alt="Straight lines in weight space between three fitted strings in a network of 5 x 256. From Standard fitted with "
+    "Adam the half-way pictures are blotchy, from Standard fitted with SGD grey noise, from MAML clean mixtures.",
 )
 
 # %% [markdown]
@@ -616,68 +468,15 @@ gallery.show(
 # mixture is a plausible new picture: the mean of two strings is two strings on top of each other.
 
 # %%
-pairs = np.array([(i, j) for i in range(num_fitted) for j in range(i)])
-interpolation_report = {}
-for name, fitted in fits.items():
-    agreements = interpolation.agreement(field, fitted.params, pairs, (size, size))
-    interpolation_report[name] = interpolation.entry(fitted, agreements, data=test_name)
-display(Markdown(interpolation.markdown(interpolation_report)))
+display(Markdown(walks.said))
 
 # %% [markdown]
-# Two things to see. MAML's fits with SGD stay close to where they started (the share is printed above), and there
-# the network is almost linear in its weights. And the *optimiser of the fit* matters as much as the start: Adam
-# moves every weight by about the same amount, whatever its gradient, and leaves that linear region.
+# MAML's fits stay close to where they started (the shares are printed below the table), and there the network is almost
+# linear in its weights. The *optimiser of the fit* matters, too: Adam moves every weight by about the same amount, whatever its
+# gradient, and leaves that linear region. (Rates and other optimisers are compared in `docs/results/image.md`.)
 #
-# ### In the larger network
-#
-# The same with the paper's network of 5 × 256 at 64 × 64 and the shipped initialisation of text. Here the difference
-# is plain to the eye.
-
-# %%
-large, start, _ = weights.pretrained(image.SHIPPED["standard"]["text"]["meta-maml"])
-strings = image.large_test("text", count=num_fitted)
-side = strings.shape[1]
-large_starts = {"standard": baselines.standard(large, seed=SEED), "meta-maml": start}
-large_fits = {}
-for name in interpolation.LARGE_VARIANTS:
-    init, setting = interpolation.VARIANTS[name]
-    large_fits[name] = interpolation.fit_to(
-        large, large_starts[init], strings, setting, max_steps=settings.cap(interpolation.MAX_STEPS)
-    )
-describe(large_fits, large_starts)
-
-
-# %%
-def large_picture(params, side=side):
-    """The picture of a large network at any resolution."""
-    return np.asarray(large.apply(params, models.pixel_grid(side, side))).reshape(side, side, 1)
-
-
-def large_between(fitted, a, b, t):
-    """The large network's picture at ``t`` on the line from network ``a`` to network ``b``."""
-    return large_picture(weights.lerp(network(fitted, a), network(fitted, b), t))
-
-
-gallery.show(
-    plots.picture_grid(
-        [[large_between(fitted, *stop) for stop in stops] for fitted in large_fits.values()],
-        row_labels=[name.replace(", ", ",\n") for name in large_fits],
-        column_labels=["first", "", "half", "", "second", "", "half", "", "third"],
-    ),
-    "interpolation_large",
-    alt="Straight lines in weight space between three fitted strings in a network of 5 x 256. From Standard fitted with "
-    "Adam the half-way pictures are blotchy, from Standard fitted with SGD grey noise, from MAML clean mixtures.",
-)
-large_report = {}
-for name, fitted in large_fits.items():
-    agreements = interpolation.agreement(large, fitted.params, pairs, (side, side))
-    large_report[name] = interpolation.entry(fitted, agreements, data="text, 64 x 64")
-interpolation_report |= {f"5 x 256: {name}": entry for name, entry in large_report.items()}
-display(Markdown(interpolation.markdown(large_report)))
-
-# %% [markdown]
 # Now drag it yourself. Left, networks fitted from Standard, right, from MAML: the same two strings, the same PSNR at
-# both ends, and SGD for both. (Standard does better with Adam, as the table above says: put it into `dragged` and compare.)
+# both ends, and SGD for both. (Standard does better with Adam, as the table says: put it into `dragged` and compare.)
 # Your browser mixes the weights and computes the networks; *Weights to Python* puts the mixture where you let go into
 # `walk.value`.
 
@@ -685,30 +484,17 @@ display(Markdown(interpolation.markdown(large_report)))
 dragged = {"Standard": "Standard, SGD 1e-2", "MAML": "MAML, SGD 3e-3"}
 walk = explorer.networks(
     large,
-    {title: [network(large_fits[name], i) for i in range(2)] for title, name in dragged.items()},
+    {title: [walks.network(name, i) for i in range(2)] for title, name in dragged.items()},
     labels=("first string", "second string"),
-    shape=(side, side),
+    shape=(height, width),
     title="Between two networks of 5 x 256",
 )
 walk
 
 # %%
 halfway = walk.value["MAML"]  # weights at the slider's position: a network like any other
-print(
-    f"{sum(leaf.size for leaf in jax.tree.leaves(halfway)):,} weights, mixed with the coefficients {[round(c, 2) for c in walk.coefficients]}"
-)
-
-# %% [markdown]
-# Three networks span a triangle. These are the small ones from above.
-
-# %%
-explorer.networks(
-    field,
-    {title: [network(fits[name], i) for i in range(3)] for title, name in dragged.items()},
-    labels=("first", "second", "third"),
-    shape=(size, size),
-    title="Between three networks of 4 x 128",
-)
+count, shares = sum(leaf.size for leaf in jax.tree.leaves(halfway)), [round(c, 2) for c in walk.coefficients]
+print(f"{count:,} weights, mixed with the coefficients {shares}")
 
 # %% [markdown]
 # ### Between the pixels
@@ -717,12 +503,13 @@ explorer.networks(
 # and so did the meta-training. So let us look in between: the fitted networks drawn with twice as many pixels.
 
 # %%
-shown_fits = {name: large_fits[name] for name in ("Standard, Adam 1e-4", "MAML, SGD 3e-3")}
+ways = {"Standard": "Standard, Adam 1e-4", "MAML": "MAML, SGD 3e-3"}
+finer = [(1, 1), (2, 2)]
 gallery.show(
     plots.picture_grid(
         [
-            [large_picture(network(fitted, i), n * side) for fitted in shown_fits.values() for n in (1, 2)]
-            for i in range(min(2, num_fitted))
+            [large_picture(walks.network(name, i), n * height, m * width) for name in ways.values() for n, m in finer]
+            for i in range(2)
         ],
         column_labels=["Standard", "twice as fine", "MAML", "twice as fine"],
         cell=1.9,
@@ -737,74 +524,35 @@ gallery.show(
 # what lies between two pixels, and the outer loop found weights that use this freedom. A smaller $\omega_0$ takes
 # the freedom away and costs decibels at the pixels. Remember it when you use a learned initialisation to *enlarge*
 # pictures.
-
-# %% [markdown]
-# ## 9. A photograph of your own
+#
+# ## 8. A photograph of your own
 #
 # Upload a picture, or set `LEARNIT_TEST_DATA=me.jpg`. It is fitted from the shipped initialisation of the *faces*,
 # without any training, one network for each colour channel, beside the same from random weights. Your photograph is
 # not of that class and, at 64 × 64, finer than those pictures, so that the network is asked between the pixels it
 # was trained on: expect less than for a face.
 
+
 # %%
-photo_start = weights.pretrained(image.SHIPPED["standard"]["faces"]["meta-maml"])
-photo_settings = image_table.tuned_settings("standard", "faces")
-photo_tuned = photo_settings.after_two_steps
-
-
 def fit_photo(truth, name="photograph"):
-    """Fit one photograph [64, 64, 3] in 0, 2 and 10 steps from random weights and from the shipped initialisation."""
-    grey_field, learned, _ = photo_start
-    starts = {"standard": baselines.standard(grey_field, seed=SEED), "meta-maml": learned}
-    rows, captions, report = [], [], {}
-    for init, params in starts.items():
-        fitted = image.channel_frames(grey_field, params, truth, photo_tuned[init], 10)[[0, 2, 10]]
-        scores = [float(evaluate.psnr(p, truth)) for p in fitted]
-        rows.append([*fitted, truth])
-        captions.append([*(f"{score:.1f} dB" for score in scores), ""])
-        report[init] = scores
-    figure = plots.picture_grid(
-        rows,
-        row_labels=[plots.LABELS[init] for init in starts],
-        captions=captions,
-        cell=1.6,
-        column_labels=["0 steps", "2 steps", "10 steps", "your picture"],
-    )
+    """Fit one photograph [64, 64, 3], show it, and return its scores."""
+    figure, scores = sections.photograph(truth, seed=SEED)
     gallery.show(
         figure,
         name,
         alt="Your photograph after 0, 2 and 10 steps: from random weights above, from the learned initialisation below.",
     )
-    return report
+    return scores
 
 
+if chosen.own is not None:
+    scores = [fit_photo(truth, f"photograph-{i + 1}") for i, truth in enumerate(chosen.own[:8])]
+    results += sections.photograph_rows(scores, seed=SEED)
+    print(f"{len(scores)} of {len(chosen.own)} pictures fitted and scored.")
 display(explorer.upload(lambda file: fit_photo(signals.load_test(str(file), size=64, channels=3)[0])))
 
-# %%
-if own_pictures is not None:
-    reports = [fit_photo(truth, f"photograph-{i + 1}") for i, truth in enumerate(own_pictures[:8])]
-    print(f"{len(reports)} of {len(own_pictures)} pictures fitted and scored.")
-    for init in ("standard", "meta-maml"):
-        results.append(
-            metrics.row(
-                experiment="photograph",
-                trained_on=None if init == "standard" else "faces",
-                data="own pictures",
-                split="test",
-                init=init,
-                observations="full",
-                steps=2,
-                seed=SEED,
-                psnr_per_signal=[scores[init][1] for scores in reports],
-                optimizer=photo_tuned[init].optimizer,
-                learning_rate=photo_tuned[init].learning_rate,
-                tuned_on="validation of faces",
-                in_table=True,
-            )
-        )
-
 # %% [markdown]
-# ## 10. Exercises
+# ## 9. Exercises
 #
 # **Exercise 1: Reptile by hand.** *Predict:* Reptile needs no derivative of the adaptation. What does it feed to
 # Adam? *Run:* complete the function; the check compares it with the package. *Explain:* why does a *minus* stand
@@ -841,15 +589,20 @@ else:
 # that hurt most? *Run:* the cell below. *Explain:* the first layer decides which frequencies there are, the last how
 # they are added up.
 
+
 # %%
+def after_two_steps(params):
+    """Mean PSNR [dB] of the test pictures after MAML's own two steps."""
+    optimizer = optax.sgd(profile.inner_rate)
+    return evaluate.curves(loss, score, params, chosen.unseen, key, optimizer=optimizer, num_steps=2)[:, 2].mean()
+
+
 learned = metas["meta-maml"]
 mixed = inits.shuffled(learned, jax.random.key(SEED + 7))
 for index in range(len(learned)):
     one_layer = [mixed[i] if i == index else layer for i, layer in enumerate(learned)]
-    score = run([one_layer], Setting("sgd", profile.inner_rate), 2)[:, 2].mean()
-    print(f"layer {index + 1} shuffled: {score:.1f} dB after two steps")
-whole = run([learned], Setting("sgd", profile.inner_rate), 2)[:, 2].mean()
-print(f"none shuffled: {whole:.1f} dB")
+    print(f"layer {index + 1} shuffled: {after_two_steps(one_layer):.1f} dB after two steps")
+print(f"none shuffled: {after_two_steps(learned):.1f} dB")
 
 # %% [markdown]
 # <details><summary>Solution</summary>
@@ -885,22 +638,11 @@ print(f"none shuffled: {whole:.1f} dB")
 # packed in scikit-image).
 
 # %%
-report = metrics.write(
-    folder / "metrics.json",
-    notebook="01_image_regression",
+lesson.finish(
+    results,
     profile=profile.name,
     seed=SEED,
     precision=field.spec["precision"],
-    seconds={
-        "compile": sum(h.compile_seconds for h in histories.values()),
-        "meta_train": sum(h.seconds for h in histories.values()),
-        "total": time.perf_counter() - started,
-    },
-    results=results,
-    interpolation=interpolation_report,
+    histories=histories,
+    interpolation=walks.report,
 )
-print(
-    f"{len(results)} results in metrics.json after {report['seconds']['total']:.0f} s, of which meta-training "
-    f"{report['seconds']['meta_train']:.0f} s; peak memory {report['peak_memory_bytes'] / 1e9:.1f} GB"
-)
-display(Markdown("Versions: " + ", ".join(f"{name} {v}" for name, v in report["versions"].items())))

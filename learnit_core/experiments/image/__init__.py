@@ -163,7 +163,7 @@ def score(field: Field, *, clip: bool = True) -> Callable[[Params, Pixels], Arra
 def measures(field: Field, tasks: Task) -> tuple[Callable, Callable]:
     """What a fit descends and is scored by: squared error and PSNR [dB] over all pixels; weights may be rated."""
     del tasks
-    field = _reading_rated(field)
+    field = reading_rated(field)
     return losses.image_loss(field), score(field)
 
 
@@ -172,13 +172,14 @@ def unclipped(field: Field, tasks: Task) -> tuple[Callable, Callable]:
     return measures(field, tasks)[0], score(field, clip=False)
 
 
-def _reading_rated(field):
+def reading_rated(field: Field) -> Field:
+    """The same field, which evaluates weights that carry their rates (:class:`Rated`), too."""
     return replace(field, apply=lambda params, coords: field.apply(plain(params), coords))
 
 
 def _as_shown(field, tasks):
     del tasks
-    field = _reading_rated(field)
+    field = reading_rated(field)
     return losses.image_loss(field), lambda params, pixels: field.apply(params, pixels.coords)
 
 

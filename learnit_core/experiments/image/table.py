@@ -99,28 +99,27 @@ def table_rows(
     trained_on: str,
     data: str,
     seed: int,
-    limit: int,
+    limit: int | None,
     paper_too: bool = True,
 ) -> list[dict[str, Any]]:
     """Rows of the metrics file for one class.
 
     Steps to match is the first step at which a signal reaches its own PSNR under MAML after two steps, with the
-    setting tuned for that; without MAML there is no such number. The paper's own settings stand as further rows outside
-    the table if ``paper_too``.
+    setting tuned for that; without MAML, or without a ``limit`` to the steps, there is no such number. The paper's own
+    settings stand as further rows outside the table if ``paper_too``.
     """
-    maml = made.get("meta-maml")
+    maml = made.get("meta-maml") if limit else None
     target = maml and run(maml, settings.after_two_steps["meta-maml"], STEPS)[:, STEPS]
-    rows = []
-    for name in [name for name in INITS if name in made]:
 
+    def one(name):
         @functools.cache
-        def curve(setting, num_steps, draws=made[name]):
-            return run(draws, setting, num_steps)
+        def curve(setting, num_steps):
+            return run(made[name], setting, num_steps)
 
         about = {"experiment": "image", "trained_on": trained_on, "data": data}
         about |= {"trained_on": None} if name.startswith("standard") else {}
         about |= {"split": "test", "init": name, "observations": "full", "seed": seed}
-        rows.append(metrics.row(**about, steps=0, psnr_per_signal=curve(settings.to_match[name], limit)[:, 0]))
+        rows = [metrics.row(**about, steps=0, psnr_per_signal=curve(settings.to_match[name], limit or 0)[:, 0])]
         columns = [(settings.after_two_steps[name], settings.to_match[name], settings.tuned_on[name], True)]
         if paper_too and name in PAPER and any(PAPER[name] != setting for setting in columns[0][:2]):
             columns.append((PAPER[name], PAPER[name], supplement.PAPERS, False))
@@ -132,7 +131,10 @@ def table_rows(
             after = curve(two_steps, STEPS)[:, STEPS]
             how = {"optimizer": two_steps.optimizer, "learning_rate": two_steps.learning_rate, "tuned_on": tuned_on}
             rows.append(metrics.row(**about, **how, steps=STEPS, psnr_per_signal=after, in_table=in_table, **match))
-    return rows
+        return rows
+
+    found = evaluate.side_by_side(one, [name for name in INITS if name in made])
+    return [row for rows in found for row in rows]
 
 
 def scored(
