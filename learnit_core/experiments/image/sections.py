@@ -186,7 +186,7 @@ def other_classes(chosen: Chosen, *, seed: int = 0) -> tuple[Rows, dict[str, str
 
 
 def bars(found: Sequence[Mapping[str, Any]]) -> Figure:
-    """PSNR after two steps: a group of bars a class, a bar each of the paper's rows, and the nearest training picture."""
+    """PSNR after two steps: a group of bars a class, a bar for each of the paper's rows, a line for a control."""
     found = [row for row in found if row["in_table"]]
     names = dict.fromkeys(row["data"] for row in found)
     return plots.bars(
