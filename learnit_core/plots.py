@@ -172,7 +172,8 @@ def step_curves(
     if far:
         ticks = [n for n in (1, 2, 5, 10, 20, 50, 100) if n < curve.shape[1]]
         axis.set_xscale("log")
-        axis.set(xlim=(1, ticks[-1]), xticks=ticks, xticklabels=map(str, ticks), ylim=(0, 60))
+        ticks += [curve.shape[1] - 1] if curve.shape[1] - 1 > 1.4 * ticks[-1] else []
+        axis.set(xlim=(1, curve.shape[1] - 1), xticks=ticks, xticklabels=map(str, ticks), ylim=(0, 60))
         axis.minorticks_off()
         legend = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.14), "ncols": 3}
     axis.legend(frameon=False, fontsize=9, **legend)

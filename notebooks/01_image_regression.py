@@ -172,6 +172,17 @@ def loss(params, pixels, key):
     return jnp.mean((field.apply(params, pixels.coords) - pixels.values) ** 2)
 
 
+def picture(params):
+    """The picture [size, size, channels] that a network holds."""
+    return field.apply(params, coords).reshape(size, size, channels)
+
+
+# %% [markdown]
+# Now the fit: gradient descent with any optimiser, looking at the picture after every step. Optimiser and step size are
+# those that did best, after two steps, on *validation* pictures.
+
+
+# %%
 def pictures_along(params, setting, steps):
     """Pictures and captions after each of ``steps`` gradient steps on the example."""
     optimizer, longest = setting.build(), max(steps)
@@ -179,14 +190,6 @@ def pictures_along(params, setting, steps):
     shown = [picture(params), *probes]
     return [shown[n] for n in steps], [f"{evaluate.psnr(shown[n], images.test[0]):.1f} dB" for n in steps]
 
-
-def picture(params):
-    """The picture [size, size, channels] that a network holds."""
-    return field.apply(params, coords).reshape(size, size, channels)
-
-
-# %% [markdown]
-# Now the fit. Optimiser and step size are those that did best, after two steps, on *validation* pictures.
 
 # %%
 best = chosen.tuned.after_two_steps["standard"]
@@ -242,8 +245,8 @@ for name, algorithm in algorithms.items():
 # three, because the inner loop is; the meta-gradients differ, and MAML's is ours. Reptile's is short because it is a *way*, two
 # steps of a small rate, and not a gradient; Adam does not mind the scale.
 #
-# Now hundreds of outer steps. The rate of Adam falls along a cosine (notebook 00 shows what happens otherwise). A
-# progress bar shows the PSNR after two steps on *validation* pictures. The training saves itself as it goes: interrupt
+# Now hundreds of outer steps. The rate of Adam falls along a cosine (notebook 00 shows what happens otherwise; in the
+# profile `paper` it is small and constant). A progress bar shows the PSNR after two steps on *validation* pictures. The training saves itself as it goes: interrupt
 # it, run the cell again, and it goes on as if nothing had happened. What is shipped for your choices, and is not trained
 # here, is loaded.
 
@@ -258,7 +261,7 @@ if histories:
     gallery.show(
         plots.training_curves(
             {name: history.validation for name, history in histories.items()},
-            reference=sections.reference(chosen),
+            reference=chosen.reference(),
             title=f"Meta-training on {images.name}: validation pictures after two steps",
         ),
         "meta_training",
@@ -363,20 +366,20 @@ display(Markdown(text))
 # where a step size is at the edge of what SGD bears.
 
 # %%
-figure, text = sections.along(chosen, made)
+along = sections.along(chosen, made)
 gallery.show(
-    figure,
+    along.figure,
     "psnr_against_steps",
     alt="Mean PSNR against gradient steps, one line for each initialisation; a dotted line marks two steps.",
 )
-display(Markdown(text))
+display(Markdown(along.said))
 
 # %% [markdown]
 # **What to notice.** At two steps MAML is far ahead of all but Meta-SGD, which learned more. That is what both were
-# trained for, and it lasts for a few steps: the table above says how many, against each. The hardest rival is the cheapest one:
-# Standard with its weights scaled, by a number that cost nothing but tuning. So measure a learned start against *that*, not only
-# against Standard as it comes. With enough steps a good optimiser gets there from nearly anywhere. A learned initialisation buys the
-# *first steps*, not the last decibel.
+# trained for, and it lasts for some steps: the table above says how many, against each. On text the cheapest rival is a hard
+# one: Standard with its weights scaled, by a number that cost nothing but tuning, is no better after two steps and far ahead
+# after forty. So measure a learned start against *that*, not only against Standard as it comes. A learned initialisation buys
+# the *first steps*, not the last decibel.
 #
 # Mean begins at the class's mean picture, Matched at MAML's, and Shuffled has the right *distribution* of weights.
 # That none of them comes near MAML after two steps says that the **arrangement** of the weights is what has been
@@ -389,12 +392,12 @@ display(Markdown(text))
 # (`make weights`), and make the same table.
 
 # %%
-found, texts = sections.other_classes(chosen, seed=SEED)
-results += found
-for name, text in texts.items():
+others = sections.other_classes(chosen, results, seed=SEED)
+results += others.results
+for name, text in others.said.items():
     display(Markdown(f"**{name}**\n\n{text}"))
 gallery.show(
-    sections.bars(results),
+    others.figure,
     "table1",
     alt="Bars of PSNR after two steps, a group for each class and a bar for each initialisation; a dashed line marks the "
     "nearest training picture.",
@@ -534,22 +537,22 @@ gallery.show(
 
 
 # %%
-def fit_photo(truth, name="photograph"):
-    """Fit one photograph [64, 64, 3], show it, and return its scores."""
-    figure, scores = sections.photograph(truth, seed=SEED)
-    gallery.show(
-        figure,
-        name,
-        alt="Your photograph after 0, 2 and 10 steps: from random weights above, from the learned initialisation below.",
-    )
-    return scores
+def fit_photos(pictures):
+    """Fit photographs [n, 64, 64, 3], show them, and return their rows."""
+    figures, found = sections.photographs(pictures, seed=SEED)
+    for i, figure in enumerate(figures):
+        gallery.show(
+            figure,
+            f"photograph-{i + 1}",
+            alt="Your photograph after 0, 2 and 10 steps: from random weights above, from the learned weights below.",
+        )
+    return found
 
 
 if chosen.own is not None:
-    scores = [fit_photo(truth, f"photograph-{i + 1}") for i, truth in enumerate(chosen.own[:8])]
-    results += sections.photograph_rows(scores, seed=SEED)
-    print(f"{len(scores)} of {len(chosen.own)} pictures fitted and scored.")
-display(explorer.upload(lambda file: fit_photo(signals.load_test(str(file), size=64, channels=3)[0])))
+    results += fit_photos(chosen.own[:8])
+    print(f"{min(8, len(chosen.own))} of {len(chosen.own)} pictures fitted and scored.")
+display(explorer.upload(lambda file: fit_photos(signals.load_test(str(file), size=64, channels=3)[:1])))
 
 # %% [markdown]
 # ## 9. Exercises
@@ -645,4 +648,5 @@ lesson.finish(
     precision=field.spec["precision"],
     histories=histories,
     interpolation=walks.report,
+    leads=along.leads,
 )

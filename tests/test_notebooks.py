@@ -3,6 +3,7 @@
 With two steps in the smallest profile each, and the first as readers run it; every night in every profile.
 """
 
+import ast
 import json
 import os
 import re
@@ -11,6 +12,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import jupytext
 import nbformat
 import pytest
 
@@ -74,7 +76,7 @@ def check_results(out, profile):
 def check_effect(metrics):
     """The paper's order on unseen signals, for the notebook that wrote the metrics."""
     checks = {
-        "01_image_regression": check_images,
+        "01_image_regression": check_pictures,
         "02_ct_reconstruction": check_slices,
         "03_view_synthesis": check_views,
         "04_phototourism": check_photographs,
@@ -134,6 +136,22 @@ def check_images(metrics):
         assert psnr["meta-maml"] > 5 + max(psnr["class-mean"], psnr["nearest-training"]), data
 
 
+def check_pictures(metrics):
+    """What notebook 01 says of its figures and tables, besides."""
+    check_images(metrics)
+    psnr = {row["init"]: row["psnr_db"] for row in metrics["results"] if row["in_table"] and row["data"] == "text"}
+    # "At two steps MAML is far ahead of all but Meta-SGD, which learned more."
+    assert psnr["meta-sgd"] > psnr["meta-maml"] > 5 + max(score for init, score in psnr.items() if "meta" not in init)
+    # "Standard with its weights scaled … is no better after two steps and far ahead after forty."
+    assert psnr["standard-scaled"] < psnr["standard"] + 2
+    assert metrics["leads"]["standard-scaled"]["behind"][-1][1] == 40
+    assert metrics["leads"]["standard"]["ahead"][0][1] > 10
+    mixed = metrics["interpolation"]
+    # "MAML's fits stay close to where they started, and there the network is almost linear in its weights."
+    assert mixed["MAML, SGD 3e-3"]["agreement_db"] > 8 + mixed["Standard, Adam 1e-4"]["agreement_db"]
+    assert mixed["MAML, SGD 3e-3"]["moved"] < min(e["moved"] for name, e in mixed.items() if "MAML" not in name)
+
+
 def run_demo(monkeypatch, tmp_path, notebook, **settings):
     for name, value in settings.items():
         monkeypatch.setenv(f"LEARNIT_{name}", str(value))
@@ -159,6 +177,31 @@ def test_links_to_the_scripts_follow_the_address(path):
     for link, name in links:
         assert link == "https://github.com/someone/a-fork" and (ROOT / name).is_file()
     assert text.count("git clone") == text.count("git clone https://github.com/someone/a-fork.git")
+
+
+def test_notebooks_show_the_idea_first_and_keep_to_few_names():
+    """No cell longer than a screen, at most ten names of `experiments` (those that it holds, too), the start first."""
+    for path in SOURCES:
+        cells = jupytext.reads(path.read_text("utf-8"), fmt="py:percent").cells
+        code = [cell for cell in cells if cell.cell_type == "code" and "colab" not in cell.metadata.get("tags", [])]
+        assert {c.source.partition("\n")[0]: n for c in code if (n := len(c.source.splitlines())) > 20} == {}, path.stem
+        if path in SOURCES[1:]:
+            shown = [cell for cell in code if "setup" not in cell.metadata.get("tags", [])]
+            assert "teaching.begin(" in shown[0].source and "show(" in shown[0].source, path.stem
+            assert len(names := experiments_names("\n".join(cell.source for cell in code))) <= 10, sorted(names)
+
+
+def experiments_names(source):
+    """Dotted names that a notebook takes from `learnit_core.experiments`, its modules' attributes each by itself."""
+    tree, modules, names = ast.parse(source), set(), set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("learnit_core.experiments"):
+            for alias in node.names:
+                (names if alias.name[0].isupper() else modules).add(alias.asname or alias.name)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in modules:
+            names.add(f"{node.value.id}.{node.attr}")
+    return names
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.stem)

@@ -3,7 +3,7 @@
 The ideas stand in the notebook: network, loss, inner and outer loop, and the loop that makes its table.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -47,6 +47,11 @@ class Chosen(NamedTuple):
     """Whether to meta-train: not if nothing but test data was named, which is then fitted from what is shipped."""
     own: np.ndarray | None
     """Those test data, [pictures, 64, 64, 3], or None."""
+
+    def reference(self) -> float:
+        """Mean PSNR [dB] of validation pictures after two steps from Standard, with its tuned setting."""
+        run, setting = table.runner(self.field, self.images.validation), self.tuned.after_two_steps["standard"]
+        return float(run([self.random_weights], setting, 2)[:, 2].mean())
 
 
 def choose(settings: Settings, *, train: bool = True, seed: int = 0) -> Chosen:
@@ -117,12 +122,6 @@ def first_look(settings: Settings, *, seed: int = 0) -> tuple[Figure, Rows]:
     return figure, found
 
 
-def reference(chosen: Chosen) -> float:
-    """Mean PSNR [dB] of validation pictures after two steps from Standard, with its tuned setting."""
-    run = table.runner(chosen.field, chosen.images.validation)
-    return float(run([chosen.random_weights], chosen.tuned.after_two_steps["standard"], 2)[:, 2].mean())
-
-
 def starts(chosen: Chosen, metas: Mapping[str, Params], *, seed: int = 0) -> tuple[dict[str, Draws], str]:
     """Every initialisation of the table by name, and as Markdown what each cost.
 
@@ -154,20 +153,37 @@ ALONG = ("standard", "standard-scaled", "shared-mean", "meta-reptile", "meta-mam
 """Initialisations whose longer fits the notebook shows; the page of results has them all, and to 100 steps."""
 
 
-def along(chosen: Chosen, made: Mapping[str, Draws], *, pictures: int = 8, steps: int = 40) -> tuple[Figure, str]:
-    """Curves of the first test ``pictures`` from :data:`ALONG`, and as Markdown at which steps MAML is ahead."""
+class Along(NamedTuple):
+    """Longer fits: curves as a figure, at which steps MAML is ahead and behind (:func:`table.leads`), as Markdown."""
+
+    figure: Figure
+    leads: dict[str, dict[str, list[tuple[int, int]]]]
+    said: str
+
+
+def along(chosen: Chosen, made: Mapping[str, Draws], *, pictures: int = 8, steps: int = 40) -> Along:
+    """Fit the first test ``pictures`` from those of :data:`ALONG`, each with the setting tuned for that many steps."""
     steps = min(steps, chosen.profile.along)
     run = table.runner(chosen.field, chosen.images.test[:pictures], most=steps)
     shown = {name: made[name] for name in ALONG if name in made}
     curves = table.curves(run, shown, chosen.tuned, along=steps)
     title = f"{chosen.test_name}: unseen pictures, settings tuned for each number of steps"
-    return plots.step_curves(curves, title=title, far=True), table.overtaking(table.leads(curves))
+    leads = table.leads(curves)
+    return Along(plots.step_curves(curves, title=title, far=True), leads, table.overtaking(leads))
 
 
-def other_classes(chosen: Chosen, *, seed: int = 0) -> tuple[Rows, dict[str, str]]:
-    """Rows of the built-in classes that this run did not train on, from what is shipped, and a table for each.
+class OtherClasses(NamedTuple):
+    """What is shipped, on its own classes: rows, a table a class as Markdown, and bars of all classes."""
 
-    The paper's six initialisations and Meta-SGD, after two steps.
+    results: Rows
+    said: dict[str, str]
+    figure: Figure
+
+
+def other_classes(chosen: Chosen, results: Rows, *, seed: int = 0) -> OtherClasses:
+    """Score the built-in classes that this run did not train on: the paper's six and Meta-SGD, after two steps.
+
+    The figure has this run's ``results``, too.
     """
     found, said = [], {}
     for name, files in image.SHIPPED.get(chosen.profile.name, {}).items():
@@ -182,22 +198,17 @@ def other_classes(chosen: Chosen, *, seed: int = 0) -> tuple[Rows, dict[str, str
         its_rows = table.table_rows(table.runner(field, splits.test), made, tuned, **about)
         its_rows += table.control_rows(splits, data=name, seed=seed)
         found, said[name] = found + its_rows, table.markdown(its_rows)
-    return found, said
-
-
-def bars(found: Sequence[Mapping[str, Any]]) -> Figure:
-    """PSNR after two steps: a group of bars a class, a bar for each of the paper's rows, a line for a control."""
-    found = [row for row in found if row["in_table"]]
-    names = dict.fromkeys(row["data"] for row in found)
-    return plots.bars(
+    shown = [row for row in results + found if row["in_table"]]
+    figure = plots.bars(
         {
-            name: {row["init"]: row["psnr_db"] for row in found if row["data"] == name and row["init"] in table.PAPERS}
-            for name in names
+            name: {row["init"]: row["psnr_db"] for row in shown if row["data"] == name and row["init"] in table.PAPERS}
+            for name in dict.fromkeys(row["data"] for row in shown)
         },
         title="Unseen pictures after two steps",
         ylabel="PSNR [dB]",
-        references={row["data"]: row["psnr_db"] for row in found if row["init"] == "nearest-training"},
+        references={row["data"]: row["psnr_db"] for row in shown if row["init"] == "nearest-training"},
     )
+    return OtherClasses(found, said, figure)
 
 
 def transfer(chosen: Chosen, *, seed: int = 0) -> tuple[Figure | None, Rows]:
@@ -268,39 +279,35 @@ def walks(settings: Settings, *, count: int = 5, seed: int = 0) -> Walks:
     return Walks(field, fits, shape, report, interpolation.markdown(report) + "\n\n" + "\n".join(lines))
 
 
-def photograph(truth: Float[np.ndarray, "64 64 3"], *, seed: int = 0) -> tuple[Figure, dict[str, list[float]]]:
-    """A photograph after 0, 2 and 10 steps from random weights and from the larger shipped faces, and the PSNRs [dB].
+def photographs(truths: Float[np.ndarray, "n 64 64 3"], *, seed: int = 0) -> tuple[list[Figure], Rows]:
+    """Photographs of one's own, from random weights and from the larger shipped faces: a figure each, and rows.
 
-    One network for each colour channel; settings tuned on faces.
+    After 0, 2 and 10 steps, one network for each colour channel, with the settings tuned on faces for two.
     """
     field, learned, _ = weights.pretrained(image.SHIPPED["standard"]["faces"]["meta-maml"])
-    tuned, grid, scores = table.tuned_settings("standard", "faces").after_two_steps, [], {}
-    for init, params in {"standard": baselines.standard(field, seed=seed), "meta-maml": learned}.items():
-        shown = image.channel_frames(field, params, truth, tuned[init], 10)[[0, 2, 10]]
-        grid.append([*shown, truth])
-        scores[init] = [float(evaluate.psnr(picture, truth)) for picture in shown]
-    figure = plots.picture_grid(
-        grid,
-        row_labels=[plots.LABELS[init] for init in scores],
-        column_labels=[*map(plots.steps_label, (0, 2, 10)), "your picture"],
-        captions=[[f"{score:.1f} dB" for score in each] for each in scores.values()],
-        cell=1.6,
-    )
-    return figure, scores
-
-
-def photograph_rows(scores: Sequence[Mapping[str, Sequence[float]]], *, seed: int = 0) -> Rows:
-    """Rows of several photographs of one's own after two steps."""
     tuned = table.tuned_settings("standard", "faces").after_two_steps
-    return [
+    starts = {"standard": baselines.standard(field, seed=seed), "meta-maml": learned}
+    figures, scores = [], {init: [] for init in starts}
+    for truth in truths:
+        grid = []
+        for init, params in starts.items():
+            shown = image.channel_frames(field, params, truth, tuned[init], 10)[[0, 2, 10]]
+            grid.append([*shown, truth])
+            scores[init].append([float(evaluate.psnr(picture, truth)) for picture in shown])
+        columns = [*map(plots.steps_label, (0, 2, 10)), "your picture"]
+        captions = [[f"{db:.1f} dB" for db in each[-1]] for each in scores.values()]
+        labels = {"row_labels": [plots.LABELS[init] for init in starts], "column_labels": columns}
+        figures.append(plots.picture_grid(grid, captions=captions, cell=1.6, **labels))
+    found = [
         metrics.row(
             **{"experiment": "photograph", "data": "own pictures", "split": "test", "init": init, "seed": seed},
             trained_on=None if init == "standard" else "faces",
             **{"observations": "full", "steps": 2},
-            psnr_per_signal=[each[init][1] for each in scores],
+            psnr_per_signal=[after_two for _, after_two, _ in scores[init]],
             **tuned[init]._asdict(),
             tuned_on="validation of faces",
             in_table=True,
         )
-        for init in ("standard", "meta-maml")
+        for init in starts
     ]
+    return figures, found
