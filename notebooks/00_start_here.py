@@ -111,6 +111,11 @@ def siren(params, x):
     return x @ w + b + 0.5  # so that small weights mean a medium grey
 
 
+# %% [markdown]
+# `params` is a list with a pair of arrays for each layer, and nothing more.
+
+
+# %%
 def random_params(key, sizes):
     """Random weights, scaled as in the SIREN paper, and zero biases: a pair of arrays for each layer."""
     params = []
@@ -150,6 +155,7 @@ def psnr(error):
     return -10 * jnp.log10(error)
 
 
+# %%
 fast_step = jax.jit(step)
 params, example, shown = random_start, unseen_waves[0], (0, 2, 20, min(500, MOST))
 figure, panels = plt.subplots(1, 4, figsize=(11, 2.6), sharey=True, layout="constrained")
@@ -223,6 +229,17 @@ print(f"after ten outer steps:         {psnr(outer(params, x, unseen_waves)):.1f
 
 
 # %%
+def curve(seen, title):
+    """The score along the way, as a figure."""
+    steps, values = zip(*seen, strict=True)
+    figure, panel = plt.subplots(figsize=(6, 2.6), layout="constrained")
+    panel.plot(steps, values, marker=".", color="#d55e00")
+    panel.set(xlabel="outer step", ylabel="PSNR after two steps [dB]", title=title)
+    plt.close(figure)
+    return figure
+
+
+# %%
 def meta_train(grad_of, params, x, train, score, *, steps, batch, rate, title, decay=True):
     """The outer loop; returns the learned start, and (outer step, score) along the way."""
     steps = min(steps, MOST)
@@ -239,16 +256,6 @@ def meta_train(grad_of, params, x, train, score, *, steps, batch, rate, title, d
     return params, seen
 
 
-def curve(seen, title):
-    """The score along the way, as a figure."""
-    steps, values = zip(*seen, strict=True)
-    figure, panel = plt.subplots(figsize=(6, 2.6), layout="constrained")
-    panel.plot(steps, values, marker=".", color="#d55e00")
-    panel.set(xlabel="outer step", ylabel="PSNR after two steps [dB]", title=title)
-    plt.close(figure)
-    return figure
-
-
 # %%
 @jax.jit
 def each_wave(params, rate=1e-2):
@@ -263,6 +270,8 @@ def score_waves(params):
 maml_waves, _ = meta_train(
     jax.grad(outer), random_start, x, waves, score_waves, steps=300, batch=8, rate=1e-3, title="MAML on waves"
 )
+
+# %%
 starts = {"random start": random_start, "learned start": maml_waves}
 figure, panels = plt.subplots(2, 3, figsize=(10, 4), sharex=True, sharey=True, layout="constrained")
 for row, name in zip(panels, starts, strict=True):
@@ -411,6 +420,8 @@ right.legend(loc="center left", bbox_to_anchor=(1, 0.5))
 gallery.show(
     figure, "outer_rate", alt="With the constant rate of 3e-4 the score collapses; falling from there it rises."
 )
+
+# %%
 print("MAML's start at other inner rates:")
 for rate in (5e-3, 1e-2, 1.5e-2, 2e-2):
     print(f"  {rate:.3f}: {each_text(maml, validation, rate).mean():5.1f} dB")
