@@ -36,7 +36,7 @@ def drawn(
 def sounds(field, tasks):
     """What a fit of strings descends, and, to be drawn, the signal on its way."""
     del tasks
-    return losses.image_loss(field), lambda params, seen: field.apply(params, seen.coords)[:, 0]
+    return losses.regression_loss(field), lambda params, seen: field.apply(params, seen.coords)[:, 0]
 
 
 def fit_in_steps(starts: Mapping[str, Params], field: Field, signal: np.ndarray, data: str) -> explorer.Explorer:
