@@ -143,8 +143,8 @@ def train(
     ``validate(params)`` [dB] is called every ``validate_every`` chunks and at the end. A call ends early, with all that
     the end of a run has, at the first end of a chunk that comes ``stop_after`` seconds or more after its beginning;
     these hold compiling, validation and checkpoints, too. Every call makes one chunk at least. ``progress`` shows a bar
-    that begins with ``description``, on the standard error or in the notebook. Raises LearnitError if the loss stops being finite (the checkpoint then keeps the last good state) and if the checkpoint belongs to another
-    configuration.
+    that begins with ``description``, on the standard error or in the notebook. Raises LearnitError if the loss stops
+    being finite (the checkpoint then keeps the last good state) and if the checkpoint belongs to another configuration.
     """
     history = History()
     if checkpoint and Path(checkpoint.file).exists():

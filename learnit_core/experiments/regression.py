@@ -27,7 +27,7 @@ from learnit_core.experiments.rows import Entry
 from learnit_core.experiments.settings import Settings
 from learnit_core.signals import Splits, arrays, mean_signal
 from learnit_core.structures import Field, Params, Pixels, Task
-from learnit_core.tuning import GRID, tune
+from learnit_core.tuning import GRID, Chosen, tune
 
 INITS = ("standard", "mean", "matched", "shuffled", "meta-reptile", "meta-maml")
 ALGORITHMS = {"meta-maml": "maml", "meta-reptile": "reptile"}
@@ -124,6 +124,14 @@ def table_rows(
     entries = [Entry(name, "full", settings[name]._replace(steps=steps)) for name in INITS if name in made]
     rows, _ = rows_of.table(entries, lambda entry, n: curve(entry.init)[:, : n + 1], lambda entry: steps, **about)
     return rows, {entry.init: curve(entry.init) for entry in entries}
+
+
+def rows_for(init: str, curve: np.ndarray, chosen: Chosen, steps: int, **about: Any) -> list[dict[str, Any]]:
+    """Rows of the metrics file for one initialisation: un-adapted, and after ``steps`` steps of ``curve`` [n, points].
+
+    ``chosen`` is how the curve was fitted; ``about`` is experiment, trained_on, data and seed.
+    """
+    return rows_of.fitted(Entry(init, "full", chosen), curve[:, : steps + 1], steps, **about)
 
 
 def control_rows(splits: Splits, **about: Any) -> list[dict[str, Any]]:

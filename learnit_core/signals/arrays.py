@@ -107,10 +107,10 @@ def sampler(batch: int, as_tasks: Callable[[Array], Task]) -> Callable[[PRNGKey,
 
 
 def from_arrays(
-    arrays: Mapping[str, Any] | np.ndarray | Array | Sequence[Any],
+    arrays: Any,
     *,
     coords: Any = None,
-    split: tuple[float, float, float] = SHARES,
+    split: Sequence[float | int] = SHARES,
     seed: int = 0,
     dims: int | None = None,
     name: str = "own",
@@ -134,7 +134,7 @@ def from_arrays(
         stacked = stacked[..., None]
     kept = first_of_equals(stacked)
     copies, stacked, labels = len(labels) - len(kept), stacked[kept], [labels[i] for i in kept]
-    parts = _dealt(len(kept), split, seed)
+    parts = _dealt(len(kept), copies, split, seed)
     scale = _scale(stacked[parts["train"]])
     splits = {part: scale.normalised(stacked[chosen]) for part, chosen in parts.items()}
     names = {part: tuple(labels[i] for i in chosen) for part, chosen in parts.items()}
@@ -248,8 +248,8 @@ def _places(coords: Any, shape: tuple[int, ...], dims: int | None) -> tuple[np.n
     return places, dims
 
 
-def _dealt(count: int, split: Any, seed: int) -> dict[str, np.ndarray]:
-    """Which of ``count`` signals are in which split."""
+def _dealt(count: int, copies: int, split: Any, seed: int) -> dict[str, np.ndarray]:
+    """Which of ``count`` signals are in which split, after ``copies`` were left out."""
     shares = np.asarray(split, np.float64)
     if shares.shape != (3,) or not (shares > 0).all() or abs(shares.sum() - 1) > 1e-6:
         raise LearnitError(f"the split is {split}: expected three shares above 0 that sum to 1, such as {SHARES}")
@@ -258,8 +258,9 @@ def _dealt(count: int, split: Any, seed: int) -> dict[str, np.ndarray]:
     if min(train, validation, test) < 1:
         least = next(n for n in range(1, 10**6) if min(math.floor(n * share + 1e-6) for share in shares) > 0)
         raise LearnitError(
-            f"{count} signals are too few for the split {split}: expected {least} at least, so that there are some to "
-            "train on, to choose by and to test; give more of them, or larger shares"
+            f"too few signals for the split {split}: found {count}{f' and {copies} copies of them' if copies else ''}, "
+            f"expected {least} at least, so that there are some to train on, to choose by and to test; give more of "
+            "them, or larger shares"
         )
     order = np.random.default_rng(seed).permutation(count)
     bounds = np.split(order, [train, train + validation])
