@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
-from jaxtyping import Float
+from jaxtyping import Float, PyTree
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
@@ -42,13 +42,13 @@ def path(a: Params, b: Params, ts: Float[Array | np.ndarray, " points"]) -> Para
     return jax.vmap(lambda t: lerp(a, b, t))(jnp.asarray(ts))
 
 
-def save(file: str | os.PathLike, field: Field, params: Params, provenance: dict[str, Any]) -> None:
+def save(file: str | os.PathLike, field: Field, params: PyTree, provenance: dict[str, Any]) -> None:
     """Write parameters with the field's spec and ``provenance`` (JSON: command, seed, steps, …) to ``file``.
 
     Raises LearnitError, and writes nothing, if :func:`load` could not make the same field and parameters of the file:
     a network made by hand, other arrays than the network of the spec has, or other types, or what is not JSON.
     """
-    buffers = {name: value for name, value in field.spec.items() if isinstance(value, np.ndarray)}
+    buffers = {name: value for name, value in field.spec.items() if isinstance(value, np.ndarray) and value.ndim}
     spec = {name: value for name, value in field.spec.items() if name not in buffers}
     header = {name: _json(value, name) for name, value in {"spec": spec, "provenance": provenance}.items()}
     leaves = {f"params/{name}": _array(leaf, name) for name, leaf in named_leaves(params).items()}
@@ -60,7 +60,11 @@ def save(file: str | os.PathLike, field: Field, params: Params, provenance: dict
         )
     again, loaded = _rebuilt(arrays, header, "what is to be saved")
     if again != field:
-        raise LearnitError(f"a field with the spec {field.spec} would be loaded with {again.spec}: expected the same")
+        other = [name for name, value in again.spec.items() if not np.array_equal(value, field.spec.get(name))]
+        raise LearnitError(
+            f"the field's spec would come back with another {', '.join(other) or 'type of array'}: expected a spec as "
+            "learnit_core.models makes it"
+        )
     if jax.tree.structure(loaded) != jax.tree.structure(params):
         raise LearnitError(
             "the parameters are nested in another way (tuples, None, …) than the field's init nests them: expected its "

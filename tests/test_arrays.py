@@ -74,7 +74,9 @@ def test_the_unit_changes_nothing_but_the_scale(by, beyond):
     one = signals.from_arrays({n: a / 2500 for n, a in maps().items()})
     other = signals.from_arrays({n: by * (a / 2500 + beyond) for n, a in maps().items()})
     np.testing.assert_allclose(one.train, other.train, atol=1e-6)
-    np.testing.assert_allclose(other.scale.restored(other.test), by * (one.scale.restored(one.test) + beyond), rtol=1e-6)
+    np.testing.assert_allclose(
+        other.scale.restored(other.test), by * (one.scale.restored(one.test) + beyond), rtol=1e-6
+    )
 
 
 def test_channels_have_scales_of_their_own():
