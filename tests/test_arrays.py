@@ -211,6 +211,7 @@ def test_a_mask_that_hides_nothing_is_no_matter():
         (np.zeros((0, 4)), "no signals at all"),
         (3.0, "found a float: expected a dictionary"),
         (np.float64(3.0), "found a float64: expected a dictionary"),
+        (np.array(3.0), "found a ndarray: expected a dictionary"),
         (None, "found a NoneType: expected a dictionary"),
         ("sounds.npy", "found a str: expected a dictionary"),
         (np.arange(9.0), r"one array of shape \(9,\): expected a first axis that counts signals"),

@@ -155,16 +155,16 @@ def _named(arrays: Any) -> list[tuple[str, Any]]:
         labels = [label for label, _ in found]
         if twice := sorted({label for label in labels if labels.count(label) > 1}):
             raise LearnitError(f"two signals are called {twice[0]!r}: give each a name of its own")
-    elif isinstance(arrays, str | bytes) or not hasattr(arrays, "__len__"):
+    elif isinstance(arrays, str | bytes) or not hasattr(arrays, "__len__") or getattr(arrays, "ndim", 1) == 0:
         raise LearnitError(
             f"found a {type(arrays).__name__}: expected a dictionary of arrays by name, or one array [signals, ...]"
         )
+    elif getattr(arrays, "ndim", None) == 1 and arrays.dtype != object:
+        raise LearnitError(
+            f"found one array of shape {tuple(arrays.shape)}: expected a first axis that counts signals; put several "
+            "into a dictionary, or stack them with np.stack"
+        )
     else:
-        if np.ndim(arrays) == 1 if hasattr(arrays, "dtype") and arrays.dtype != object else False:
-            raise LearnitError(
-                f"found one array of shape {tuple(arrays.shape)}: expected a first axis that counts signals; put "
-                "several into a dictionary, or stack them with np.stack"
-            )
         found = [(str(i), array) for i, array in enumerate(arrays)]
     if not found:
         raise LearnitError("found no signals at all: expected a dictionary of arrays by name, or one array")
