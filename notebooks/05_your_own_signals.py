@@ -13,10 +13,10 @@
 # # Your own signals
 #
 # Nothing in the method is about pictures. A *signal* is any function of a position, and a *class* any set of signals that
-# resemble each other. Below, the position is a moment in time and the signal what a pickup hears of a plucked string,
-# which neither network has heard before. Each row begins at other weights, and takes two gradient steps with the step
-# size that suits it best. **What must the second row know about strings, before it hears this one? And would it work for
-# signals of yours: sounds, maps, boxes of densities?**
+# resemble each other. Below, the position is a moment in time, and the signal what a pickup hears of a plucked string. No
+# network has heard this one before. The upper row begins at random weights (*Standard*), the lower one at learned weights
+# (*MAML*); each takes two gradient steps, with the step size that suits it best. **What must the lower row know about
+# strings, before it hears this one? And would it work for signals of yours: sounds, maps, boxes of densities?**
 
 # %% tags=["colab"]
 # @title In Colab: installs the package
@@ -54,8 +54,8 @@ from learnit_core.experiments import fits, regression, tuned
 from learnit_core.experiments.strings import explorers
 from learnit_core.experiments.strings.record import STRINGS
 from learnit_core.fit import fit
-from learnit_core.signals import examples
 from learnit_core.structures import rows
+from learnit_core.teaching import drawing
 from learnit_core.tuning import Chosen, tune
 
 # %% tags=["parameters", "setup"]
@@ -219,34 +219,29 @@ display(explorers.fit_in_steps(starts, field, splits.test[0], splits.name))
 # sizes depend on the scale. It keeps the way back: `own.scale.restored` gives metres again.
 
 # %%
-arrays = examples.heights(400)  # {"map 0": heights [32, 32] in metres, …}: your own dictionary goes here
+arrays = signals.examples.heights(400)  # {"map 0": heights [32, 32], …}: your own dictionary goes here,
+unit = "height [m]"  # and what its numbers are
 own = signals.from_arrays(arrays, name="heights")
 print(own.note)
-metres = own.scale.restored(own.test)
-figure, panels = plt.subplots(1, 4, figsize=(11, 2.7), layout="constrained")
-limits = {"cmap": "viridis", "vmin": own.scale.low[0], "vmax": own.scale.high[0]}
-for panel, land, name in zip(panels, metres, own.names["test"], strict=False):
-    drawn = panel.imshow(land[..., 0], **limits)
-    panel.set(title=f"{name}: {land.min():.0f} to {land.max():.0f} m", xticks=[], yticks=[])
-figure.colorbar(drawn, ax=panels, label="height [m]")
-lesson.gallery.show(
-    figure, "maps", alt="Four maps with hills and hollows in other places, each with its lowest and highest point."
-)
+truth, names = own.scale.restored(own.test[:4]), own.names["test"][:4]
+ends = [f"{name}:\n{signal.min():.4g} to {signal.max():.4g}" for name, signal in zip(names, truth, strict=True)]
+figure = drawing.beside(truth, ends, unit=unit)
+lesson.gallery.show(figure, "arrays", alt="Signals to test, each with its lowest and its highest value.")
 
 # %% [markdown]
 # What cannot be learned from is refused, in a sentence that says what to do. **Guess first** what is wrong with each of
 # these three.
 
 # %%
-first = arrays["map 0"]
+good = own.scale.restored(own.train[0])
 wrong = {
-    "a lake": np.where(first < np.quantile(first, 0.02), np.nan, first),
-    "whole metres": first.round().astype(np.int16),
-    "a smaller map": first[:20],
+    "with a lake": np.where(good < np.quantile(good, 0.02), np.nan, good),
+    "in whole metres": good.round().astype(np.int16),
+    "smaller": good[1:],
 }
 for what, array in wrong.items():
     try:
-        signals.from_arrays(arrays | {what: array})
+        signals.from_arrays({"as it was": good, what: array})
     except LearnitError as error:
         print(f"{error}.")
 
@@ -281,7 +276,7 @@ def learn(own, w0, steps):
 
 # %%
 outer_steps = lesson.settings.cap(400)
-net, start = learn(own, w0=30.0, steps=outer_steps)
+net, start = learn(own, w0=30.0, steps=outer_steps)  # for signals of your own try another w0, too
 
 # %% [markdown]
 # ## 7. The table, again
@@ -321,7 +316,7 @@ def compare(own, net, start):
 
 
 found, settings = compare(own, net, start)
-labels = STRINGS.labels | {"nearest-training": "control: nearest training map"}
+labels = STRINGS.labels | {"nearest-training": "control: nearest training signal"}
 display(Markdown(regression.markdown(found, labels)))
 print(gap(found))
 
@@ -331,17 +326,13 @@ print(gap(found))
 
 # %%
 starts, task = {"standard": net.init(jax.random.key(SEED + 2)), "meta-maml": start}, rows(own.tasks(own.test[:1]), 0)
-figure, panels = plt.subplots(1, 3, figsize=(9, 2.9), layout="constrained")
-panels[0].imshow(metres[0, ..., 0], **limits)
-panels[0].set(title="truth", xticks=[], yticks=[])
-for panel, (init, params) in zip(panels[1:], starts.items(), strict=True):
-    loss, key = losses.regression_loss(net), jax.random.key(0)
+shown, titles, loss, key = [truth[0]], [f"{names[0]}:\ntruth"], losses.regression_loss(net), jax.random.key(0)
+for init, params in starts.items():
     fitted = fit(loss, params, task.support, key, optimizer=settings[init].build(), num_steps=2).params
-    land = own.scale.restored(net.apply(fitted, own.places)).reshape(metres[0].shape)
-    error = np.sqrt(np.mean((land - metres[0]) ** 2))
-    drawn = panel.imshow(land[..., 0], **limits)
-    panel.set(title=f"{plots.LABELS[init]}, 2 steps:\n{error:.0f} m off", xticks=[], yticks=[])
-figure.colorbar(drawn, ax=panels, label="height [m]")
+    shown.append(own.scale.restored(net.apply(fitted, own.places)).reshape(truth[0].shape))
+    error = np.sqrt(np.mean((shown[-1] - truth[0]) ** 2))
+    titles.append(f"{plots.LABELS[init]}, {plots.steps_label(2)}:\n{error:.3g} off")
+figure = drawing.beside(shown, titles, unit=unit)
 alt = "A map after two steps: blurred hills from random weights, hills and hollows in their places from learned ones."
 lesson.gallery.show(figure, "in_metres", alt=alt)
 
@@ -351,9 +342,9 @@ lesson.gallery.show(figure, "in_metres", alt=alt)
 # do well with it, too.
 
 # %%
-classes = {"heights": (own, net, start, settings)}
+classes = {own.name: (own, net, start, settings)}
 for name, w0 in {"chirps": 30.0, "blobs": 20.0}.items():
-    other = signals.from_arrays(examples.EXAMPLES[name](), name=name)
+    other = signals.from_arrays(signals.examples.EXAMPLES[name](), name=name)
     print(other.note)
     other_net, other_start = learn(other, w0=w0, steps=outer_steps)
     more, chosen_here = compare(other, other_net, other_start)
@@ -375,7 +366,7 @@ display(Markdown("\n".join(lines) + "\n\nPSNR [dB] of unseen signals after two s
 # **Guess first**: is what lies half-way still a signal of the class?
 
 # %%
-own, net, start, settings = classes[SHOWN]
+own, net, start, settings = classes[SHOWN if SHOWN in classes else own.name]
 together = own.tasks(own.test[:2]).support
 panes, half_way = {}, {}
 for init, params in {"standard": net.init(jax.random.key(SEED + 2)), "meta-maml": start}.items():

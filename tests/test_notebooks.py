@@ -249,6 +249,31 @@ def test_two_steps_with_the_smallest_settings(monkeypatch, tmp_path, path):
 
 @pytest.mark.nightly
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    "arrays",
+    [
+        "{str(i): np.random.default_rng(i).normal(size=(40, 2)) for i in range(20)}",
+        "{str(i): np.random.default_rng(i).normal(size=(9, 8, 3)) for i in range(20)}",
+        "np.random.default_rng(0).normal(size=(20, 6, 7, 5))",
+    ],
+    ids=["stereo", "colours", "boxes"],
+)
+def test_arrays_of_a_students_own_take_the_place_of_ours(monkeypatch, tmp_path, arrays):
+    """Notebook 05: "your own dictionary goes here"."""
+    (source,) = (path for path in EXPERIMENTS if path.stem[:3] == "05_")
+    ours, text = "arrays = signals.examples.heights(400)", source.read_text("utf-8")
+    assert text.count(ours) == text.count('name="heights"') == 1
+    text = text.replace(ours, f"arrays = {arrays}").replace('name="heights"', 'name="mine"')
+    (tmp_path / "mine.ipynb").write_text(pairing.to_ipynb(text), "utf-8")
+    settings = {"LEARNIT_MAX_STEPS": "2", "LEARNIT_PROFILE": "quick", "LEARNIT_OUT": str(tmp_path)}
+    execute(tmp_path / "mine.ipynb", env=dict(os.environ) | settings)
+    metrics = check_results(tmp_path / source.stem, "quick")
+    assert {row["data"] for row in metrics["results"]} == {"plucked", "mine", "chirps", "blobs"}
+    assert (tmp_path / source.stem / "mine.safetensors").is_file()
+
+
+@pytest.mark.nightly
+@pytest.mark.slow
 @pytest.mark.parametrize("path", EXPERIMENTS, ids=lambda path: path.stem)
 def test_two_steps_with_the_papers_settings(monkeypatch, tmp_path, path):
     out = run_demo(monkeypatch, tmp_path, path, PROFILE="paper", MAX_STEPS=2)

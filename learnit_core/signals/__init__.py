@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from learnit_core.errors import LearnitError
-from learnit_core.signals import faces, phantoms, photos, prepared, sdf, text
+from learnit_core.signals import examples, faces, phantoms, photos, prepared, sdf, text
 from learnit_core.signals.arrays import Scale, Splits, from_arrays
 from learnit_core.signals.controls import mean_signal, nearest
 from learnit_core.signals.prepared import Pictures
@@ -28,6 +28,7 @@ __all__ = [
     "Pictures",
     "Scale",
     "Splits",
+    "examples",
     "from_arrays",
     "load",
     "load_test",
