@@ -39,7 +39,7 @@ def heights(count: int = 400, *, size: int = 32, seed: int = 0) -> dict[str, Flo
     return _named("map", draw, count, seed)
 
 
-def blobs(count: int = 300, *, size: int = 16, seed: int = 0) -> dict[str, Float[np.ndarray, "{size} {size} {size}"]]:
+def blobs(count: int = 300, *, size: int = 12, seed: int = 0) -> dict[str, Float[np.ndarray, "{size} {size} {size}"]]:
     """Dense blobs in a box that holds something thin, density [grams a cubic centimetre]."""
     places = np.stack(np.meshgrid(*3 * [np.arange(size) / size], indexing="ij"), axis=-1)
 

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from learnit_core.errors import LearnitError
 
 
-def beside(signals: Sequence[np.ndarray], titles: Sequence[str], *, unit: str = "") -> Figure:
+def beside(signals: Sequence[np.ndarray] | np.ndarray, titles: Sequence[str], *, unit: str = "") -> Figure:
     """Signals [*shape, channels] beside each other, on one scale for all of them, which says their ``unit``.
 
     One dimension makes curves, one a channel; two make a picture of the first channel; three its middle slice across
