@@ -149,7 +149,8 @@ print(f"angle between their directions: {np.degrees(np.arccos(a @ b / np.linalg.
 # %% [markdown]
 # The loss is the same, the directions are not. `STRINGS.meta_train` repeats such a step many times, on a few strings
 # each, and keeps a checkpoint; its outer loop is written out in section 6. Watch the validation score: it is that of
-# strings which are not trained on, after two steps.
+# strings which are not trained on, after two steps. MAML's need not rise all the time: while the outer rate is large, an
+# outer step can undo what was learned (notebook 00, section 6), and the rate falls to zero at the end.
 
 # %%
 learned, histories = {}, {}
@@ -220,12 +221,12 @@ display(explorers.fit_in_steps(starts, field, splits.test[0], splits.name))
 
 # %%
 arrays = signals.examples.heights(400)  # {"map 0": heights [32, 32], …}: your own dictionary goes here,
-unit = "height [m]"  # and what its numbers are
+what, unit = "height", "m"  # and what its numbers are
 own = signals.from_arrays(arrays, name="heights")
 print(own.note)
 truth, names = own.scale.restored(own.test[:4]), own.names["test"][:4]
-ends = [f"{name}:\n{signal.min():.4g} to {signal.max():.4g}" for name, signal in zip(names, truth, strict=True)]
-figure = drawing.beside(truth, ends, unit=unit)
+ends = [f"{name}:\n{signal.min():.4g} to {signal.max():.4g} {unit}" for name, signal in zip(names, truth, strict=True)]
+figure = drawing.beside(truth, ends, unit=f"{what} [{unit}]")
 lesson.gallery.show(figure, "arrays", alt="Signals to test, each with its lowest and its highest value.")
 
 # %% [markdown]
@@ -239,9 +240,9 @@ wrong = {
     "in whole metres": good.round().astype(np.int16),
     "smaller": good[1:],
 }
-for what, array in wrong.items():
+for name, array in wrong.items():
     try:
-        signals.from_arrays({"as it was": good, what: array})
+        signals.from_arrays({"as it was": good, name: array})
     except LearnitError as error:
         print(f"{error}.")
 
@@ -331,8 +332,8 @@ for init, params in starts.items():
     fitted = fit(loss, params, task.support, key, optimizer=settings[init].build(), num_steps=2).params
     shown.append(own.scale.restored(net.apply(fitted, own.places)).reshape(truth[0].shape))
     error = np.sqrt(np.mean((shown[-1] - truth[0]) ** 2))
-    titles.append(f"{plots.LABELS[init]}, {plots.steps_label(2)}:\n{error:.3g} off")
-figure = drawing.beside(shown, titles, unit=unit)
+    titles.append(f"{plots.LABELS[init]}, {plots.steps_label(2)}:\n{error:.3g} {unit} off")
+figure = drawing.beside(shown, titles, unit=f"{what} [{unit}]")
 alt = "A map after two steps: blurred hills from random weights, hills and hollows in their places from learned ones."
 lesson.gallery.show(figure, "in_metres", alt=alt)
 

@@ -142,7 +142,7 @@ def from_arrays(
     ends = " and ".join("/".join(f"{end:.6g}" for end in ends) for ends in scale)
     note = (
         f"{len(kept)} signals of {side} samples in {channels} channel{'s' if channels > 1 else ''}"
-        f"{f', {copies} copies left out' if copies else ''}; 0 and 1 stand for {ends}. "
+        f"{f', without {copies} repeated ones' if copies else ''}; 0 and 1 stand for {ends}. "
         "They were dealt out at random: signals of one thing may be in two splits."
     )
     return Splits(name, **splits, note=note, coords=places, scale=scale, names=names)
@@ -257,8 +257,9 @@ def _dealt(count: int, copies: int, split: Any, seed: int) -> dict[str, np.ndarr
     train = count - validation - test
     if min(train, validation, test) < 1:
         least = next(n for n in range(1, 10**6) if min(math.floor(n * share + 1e-6) for share in shares) > 0)
+        repeated = f", without {copies} repeated ones" if copies else ""
         raise LearnitError(
-            f"too few signals for the split {split}: found {count}{f' and {copies} copies of them' if copies else ''}, "
+            f"too few signals for the split {split}: found {count}{repeated}, "
             f"expected {least} at least, so that there are some to train on, to choose by and to test; give more of "
             "them, or larger shares"
         )
