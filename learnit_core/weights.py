@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
-from jaxtyping import Float
+from jaxtyping import Float, PyTree
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
@@ -42,16 +42,35 @@ def path(a: Params, b: Params, ts: Float[Array | np.ndarray, " points"]) -> Para
     return jax.vmap(lambda t: lerp(a, b, t))(jnp.asarray(ts))
 
 
-def save(file: str | os.PathLike, field: Field, params: Params | Rated, provenance: dict[str, Any]) -> None:
-    """Write parameters with the field's spec and ``provenance`` (JSON: command, seed, steps, …) to ``file``."""
-    arrays = {f"params/{name}": leaf for name, leaf in named_leaves(params).items()}
-    spec = {}
-    for name, value in field.spec.items():
-        if isinstance(value, np.ndarray):
-            arrays[f"buffers/{name}"] = value
-        else:
-            spec[name] = value
-    write_arrays(file, arrays, {"spec": spec, "provenance": provenance})
+def save(file: str | os.PathLike, field: Field, params: PyTree, provenance: dict[str, Any]) -> None:
+    """Write parameters with the field's spec and ``provenance`` (JSON: command, seed, steps, …) to ``file``.
+
+    Raises LearnitError, and writes nothing, if :func:`load` could not make the same field and parameters of the file:
+    a network made by hand, other arrays than the network of the spec has, or other types, or what is not JSON.
+    """
+    buffers = {name: value for name, value in field.spec.items() if isinstance(value, np.ndarray) and value.ndim}
+    spec = {name: value for name, value in field.spec.items() if name not in buffers}
+    header = {name: _json(value, name) for name, value in {"spec": spec, "provenance": provenance}.items()}
+    leaves = {f"params/{name}": _array(leaf, name) for name, leaf in named_leaves(params).items()}
+    arrays = leaves | {f"buffers/{name}": value for name, value in buffers.items()}
+    if "model" not in spec:
+        raise LearnitError(
+            "the field's spec names no model, so that nobody could rebuild the field from the file: save fields of "
+            "learnit_core.models, or keep the weights of one made by hand with numpy.savez"
+        )
+    again, loaded = _rebuilt(arrays, header, "what is to be saved")
+    if again != field:
+        other = [name for name, value in again.spec.items() if not np.array_equal(value, field.spec.get(name))]
+        raise LearnitError(
+            f"the field's spec would come back with another {', '.join(other) or 'type of array'}: expected a spec as "
+            "learnit_core.models makes it"
+        )
+    if jax.tree.structure(loaded) != jax.tree.structure(params):
+        raise LearnitError(
+            "the parameters are nested in another way (tuples, None, …) than the field's init nests them: expected its "
+            "lists and dicts"
+        )
+    write_arrays(file, arrays, header)
 
 
 def load(file: str | os.PathLike) -> tuple[Field, Params | Rated, dict[str, Any]]:
@@ -60,6 +79,12 @@ def load(file: str | os.PathLike) -> tuple[Field, Params | Rated, dict[str, Any]
     Raises LearnitError if the file is missing, truncated, not safetensors, or its arrays do not fit its spec.
     """
     arrays, header = read_arrays(file)
+    field, params = _rebuilt(arrays, header, file)
+    return field, jax.tree.map(jnp.asarray, params), header.get("provenance", {})
+
+
+def _rebuilt(arrays: dict[str, np.ndarray], header: dict[str, Any], file: str | os.PathLike) -> tuple[Field, Any]:
+    """The field, and its parameters as numpy arrays, that a file holds; LearnitError if it holds none."""
     if not isinstance(header.get("spec"), dict):
         raise LearnitError(f"{file} holds no field spec in its header: expected a file written by learnit_core")
     buffers = {n.removeprefix("buffers/"): a for n, a in arrays.items() if n.startswith("buffers/")}
@@ -71,8 +96,30 @@ def load(file: str | os.PathLike) -> tuple[Field, Params | Rated, dict[str, Any]
     found = {n.removeprefix("params/"): a for n, a in arrays.items() if n[:7] == "params/"}
     if any(name.startswith("rates/") for name in found):
         template = Rated(template, template)
-    params = unflatten_like(template, found, file)
-    return field, jax.tree.map(jnp.asarray, params), header.get("provenance", {})
+    return field, unflatten_like(template, found, file)
+
+
+def _json(value: Any, name: str) -> Any:
+    """``value`` as it comes out of JSON, where single numbers of numpy and JAX are numbers."""
+
+    def number(other):
+        if isinstance(other, np.generic | np.ndarray | Array) and np.ndim(other) == 0:
+            return other.item()
+        raise TypeError(f"{type(other).__name__} is none of these")
+
+    try:
+        return json.loads(json.dumps(value, default=number))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise LearnitError(
+            f"the {name} cannot be kept in the file: expected numbers, text, lists and dicts ({error})"
+        ) from error
+
+
+def _array(leaf: Any, name: str) -> np.ndarray:
+    try:
+        return np.asarray(leaf)
+    except (TypeError, ValueError) as error:
+        raise LearnitError(f"parameter {name} is no array of numbers: found a {type(leaf).__name__}") from error
 
 
 def pretrained(name: str) -> tuple[Field, Params, dict[str, Any]]:

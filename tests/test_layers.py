@@ -26,7 +26,7 @@ MAY_IMPORT = {
     "metrics": ["structures", "fit", "evaluate", "files"],
     "inits": ["structures", "fit"],
     "weights": ["structures", "models", "files"],
-    "signals": ["structures", "volume", "files"],
+    "signals": ["structures", "volume", "files", "evaluate"],
     "explorer": ["structures", "weights", "files"],
     "plots": [],
 }

@@ -4,6 +4,7 @@ With two steps in the smallest profile each, and the first as readers run it; ev
 """
 
 import ast
+import functools
 import json
 import os
 import re
@@ -12,26 +13,31 @@ import subprocess
 import sys
 from pathlib import Path
 
+import jax
 import jupytext
 import nbformat
 import pytest
 
-from learnit_core import weights
+from learnit_core import evaluate, losses, models, signals, weights
 from learnit_core.commands import demo
 from learnit_core.commands.execution import execute
 from learnit_core.commands.repository import ROOT, notebooks
 from learnit_core.commands.upkeep import notebooks as pairing
+from learnit_core.evaluate import Setting
 from learnit_core.experiments.views import SHIPPED, VALIDATED
 from learnit_core.metrics import KEY
+from learnit_core.signals import examples
+from learnit_core.tuning import tune
 
 SOURCES = notebooks()
 START = SOURCES[0]
-EXPERIMENTS = [path for path in SOURCES if path.stem[:3] in ("01_", "02_", "03_", "04_")]
+EXPERIMENTS = [path for path in SOURCES if path.stem[:3] in ("01_", "02_", "03_", "04_", "05_")]
 CHECKPOINTS = {
     "01_image_regression": {"quick": 2, "standard": 2},
     "02_ct_reconstruction": {"quick": 1, "standard": 1},
     "03_view_synthesis": {"quick": 1, "standard": 1},
     "04_phototourism": {"quick": 1, "standard": 3},
+    "05_your_own_signals": {"quick": 2, "standard": 2},
 }
 """How many trainings each notebook keeps in a profile."""
 ROW = {
@@ -80,7 +86,7 @@ def check_effect(metrics):
         "02_ct_reconstruction": check_slices,
         "03_view_synthesis": check_views,
         "04_phototourism": check_photographs,
-        "05_your_own_signals": check_images,
+        "05_your_own_signals": check_own_signals,
     }
     checks[metrics["notebook"]](metrics)
 
@@ -150,6 +156,48 @@ def check_pictures(metrics):
     # "MAML's fits stay close to where they started, and there the network is almost linear in its weights."
     assert mixed["MAML, SGD 3e-3"]["agreement_db"] > 8 + mixed["Standard, Adam 1e-4"]["agreement_db"]
     assert mixed["MAML, SGD 3e-3"]["moved"] < min(e["moved"] for name, e in mixed.items() if "MAML" not in name)
+
+
+def check_own_signals(metrics):
+    """What notebook 05 says of its tables, sentence by sentence."""
+    table = [row for row in metrics["results"] if row["in_table"]]
+    strings = [row for row in metrics["results"] if row["experiment"] == "strings"]
+    check_images({"results": strings})
+    after = {row["init"]: row["psnr_db"] for row in strings if row["in_table"]}
+    before = {row["init"]: row["psnr_db"] for row in strings if row["steps"] == 0 and not row["in_table"]}
+    # "before the first step, MAML's weights are no better than any others"
+    assert before["meta-maml"] < 0.5 + max(db for init, db in before.items() if init != "meta-maml")
+    # "Mean, which is one, gains little in two steps"
+    assert after["mean"] - before["mean"] < 3
+    # "the right numbers in the wrong order are ahead of Standard, and behind MAML"
+    assert after["standard"] + 2 < after["shuffled"] < after["meta-maml"] - 2
+    # "The same functions, unchanged", in one, two and three dimensions
+    own = {row["data"] for row in table if row["experiment"] == "own"}
+    assert own == set(examples.EXAMPLES)
+    for data in own:
+        psnr = {row["init"]: row["psnr_db"] for row in table if row["data"] == data}
+        assert psnr["meta-maml"] > psnr["standard"] + 6, data
+        assert psnr["meta-maml"] > max(psnr["class-mean"], psnr["nearest-training"]) + 6, data
+        # "Only `w0` is set for each class, so that random weights do well with it, too"
+        assert psnr["meta-maml"] > standard_at_its_best(data) + 6, data
+
+
+def standard_at_its_best(name):
+    """PSNR [dB] of random weights after two steps on an example's test signals, with optimiser, rate and w0 chosen."""
+    own, found = signals.from_arrays(examples.EXAMPLES[name]()), {}
+    for w0 in (5.0, 10.0, 20.0, 30.0, 60.0):
+        field = models.siren(own.places.shape[1], own.channels, width=64, depth=4, w0=w0)
+        loss, score, start = losses.regression_loss(field), own.score(field), field.init(jax.random.key(2))
+
+        @functools.partial(jax.jit, static_argnames="optimizer")
+        def fitted(tasks, optimizer, rate, loss=loss, score=score, start=start):
+            step, key = Setting(optimizer, rate).build(), jax.random.key(0)
+            return evaluate.curves(loss, score, start, tasks, key, optimizer=step, num_steps=2)[:, -1]
+
+        unseen = own.tasks(own.validation)
+        best = tune(lambda setting, run=fitted, on=unseen: run(on, *setting), {"last": lambda psnr: float(psnr.mean())})
+        found[best["last"].score] = float(fitted(own.tasks(own.test), *best["last"].choice).mean())
+    return found[max(found)]
 
 
 def run_demo(monkeypatch, tmp_path, notebook, **settings):
@@ -240,6 +288,31 @@ def goes_on(monkeypatch, tmp_path, path, profile):
 def test_two_steps_with_the_smallest_settings(monkeypatch, tmp_path, path):
     """The one that takes least time goes on in a new kernel, too."""
     (goes_on if path.stem == "04_phototourism" else two_steps)(monkeypatch, tmp_path, path, "quick")
+
+
+@pytest.mark.nightly
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "arrays",
+    [
+        "{str(i): np.random.default_rng(i).normal(size=(40, 2)) for i in range(20)}",
+        "{str(i): np.random.default_rng(i).normal(size=(9, 8, 3)) for i in range(20)}",
+        "np.random.default_rng(0).normal(size=(20, 6, 7, 5))",
+    ],
+    ids=["stereo", "colours", "boxes"],
+)
+def test_arrays_of_a_students_own_take_the_place_of_ours(monkeypatch, tmp_path, arrays):
+    """Notebook 05: "your own dictionary goes here"."""
+    (source,) = (path for path in EXPERIMENTS if path.stem[:3] == "05_")
+    ours, text = "arrays = signals.examples.heights(400)", source.read_text("utf-8")
+    assert text.count(ours) == text.count('name="heights"') == 1
+    text = text.replace(ours, f"arrays = {arrays}").replace('name="heights"', 'name="mine"')
+    (tmp_path / "mine.ipynb").write_text(pairing.to_ipynb(text), "utf-8")
+    settings = {"LEARNIT_MAX_STEPS": "2", "LEARNIT_PROFILE": "quick", "LEARNIT_OUT": str(tmp_path)}
+    execute(tmp_path / "mine.ipynb", env=dict(os.environ) | settings)
+    metrics = check_results(tmp_path / source.stem, "quick")
+    assert {row["data"] for row in metrics["results"]} == {"plucked", "mine", "chirps", "blobs"}
+    assert (tmp_path / source.stem / "mine.safetensors").is_file()
 
 
 @pytest.mark.nightly
