@@ -204,8 +204,8 @@ def strangers(settings: Settings, size: int) -> tuple[str, Float[np.ndarray, "n 
 
 
 def off_class(settings: Settings, *, numbers: Sequence[int] = OFF_CLASS, seed: int = 0) -> OffClass:
-    """Slices of another class, reconstructed from ``numbers`` of projections: by the larger network from both starts, and
-    by back-projection.
+    """Slices of another class from ``numbers`` of projections: by the larger network from both starts, and by
+    back-projection.
 
     Settings are those tuned on phantoms. The figure has the first slice, the slider all of them.
     """
