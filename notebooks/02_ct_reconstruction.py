@@ -48,7 +48,7 @@ import numpy as np
 import optax
 from IPython.display import Markdown, display
 
-from learnit_core import evaluate, explorer, meta, models, plots, signals, structures, teaching, tomography, weights
+from learnit_core import evaluate, explorer, meta, models, plots, structures, teaching, tomography, weights
 from learnit_core.experiments import ct
 from learnit_core.experiments.ct import explorers, sections, table
 from learnit_core.fit import fit
@@ -283,10 +283,9 @@ for what, seen in {"measured": scan, "all 90": everywhere}.items():
 def draw_task(key):
     """A training slice, seen from random angles."""
     slice_key, angle_key = jax.random.split(key)
+    which = int(jax.random.randint(slice_key, (), 0, len(images.train)))
     angles = jax.random.uniform(angle_key, (profile.num_views,), maxval=jnp.pi)
-    scan = scanned(
-        jnp.asarray(images.train[int(jax.random.randint(slice_key, (), 0, len(images.train)))][..., 0]), angles
-    )
+    scan = scanned(jnp.asarray(images.train[which][..., 0]), angles)
     return structures.Task(support=scan, query=scan)
 
 
@@ -437,16 +436,17 @@ cells = [(name, n) for n in runners for name in made]
 scores = dict(zip(cells, evaluate.side_by_side(fit_and_score, cells), strict=True))
 
 # %% [markdown]
-# Below it the controls and filtered back-projection, which has the filter that did best on the same validation phantoms.
+# The table adds the controls and filtered back-projection, which has the filter that did best on the same validation
+# phantoms. Below it stands who is ahead of whom, and by how much.
 
 # %%
-results, text = sections.compared(chosen, made, scores, seed=SEED)
-display(Markdown(text))
+compared = sections.compared(chosen, made, scores, seed=SEED)
+results = list(compared.rows)
+display(Markdown(compared.said))
 
 # %%
-along = {name: {n: scores[name, n][:, -1] for n in runners} for name in made}
 gallery.show(
-    plots.view_curves(along, title=f"{images.name}: unseen slices"),
+    plots.view_curves(compared.psnr, title=f"{images.name}: unseen slices"),
     "psnr_against_views",
     alt="PSNR against the number of projections, one line for each initialisation; Reptile's lies above the others.",
 )
@@ -499,19 +499,32 @@ gallery.show(
     "half way is still a head differs from row to row.",
 )
 
+# %% [markdown]
+# Look at the skull, the brightest of a head: it moves from one head to the other, or it fades and comes again. As numbers:
+# how bright is the brightest fiftieth of the pixels, at the ends and half way?
+
+
 # %%
+def skull(picture):
+    """Mean brightness of the brightest fiftieth of the pixels."""
+    return float(np.sort(picture.ravel())[-picture.size // 50 :].mean())
+
+
 half_way = {}
 for name, networks in walks.items():
-    shown, mean_picture = between(networks, 0.5), (between(networks, 0) + between(networks, 1)) / 2
-    to_mean, to_head = evaluate.psnr(shown, mean_picture), signals.nearest(look.train, shown[None])[1][0]
-    half_way[name] = {"mean_picture_db": round(float(to_mean), 2), "nearest_head_db": round(float(to_head), 2)}
-    print(f"{name:13} half way: {to_mean:.1f} dB to the mean of the two pictures, {to_head:.1f} dB to the nearest head")
+    first, half, second = (between(networks, t) for t in (0, 0.5, 1))
+    half_way[name] = {"skull": [skull(picture) for picture in (first, half, second)]}
+    half_way[name]["mean_picture_db"] = float(evaluate.psnr(half, (first + second) / 2))
+    print(f"{name:13} skull: {skull(first):.2f}, half way {skull(half):.2f}, then {skull(second):.2f}")
 
 # %% [markdown]
-# The number is the PSNR between the picture of the *mean weights* and the *mean of the two pictures*: where it is high,
-# mixing weights mixes pictures. Unlike in notebook 01 the rows were *not* fitted equally well, and weights that moved less
-# are mixed more easily: the number alone makes no start better than another. Now drag it yourself; your browser mixes the
-# weights and computes the networks.
+# Between networks fitted from random weights the skull fades: half way there is a grey blur, and no head. Between those
+# from the learned start it stays: half way there is a head, although nobody's. Both are fitted with Adam; the third row
+# shows that the paper's SGD, which stays nearer to the start, makes smoother heads.
+#
+# Unlike in notebook 01 the rows were *not* fitted equally well, and a walk between two heads proves little about others:
+# take it as a picture of what the weights know. Now drag it yourself; your browser mixes the weights and computes the
+# networks.
 
 # %%
 heads = None

@@ -127,6 +127,9 @@ def check_slices(metrics):
     assert psnr["views=4"]["meta-reptile"] < psnr["views=8"]["standard"] - 1
     # "Reptile's error is the palest."
     assert max(first["views=4"], key=first["views=4"].get) == "meta-reptile"
+    # "Between networks fitted from random weights the skull fades", "from the learned start it stays".
+    kept = {name: found["skull"][1] / min(found["skull"][::2]) for name, found in metrics["half_way"].items()}
+    assert kept["Standard"] < 0.75 and kept["Reptile"] > 0.9 and kept["Reptile, SGD"] > 0.9
     check_meta_training_of_slices(metrics)
     check_slices_off_the_class(metrics)
 

@@ -79,8 +79,6 @@ class Look(NamedTuple):
 
     figure: Figure
     truth: Float[np.ndarray, "heads size size 1"]
-    train: Float[np.ndarray, "n size size 1"]
-    """The heads that the network's start was learned on."""
     field: Field
     learned: Params
     fitted: Mapping[str, Params]
@@ -90,8 +88,7 @@ class Look(NamedTuple):
 def first_look(settings: Settings, *, num_projections: int = 4, seed: int = 0) -> Look:
     """Two unseen phantoms: what was measured, back-projection, and the larger network from both starts."""
     network = shipped.larger(settings=settings, seed=seed)
-    images = ct.load_signals(network.profile, "phantoms")
-    truth = images.test[:2]
+    truth = ct.load_signals(network.profile, "phantoms").test[:2]
     fits = network.fits(truth, [(init, num_projections) for init in network.starts])
     scans = np.asarray(ct.tasks(truth, ct.test_angles(num_projections)).support.values)
     smeared = table.back_projected(truth, num_projections, network.tuned.filters[num_projections])
@@ -110,7 +107,7 @@ def first_look(settings: Settings, *, num_projections: int = 4, seed: int = 0) -
         cell=1.75,
     )
     fitted = {init: weights_of for (init, _), (_, weights_of) in fits.items()}
-    return Look(figure, truth, images.train, network.field, network.starts["meta-reptile"], fitted)
+    return Look(figure, truth, network.field, network.starts["meta-reptile"], fitted)
 
 
 def _bands(sinogram: Float[np.ndarray, "angles size"]) -> Float[np.ndarray, "size size 1"]:
@@ -131,10 +128,18 @@ def starts(chosen: Chosen, learned: Params, *, seed: int = 0) -> tuple[dict[str,
     return {name: made[name] for name in table.INITS}, f"Agreement with their targets: {agree}."
 
 
+class Compared(NamedTuple):
+    """The table: its rows, what is said of them in Markdown, and PSNR [dB] of every slice by row and projections."""
+
+    rows: Rows
+    said: str
+    psnr: dict[str, dict[int, np.ndarray]]
+
+
 def compared(
     chosen: Chosen, made: Mapping[str, Draws], scores: Mapping[tuple[str, int], np.ndarray], *, seed: int
-) -> tuple[Rows, str]:
-    """Rows of the table, the controls before them, and as Markdown the table, its orders and its paired differences.
+) -> Compared:
+    """Rows of the controls, the fits and back-projection; in Markdown also who is ahead of whom, and by how much.
 
     ``scores`` [dB] are those of the notebook's loop, by initialisation and number of projections: of each slice before
     the fit, on the way, and after it. The paper's setting is fitted here, where the profile has it as a further row.
@@ -151,7 +156,8 @@ def compared(
                 curve = run(made[entry.init], entry.chosen.setting, steps)
             found += rows_of.fitted(entry, curve, steps, experiment="ct", trained_on=images.name, **about)
     found += [table.fbp_row(images.test, n, tuned, **about) for n in ct.NUM_PROJECTIONS]
-    return found, "\n\n".join([table.markdown(found), orders(found), differences(found)])
+    psnr = by_init(found)
+    return Compared(found, "\n\n".join([table.markdown(found), orders(psnr), differences(psnr)]), psnr)
 
 
 def by_init(rows: Rows) -> dict[str, dict[int, np.ndarray]]:
@@ -163,9 +169,9 @@ def by_init(rows: Rows) -> dict[str, dict[int, np.ndarray]]:
     }
 
 
-def orders(rows: Rows) -> str:
+def orders(psnr: Mapping[str, Mapping[int, np.ndarray]]) -> str:
     """The initialisations from the best to the worst, a line for each number of projections."""
-    means = {init: {n: scores.mean() for n, scores in found.items()} for init, found in by_init(rows).items()}
+    means = {init: {n: scores.mean() for n, scores in found.items()} for init, found in psnr.items()}
     lines = ["| projections | from the best to the worst [dB] |", "|---|---|"]
     for n in ct.NUM_PROJECTIONS:
         ranked = sorted(means, key=lambda init, n=n: -means[init][n])
@@ -173,10 +179,9 @@ def orders(rows: Rows) -> str:
     return "\n".join(lines)
 
 
-def differences(rows: Rows) -> str:
+def differences(psnr: Mapping[str, Mapping[int, np.ndarray]]) -> str:
     """Reptile over Standard with as many projections, and over Standard with twice as many, with their intervals."""
-    scores = by_init(rows)
-    learned, standard = scores["meta-reptile"], scores["standard"]
+    learned, standard = psnr["meta-reptile"], psnr["standard"]
     lines = ["| Reptile with | over Standard with | mean [dB] | 95 % interval [dB] |", "|---|---|---|---|"]
     for n, m in [(n, n) for n in ct.NUM_PROJECTIONS] + [(2, 4), (4, 8)]:
         gap = evaluate.paired_interval(learned[n], standard[m])
