@@ -257,7 +257,7 @@ gallery.show(
 
 # %% [markdown]
 # Is that picture wrong because the fit is poor? Let us look at what the fit sees, and at what it does not see: by how much
-# does a ray's average differ from the truth's, at the four measured angles and at all others?
+# does a ray's average differ from the truth's, at the four measured angles, and at 90 of which most were not measured?
 
 # %%
 everywhere = scanned(jnp.asarray(truth[..., 0]), jnp.asarray(half_turn, jnp.float32))
@@ -452,18 +452,19 @@ gallery.show(
 )
 
 # %% [markdown]
-# **What to notice.** From every number of projections Reptile is ahead of all other ways, back-projection included. From *one*
-# projection it gets no further than the nearest training slice: one projection says hardly more than the class does. From two on it
-# is ahead of both controls. **Mean** starts from a head *as a picture*, and that helps: it ends between Standard and
-# Reptile, from every number of projections. So does **Matched** up to four, although it started from the very picture that Reptile's
-# weights show; from eight it has lost that lead over Standard. Beyond its picture, then, a learned initialisation is a way of *changing*, and
-# that sits in how its weights are arranged.
+# **What to notice.** From every number of projections Reptile is ahead of all other ways, back-projection included.
+# From *one* projection it gets no further than the nearest training slice: one projection says hardly more than the
+# class does. From two on it is ahead of both controls. **Mean** starts from a head *as a picture*, and that helps: it
+# ends between Standard and Reptile, from every number of projections. So does **Matched** up to four, although it
+# started from the very picture that Reptile's weights show; from eight it has lost that lead over Standard. Beyond its
+# picture, then, a learned initialisation is a way of *changing*, and that sits in how its weights are arranged.
 #
-# The last two lines of the list of differences ask the paper's question: is Reptile with n views as good as Standard with 2n? With two it is,
-# with four it is not. All differences are paired: the same slices from two initialisations, so that hard and easy slices do
-# not blur the comparison. With as few slices as here the intervals are wide; `docs/results/ct.md` has the table on 32 slices, for the
-# larger network, whose fits may also be longer. (In `quick` a fit has 250 steps at most from one view, 500 from more; from
-# four and eight most would still gain.)
+# The last two lines of the list of differences ask the paper's question: is Reptile with n views as good as Standard
+# with 2n? With two it is, with four it is not. All differences are paired: the same slices from two initialisations, so
+# that hard and easy slices do not blur the comparison. With as few slices as here the intervals are wide;
+# `docs/results/ct.md` has the table on 32 slices, for the larger network, whose fits may also be longer. (In `quick` a
+# fit has 250 steps at most from one view, 500 from more; from four and eight views most fits take all of them, and
+# would gain from further ones.)
 #
 # ## 7. Between two reconstructions
 #
@@ -566,13 +567,15 @@ display(Markdown(off.said))
 off.slider
 
 # %% [markdown]
-# From **two** projections the learned start loses to random weights: it puts skull, and the dark of ventricles, where there is
-# only a blob. The measurement does not forbid it, and where the measurement is silent, the start decides. From **four** it is
-# still behind. From **eight** the rays leave little to invent, and the learned start is ahead on average: weights that
-# change easily in the right way help even here. In medicine the first row is the danger of *every* learned prior: a high PSNR on
-# the class it knows says nothing about the patient who is not of that class, and the picture does not show which parts of it were measured.
-# That answers the second half of the question at the top. (No claim of the paper goes with this section: three
-# slices, one class.)
+# From **two** projections the learned start loses to random weights: it puts skull, and the dark of ventricles, where
+# there is only a blob. The measurement does not forbid it, and where the measurement is silent, the start decides. From
+# **four** it is still behind. From **eight** the rays leave little to invent, and the learned start is ahead on
+# average: perhaps because a dark surround and smooth areas, which it expects, are true of blobs, too.
+#
+# In medicine the first row is the danger of *every* learned prior: a high PSNR on the class it knows says nothing about
+# the patient who is not of that class, and the picture does not show which parts of it were measured. That answers the
+# second half of the question at the top. (No claim of the paper goes with this section: it is three slices of one
+# class.)
 #
 # ## 9. Exercises
 #

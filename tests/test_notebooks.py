@@ -125,6 +125,9 @@ def check_slices(metrics):
     # "Is Reptile with n views as good as Standard with 2n? With two it is, with four it is not."
     assert psnr["views=2"]["meta-reptile"] > psnr["views=4"]["standard"]
     assert psnr["views=4"]["meta-reptile"] < psnr["views=8"]["standard"] - 1
+    # "From four and eight views most fits take all of them": 500 steps.
+    long = [row["steps"] for row in table if row["init"] != "fbp" and row["observations"] in ("views=4", "views=8")]
+    assert len(long) == 10 and max(long) == 500 and long.count(500) > 7
     # "Reptile's error is the palest."
     assert max(first["views=4"], key=first["views=4"].get) == "meta-reptile"
     # "Between networks fitted from random weights the skull fades", "from the learned start it stays".

@@ -199,7 +199,7 @@ class OffClass(NamedTuple):
 
 
 def strangers(settings: Settings, size: int) -> tuple[str, Float[np.ndarray, "n size size 1"]]:
-    """Name and slices of another class: the user's, where only test data are named, or smooth blobs; 3 to 8 of them."""
+    """Name and slices of another class: the user's, where only test data are named, or smooth blobs; 8 at most."""
     if settings.test_data and not settings.data:
         name, found = Path(settings.test_data).name, slices.load_test(settings.test_data, size=size)
     else:
