@@ -1,0 +1,181 @@
+"""Exercises: what is asked, what is accepted, and what is said to wrong answers; copies for a class.
+
+The wrong answers stand in ``wrong_answers/``; solutions are those that stand folded in the notebooks.
+"""
+
+import ast
+import inspect
+import json
+import re
+import subprocess
+import sys
+import textwrap
+
+import nbformat
+import pytest
+from wrong_answers import ALSO_RIGHT, FIRST
+
+from learnit_core.commands import exercises
+from learnit_core.commands.repository import notebooks
+from learnit_core.errors import LearnitError
+from learnit_core.teaching import checks
+
+SOURCES = {path.stem: path for path in notebooks()}
+READ = {name: exercises.read(path) for name, path in SOURCES.items()}
+ALL = {name: exercises.exercises(notebook, name) for name, notebook in READ.items()}
+GRADED = [(name, exercise) for name, found in ALL.items() for exercise in found if exercise.graded]
+SEED = 7
+STUB = re.compile(r"^    return \.\.\..*$", re.MULTILINE)
+
+
+def ids(values):
+    return [f"{name[:2]}-{exercise.name}" for name, exercise, *_ in values]
+
+
+def imports(name):
+    """What the notebook's exercises begin with: nothing else of the notebook is there."""
+    cells = [cell.source for cell in exercises.section(READ[name], name) if exercises.tagged(cell, "exercises")]
+    scope = {}
+    exec("\n".join(cells), scope)
+    return scope
+
+
+def checked(name, exercise, code, *, predicted=None, seed=SEED):
+    """The verdict on ``code`` in the place of the stub; the prediction is the solution's unless another is given."""
+    scope = imports(name)
+    exec(exercise.solution, scope)
+    called = exercises.CHECK.fullmatch(exercise.check)[2].split(", ")
+    prediction = scope[called[1]] if predicted is None else predicted
+    scope.pop(called[0])
+    exec(code, scope)
+    return getattr(checks, exercise.name)(scope[called[0]], prediction, seed=seed)
+
+
+def function_of(exercise):
+    """The stub's function without its prediction."""
+    return exercise.stub[exercise.stub.index("def ") :]
+
+
+def with_body(exercise, body):
+    """The stub's function with this body."""
+    return STUB.sub(lambda _: textwrap.indent(body, "    "), function_of(exercise))
+
+
+def wrong(answers):
+    return [
+        pytest.param(name, exercise, body, part, id=f"{name[:2]}-{exercise.name}-{i}")
+        for name, exercise in GRADED
+        for i, (body, part) in enumerate(answers[name].get(exercise.name, []))
+    ]
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_a_notebook_has_enough_exercises_and_most_are_code(name):
+    found = ALL[name]
+    coded = [exercise for exercise in found if exercise.graded]
+    assert len(coded) >= 4 and len(coded) > len(found) / 2
+    assert len({exercise.stub for exercise in found}) == len(found)
+    for cell in exercises.section(READ[name], name):
+        if cell.cell_type == "code":
+            assert len(cell.source.splitlines()) <= 20, cell.source
+    for exercise in found:
+        assert re.search(r"^prediction_\d = \.\.\.  # ", exercise.stub, re.MULTILINE), exercise.title
+        assert not exercise.graded or len(STUB.findall(exercise.stub)) == 1, exercise.title
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_checks_are_called_in_one_line_and_belong_to_one_exercise(name):
+    for exercise in ALL[name]:
+        if exercise.graded:
+            assert "\n" not in exercise.check
+            signature = inspect.signature(getattr(checks, exercise.name))
+            assert list(signature.parameters)[1:] == ["prediction", "seed"]
+
+
+def test_every_check_has_an_exercise():
+    named = {exercise.name for _, exercise in GRADED}
+    there = {n for n, value in vars(checks).items() if inspect.isfunction(value)}
+    assert there - named == {"off_class"}  # looks at what notebook 00 has trained
+    assert len(named) == len(GRADED)
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_imports_of_a_notebook_are_used(name):
+    """With the solutions in the place of the stubs; what students may need is imported in any case."""
+    text = "\n".join(cell.source for cell in exercises.instructor(READ[name], name).cells if cell.cell_type == "code")
+    command = [sys.executable, "-m", "ruff", "check", "--isolated", "--select", "F401,F821", "--output-format", "json", "-"]
+    run = subprocess.run(command, input=text, capture_output=True, text=True)
+    unused = [fault["message"] for fault in json.loads(run.stdout)]
+    offered = ("`jax`", "`jax.numpy`", "`numpy`")
+    assert [message for message in unused if not message.startswith(offered)] == []
+
+
+@pytest.mark.parametrize(("name", "exercise"), GRADED, ids=ids(GRADED))
+def test_a_stub_is_not_solved(name, exercise):
+    verdict = checked(name, exercise, function_of(exercise))
+    assert not verdict and "Not solved yet" in verdict.text
+
+
+@pytest.mark.parametrize(("name", "exercise"), GRADED, ids=ids(GRADED))
+def test_a_prediction_is_asked_for_first(name, exercise):
+    for code in (function_of(exercise), exercise.solution):
+        verdict = checked(name, exercise, code, predicted=...)
+        assert not verdict and "First your prediction" in verdict.text
+    verdict = checked(name, exercise, exercise.solution, predicted="I do not know")
+    assert not verdict and verdict.text.startswith("Your prediction is 'I do not know': expected ")
+
+
+@pytest.mark.parametrize(("name", "exercise"), GRADED, ids=ids(GRADED))
+def test_the_notebooks_solution_passes_and_its_prediction_comes_true(name, exercise):
+    for seed in (1, 2, 3, None):
+        verdict = checked(name, exercise, exercise.solution, seed=seed)
+        assert verdict and verdict.text.startswith("Correct. "), verdict
+        assert "came true" in verdict.text and "did not come true" not in verdict.text, verdict
+
+
+@pytest.mark.parametrize(("name", "exercise"), GRADED, ids=ids(GRADED))
+def test_what_any_function_may_have_wrong(name, exercise):
+    """One sentence for each, and never a traceback."""
+    cases = {
+        "pass": "gives back None",
+        "print('hello')": "gives back None",
+        "x = unheard_of + 1\nreturn x": "stops with NameError in line 3 of your function: name 'unheard_of'",
+        "raise SystemExit": "stops with SystemExit",
+        "return {'a': 'text'}": "found ",
+        "return 'text'": "xpected ",
+        "return ..., ...": "Not solved yet",
+        "return [[1, 2], [3]]": "xpected ",
+        "return lambda: 0": "xpected ",
+    }
+    for body, part in cases.items():
+        verdict = checked(name, exercise, with_body(exercise, body))
+        assert not verdict and part in verdict.text, (body, verdict)
+        assert "\n" not in verdict.text and len(verdict.text) < 260
+    called = exercises.CHECK.fullmatch(exercise.check)[2].split(", ")[0]
+    assert "leave out the ()" in checked(name, exercise, f"{called} = 3").text
+    assert "Not solved yet" in checked(name, exercise, f"{called} = ...").text
+    assert "keep the first line" in checked(name, exercise, f"def {called}():\n    return 1").text
+
+
+@pytest.mark.parametrize(("name", "exercise", "body", "part"), wrong(FIRST))
+def test_a_wrong_answer_gets_its_sentence(name, exercise, body, part):
+    for seed in (SEED, SEED + 1):
+        verdict = checked(name, exercise, with_body(exercise, body), seed=seed)
+        assert not verdict
+        assert part.lower() in verdict.text.lower(), verdict
+        assert "\n" not in verdict.text
+
+
+def test_there_are_enough_wrong_answers():
+    for name, exercise in GRADED:
+        assert len(FIRST[name][exercise.name]) >= 4, exercise.name
+    assert {name: set(answers) for name, answers in FIRST.items()} == {
+        name: {exercise.name for exercise in found if exercise.graded} for name, found in ALL.items()
+    }
+
+
+@pytest.mark.parametrize(("name", "exercise", "body", "part"), wrong(ALSO_RIGHT))
+def test_another_right_answer_is_accepted(name, exercise, body, part):
+    for seed in (1, 2, None):
+        verdict = checked(name, exercise, with_body(exercise, body), seed=seed)
+        assert verdict, verdict
