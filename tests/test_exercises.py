@@ -25,6 +25,7 @@ READ = {name: exercises.read(path) for name, path in SOURCES.items()}
 ALL = {name: exercises.exercises(notebook, name) for name, notebook in READ.items()}
 GRADED = [(name, exercise) for name, found in ALL.items() for exercise in found if exercise.graded]
 SEED = 7
+NO_ANSWER = "cannot be read as|not a tree like|not one number|Expected a field|Expected three arrays"
 STUB = re.compile(r"^    return \.\.\..*$", re.MULTILINE)
 
 
@@ -103,7 +104,18 @@ def test_every_check_has_an_exercise():
 def test_imports_of_a_notebook_are_used(name):
     """With the solutions in the place of the stubs; what students may need is imported in any case."""
     text = "\n".join(cell.source for cell in exercises.instructor(READ[name], name).cells if cell.cell_type == "code")
-    command = [sys.executable, "-m", "ruff", "check", "--isolated", "--select", "F401,F821", "--output-format", "json", "-"]
+    command = [
+        sys.executable,
+        "-m",
+        "ruff",
+        "check",
+        "--isolated",
+        "--select",
+        "F401,F821",
+        "--output-format",
+        "json",
+        "-",
+    ]
     run = subprocess.run(command, input=text, capture_output=True, text=True)
     unused = [fault["message"] for fault in json.loads(run.stdout)]
     offered = ("`jax`", "`jax.numpy`", "`numpy`")
@@ -141,15 +153,14 @@ def test_what_any_function_may_have_wrong(name, exercise):
         "print('hello')": "gives back None",
         "x = unheard_of + 1\nreturn x": "stops with NameError in line 3 of your function: name 'unheard_of'",
         "raise SystemExit": "stops with SystemExit",
-        "return {'a': 'text'}": "found ",
-        "return 'text'": "xpected ",
         "return ..., ...": "Not solved yet",
-        "return [[1, 2], [3]]": "xpected ",
-        "return lambda: 0": "xpected ",
     }
+    cases |= dict.fromkeys(
+        ("return {'a': 'text'}", "return 'text'", "return [[1, 2], [3]]", "return lambda: 0"), NO_ANSWER
+    )
     for body, part in cases.items():
         verdict = checked(name, exercise, with_body(exercise, body))
-        assert not verdict and part in verdict.text, (body, verdict)
+        assert not verdict and re.search(part, verdict.text), (body, verdict)
         assert "\n" not in verdict.text and len(verdict.text) < 260
     called = exercises.CHECK.fullmatch(exercise.check)[2].split(", ")[0]
     assert "leave out the ()" in checked(name, exercise, f"{called} = 3").text

@@ -5,7 +5,7 @@ python -m learnit_core.commands.exercises --kind instructor --out DIR    solutio
 python -m learnit_core.commands.exercises --kind graded --out DIR        exercises only, with otter-grader's tests
 
 A student's and an instructor's copy are the whole notebook. A graded copy is a folder for each notebook: what a student
-gets (NN_name.ipynb), what is expected of it (solution.ipynb, not to be handed out), tests/ with a file for each exercise in
+gets (NN_name.ipynb), what is expected (solution.ipynb, not to be handed out), tests/ with a file for each exercise in
 otter-grader's format, and requirements.txt. It stands alone and trains nothing, so that otter grades it in seconds.
 
 In the source, notebooks/NN_name.py, cells of the section Exercises are tagged: "exercises" (imports), "exercise" (a
@@ -21,7 +21,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import jupytext
-import nbformat
 from nbformat import NotebookNode
 
 from learnit_core import files
@@ -68,7 +67,9 @@ def read(source: Path) -> NotebookNode:
 def section(notebook: NotebookNode, name: str) -> list[NotebookNode]:
     """The cells of the section Exercises, from its heading to its last solution. Raises LearnitError if there is none."""
     cells = notebook.cells
-    first = next((i for i, cell in enumerate(cells) if cell.cell_type == "markdown" and HEADING.search(cell.source)), None)
+    first = next(
+        (i for i, cell in enumerate(cells) if cell.cell_type == "markdown" and HEADING.search(cell.source)), None
+    )
     last = max((i for i, cell in enumerate(cells) if tagged(cell, "solution")), default=-1)
     if first is None or last < first:
         raise LearnitError(f"found no section Exercises with solutions in {name}: expected one")
@@ -90,7 +91,9 @@ def exercises(notebook: NotebookNode, name: str) -> list[Exercise]:
             block = BLOCK.search(parts["solution"])
             check = parts.get("check", "")
             if "exercise" not in parts or (check and not (block and CHECK.fullmatch(check))):
-                raise LearnitError(f"{title!r} in {name} is not whole: expected a stub, a check of one line, and a solution")
+                raise LearnitError(
+                    f"{title!r} in {name} is not whole: expected a stub, a check of one line, and a solution"
+                )
             found.append(Exercise(title, parts["exercise"], check, block[1] if block else parts["exercise"]))
     return found
 
@@ -188,7 +191,9 @@ def main(arguments: list[str] | None = None) -> int:
             Path(partial).write_text(text, encoding="utf-8")
     print(f"{len(sources)} notebooks in {options.out}/, {len(made)} files")
     if options.kind == "graded":
-        print("To grade, in a notebook's folder: otter generate -o autograder.zip; otter run -a autograder.zip SUBMISSION")
+        print(
+            "To grade, in a notebook's folder: otter generate -o autograder.zip; otter run -a autograder.zip SUBMISSION"
+        )
     return 0
 
 

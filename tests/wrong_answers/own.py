@@ -21,7 +21,7 @@ FIRST = {
         ),
         (
             "a = [np.arange(n) / n for n in sizes[:2]]\nreturn np.stack(np.meshgrid(*a, indexing='ij'), -1).reshape(-1, 2)",
-            "shape",
+            "flatten",
         ),
         (
             "a = [(np.arange(n) + 0.5) / n for n in sizes]\nreturn np.stack(np.meshgrid(*a, indexing='ij'), -1).reshape(-1, len(sizes))",

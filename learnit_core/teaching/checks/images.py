@@ -65,6 +65,7 @@ def reptile_gradient(my_reptile_gradient: Any, prediction: Any, *, seed: int | N
         prediction=prediction,
         outcome=outcome,
         seed=seed,
+        sizes=2,
     )
 
 
@@ -354,6 +355,7 @@ def mixture(my_mixture: Any, prediction: Any, *, seed: int | None = None) -> Ver
         prediction=prediction,
         outcome=_between_fits,
         seed=seed,
+        sizes=2,
     )
 
 

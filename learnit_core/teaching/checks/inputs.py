@@ -15,6 +15,7 @@ def layers(rng: np.random.Generator, sizes: Sequence[int], *, scale: float = 1.0
     return [{"w": jnp.asarray(w, jnp.float32), "b": jnp.asarray(b, jnp.float32)} for w, b in draw]
 
 
+@jax.jit
 def network(params: Params, x: jax.Array) -> jax.Array:
     """Values [n, out] of a small network at x [n, in]."""
     for layer in params[:-1]:
@@ -24,13 +25,18 @@ def network(params: Params, x: jax.Array) -> jax.Array:
 
 def loss_of(rng: np.random.Generator) -> Callable:
     """A loss of its own at each call, ``loss(params, x, y)``: none can be guessed, and all depend on each argument."""
-    share, pull = (float(number) for number in rng.uniform(0.3, 1.0, 2))
+    own = jnp.asarray(rng.uniform(0.3, 1.0, 2), jnp.float32)
 
     def loss(params, x, y):
-        size = sum(jnp.sum(leaf**2) for leaf in jax.tree.leaves(params))
-        return share * jnp.mean((network(params, x) - y) ** 2) + 0.05 * pull * size
+        return _loss(own, params, x, y)
 
     return loss
+
+
+@jax.jit  # one program for all losses, so that a check takes a moment only
+def _loss(own, params, x, y):
+    size = sum(jnp.sum(leaf**2) for leaf in jax.tree.leaves(params))
+    return own[0] * jnp.mean((network(params, x) - y) ** 2) + 0.05 * own[1] * size
 
 
 def samples(rng: np.random.Generator, count: int) -> tuple[jax.Array, jax.Array]:
@@ -42,13 +48,19 @@ def samples(rng: np.random.Generator, count: int) -> tuple[jax.Array, jax.Array]
 def descended(loss: Callable[[Params], jax.Array], params: Params, rate: float, steps: int) -> Params:
     """``params`` after gradient steps of ``loss(params)``."""
     for _ in range(steps):
-        params = jax.tree.map(lambda p, g: p - rate * g, params, jax.grad(loss)(params))
+        params = stepped(params, jax.grad(loss)(params), rate)
     return params
+
+
+@jax.jit
+def stepped(params: Params, grads: Params, rate: jax.Array | float) -> Params:
+    """A step of gradient descent."""
+    return jax.tree.map(lambda p, g: p - rate * g, params, grads)
 
 
 def length(tree: Params) -> float:
     """The root of the sum of all squares."""
-    return float(np.sqrt(sum(float(jnp.sum(leaf**2)) for leaf in jax.tree.leaves(tree))))
+    return float(np.sqrt(sum(np.sum(np.square(leaf)) for leaf in jax.tree.leaves(tree))))
 
 
 def minus(a: Params, b: Params) -> Params:

@@ -21,7 +21,7 @@ from learnit_core.teaching.checks import predictions
 from learnit_core.teaching.checks.predictions import Ask
 
 SIZES = 4
-"""Cases of different sizes; of each size there are two, so that one argument can be exchanged."""
+"""Cases of different sizes, unless a check takes long; of each size there are two, so that an argument can be exchanged."""
 
 UNSOLVED = "Not solved yet: put your code in the place of `...`."
 FORGOTTEN = "Your function gives back None: does it end with `return`?"
@@ -56,6 +56,7 @@ def judge(
     prediction: Any,
     outcome: Callable[[], tuple[Any, str]],
     seed: int | None = None,
+    sizes: int = SIZES,
 ) -> Verdict:
     """The verdict on a student's function that should do what ``truth`` does.
 
@@ -68,7 +69,7 @@ def judge(
     def compare():
         rng = np.random.default_rng(seed)
         fits(student, truth)
-        pairs = [(draw(rng, k), draw(rng, k)) for k in range(SIZES)]
+        pairs = [(draw(rng, k), draw(rng, k)) for k in range(sizes)]
         cases = list(itertools.chain.from_iterable(pairs))
         answers = [call(student, arguments, truth) for arguments in cases]
         expected = [truth(*arguments) for arguments in cases]
@@ -125,14 +126,19 @@ def call(student: Callable, arguments: Sequence[Any], truth: Callable) -> Any:
         raise
     except (Exception, SystemExit) as error:
         raise Wrong(named(error, student)) from None
+    something(answer)
+    for name, before, after in zip(inspect.signature(truth).parameters, arguments, given, strict=True):
+        if not unchanged(before, after):
+            raise Wrong(f"Your function changes what it is given, `{name}`: work on a copy.")
+    return answer
+
+
+def something(answer: Any) -> None:
+    """Raise Wrong if an answer is still `...`, or None."""
     if answer is ... or (isinstance(answer, (tuple, list)) and any(part is ... for part in answer)):
         raise Wrong(UNSOLVED)
     if answer is None:
         raise Wrong(FORGOTTEN)
-    for name, before, after in zip(inspect.signature(truth).parameters, arguments, given, strict=True):
-        if not callable(before) and not same(after, before, exact=True):
-            raise Wrong(f"Your function changes what it is given, `{name}`: work on a copy.")
-    return answer
 
 
 def named(error: BaseException, student: Callable) -> str:
@@ -150,6 +156,14 @@ def named(error: BaseException, student: Callable) -> str:
 def copied(tree: Any) -> Any:
     """A copy, so that what a student changes is not what the check compares with."""
     return jax.tree.map(lambda leaf: leaf.copy() if isinstance(leaf, np.ndarray) else leaf, tree)
+
+
+def unchanged(before: Any, after: Any) -> bool:
+    """Whether an argument is what it was; only numpy's arrays, lists and dicts can change."""
+    if jax.tree.structure(before) != jax.tree.structure(after):
+        return False
+    pairs = zip(jax.tree.leaves(before), jax.tree.leaves(after), strict=True)
+    return all(a is b or (isinstance(a, np.ndarray) and np.array_equal(a, b, equal_nan=True)) for a, b in pairs)
 
 
 def arrays(answer: Any, like: Any) -> list[np.ndarray] | None:
@@ -200,6 +214,9 @@ def not_special(
 ) -> str | None:
     """A sentence for the mistakes that any function may have."""
     first, true = answers[0], expected[0]
+    for answer, wanted in zip(answers, expected, strict=True):
+        if arrays(answer, wanted) is None:
+            return misshapen(answer, wanted)
     if all(same(answer, first, exact=True) for answer in answers):
         return "Your function gives the same answer whatever it is given: compute it from the arguments."
     for answer, wanted in zip(answers, expected, strict=True):
@@ -208,8 +225,9 @@ def not_special(
     flat, wanted = (np.concatenate([np.ravel(a) for x in xs for a in arrays(x, true)]) for xs in (answers, expected))
     if not np.isfinite(flat.astype(np.float64)).all():
         return "Your answer has values that are no numbers (nan or inf): is something divided by zero, or the log of it taken?"
-    if name := unused(student, truth, pairs, answers):
-        return f"Your answer does not depend on `{name}`: use the argument, and no value or name of your own."
+    if names := unused(student, truth, pairs, answers):
+        listed = " and ".join(f"`{name}`" for name in names)
+        return f"Your answer does not depend on {listed}: use what is given, and no value or name of your own."
     if np.allclose(flat, -wanted, rtol=1e-3):
         return "The numbers are right, and the sign is wrong."
     with np.errstate(all="ignore"):
@@ -249,8 +267,9 @@ def described(answer: Any) -> str:
     return f"{type(answer).__name__}"
 
 
-def unused(student: Callable, truth: Callable, pairs: Sequence[tuple], answers: Sequence[Any]) -> str | None:
-    """The name of the first argument that can be exchanged without a change of the student's answers."""
+def unused(student: Callable, truth: Callable, pairs: Sequence[tuple], answers: Sequence[Any]) -> list[str]:
+    """The names of arguments that can be exchanged without a change of the student's answers."""
+    names = []
     for i, name in enumerate(inspect.signature(truth).parameters):
         matters, moves = False, False
         for (one, other), answer in zip(pairs, answers[::2], strict=True):
@@ -261,8 +280,8 @@ def unused(student: Callable, truth: Callable, pairs: Sequence[tuple], answers: 
             except Wrong:
                 moves = True
         if matters and not moves:
-            return name
-    return None
+            names.append(name)
+    return names
 
 
 def turned(answers: Sequence[Any], expected: Sequence[Any]) -> str | None:

@@ -103,7 +103,7 @@ def gap(my_gap: Any, prediction: Any, *, seed: int | None = None) -> Verdict:
         def render(params):
             return jax.nn.sigmoid(inputs.network(params, x)).reshape(3 + k, 4, 3)
 
-        return render, inputs.layers(rng, (2, 5, 3), scale=2), inputs.layers(rng, (2, 5, 3), scale=2)
+        return render, inputs.layers(rng, (2, 5, 3), scale=2.0), inputs.layers(rng, (2, 5, 3), scale=2.0)
 
     def mean(a, b):
         return jax.tree.map(lambda x, y: (x + y) / 2, a, b)
@@ -156,6 +156,7 @@ def gap(my_gap: Any, prediction: Any, *, seed: int | None = None) -> Verdict:
         prediction=prediction,
         outcome=outcome,
         seed=seed,
+        sizes=2,
     )
 
 
@@ -203,6 +204,7 @@ def square(my_square: Any, prediction: Any, *, seed: int | None = None) -> Verdi
         prediction=prediction,
         outcome=outcome,
         seed=seed,
+        sizes=2,
     )
 
 
@@ -267,6 +269,7 @@ def way(my_way: Any, prediction: Any, *, seed: int | None = None) -> Verdict:
         prediction=prediction,
         outcome=outcome,
         seed=seed,
+        sizes=2,
     )
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from learnit_core.structures import Field
-from learnit_core.teaching.checks.judge import Verdict, Wrong, call, fits, judge, verdict
+from learnit_core.teaching.checks.judge import Verdict, Wrong, call, fits, judge, something, verdict
 from learnit_core.teaching.checks.predictions import Choice, Numbers
 
 
@@ -102,8 +102,7 @@ def field_for(my_field: Any, prediction: Any, *, seed: int | None = None) -> Ver
         @functools.wraps(my_field)
         def student(signal):
             field = my_field(signal)
-            if field is ... or field is None:
-                return field
+            something(field)
             if not isinstance(field, Field) or not {"in_dim", "out_dim"} <= field.spec.keys():
                 raise Wrong(f"Expected a field, what `models.siren(…)` gives; found {type(field).__name__}.")
             return np.array([field.spec["in_dim"], field.spec["out_dim"]])

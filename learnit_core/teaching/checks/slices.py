@@ -3,6 +3,7 @@
 import functools
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -25,16 +26,16 @@ def inside(size: int) -> np.ndarray:
     return offset[:, None] ** 2 + offset[None, :] ** 2 <= (size // 2) ** 2
 
 
+_project = jax.jit(tomography.project)
+_project_all = jax.jit(jax.vmap(tomography.project, in_axes=(0, None)))
+
+
 @functools.cache
 def matrix(views: int) -> np.ndarray:
     """The projection as a matrix [views * SIZE, pixels in the circle]."""
-    rows, columns = np.nonzero(inside(SIZE))
-    sums = []
-    for row, column in zip(rows, columns, strict=True):
-        picture = np.zeros((SIZE, SIZE), np.float32)
-        picture[row, column] = 1
-        sums.append(np.asarray(tomography.project(jnp.asarray(picture), jnp.asarray(half_turn(views)))).ravel())
-    return np.stack(sums, axis=1).astype(np.float64)
+    pixels = np.eye(SIZE**2, dtype=np.float32)[inside(SIZE).ravel()].reshape(-1, SIZE, SIZE)
+    sums = _project_all(jnp.asarray(pixels), jnp.asarray(half_turn(views)))
+    return np.asarray(sums, np.float64).reshape(len(pixels), -1).T
 
 
 def two_projections(my_projections: Any, prediction: Any, *, seed: int | None = None) -> Verdict:
@@ -71,7 +72,7 @@ def two_projections(my_projections: Any, prediction: Any, *, seed: int | None = 
         rows, columns = np.mgrid[:SIZE, :SIZE] - SIZE // 2
         blob = np.exp(-((rows - 1) ** 2 + columns**2) / 4) * inside(SIZE)
         angles = jnp.asarray([0.0, 0.6, np.pi / 2], jnp.float32)
-        sums = np.asarray(tomography.project(jnp.asarray(blob, jnp.float32), angles)).sum(axis=1)
+        sums = np.asarray(_project(jnp.asarray(blob, jnp.float32), angles)).sum(axis=1)
         steady = np.ptp(sums) < 0.02 * sums.mean()
         return (
             "no" if steady else "yes"
@@ -100,18 +101,18 @@ def sinogram_loss(my_ct_loss: Any, prediction: Any, *, seed: int | None = None) 
         return tuple(jnp.asarray(array, jnp.float32) for array in (picture, angles, measured))
 
     def off(c):
-        return tomography.project(c.picture, c.angles) - c.measured
+        return _project(c.picture, c.angles) - c.measured
 
     def truth(picture, angles, measured):
-        return jnp.mean(((tomography.project(picture, angles) - measured) / len(picture)) ** 2)
+        return jnp.mean(((_project(picture, angles) - measured) / len(picture)) ** 2)
 
     mistakes = {
         "You compare sums: divide both by the side of the picture.": lambda c: jnp.mean(off(c) ** 2),
         "The measured sums are not divided by the side of the picture.": lambda c: jnp.mean(
-            (tomography.project(c.picture, c.angles) / len(c.picture) - c.measured) ** 2
+            (_project(c.picture, c.angles) / len(c.picture) - c.measured) ** 2
         ),
         "The projected sums are not divided by the side of the picture.": lambda c: jnp.mean(
-            (tomography.project(c.picture, c.angles) - c.measured / len(c.picture)) ** 2
+            (_project(c.picture, c.angles) - c.measured / len(c.picture)) ** 2
         ),
         "The difference should be divided before it is squared: you divide once by the side, instead of by its square.": (
             lambda c: jnp.mean(off(c) ** 2) / len(c.picture)
@@ -152,6 +153,7 @@ def sinogram_loss(my_ct_loss: Any, prediction: Any, *, seed: int | None = None) 
         prediction=prediction,
         outcome=outcome,
         seed=seed,
+        sizes=2,
     )
 
 
@@ -252,8 +254,8 @@ def full_turn(my_full_turn: Any, prediction: Any, *, seed: int | None = None) ->
 
     def outcome():
         picture = jnp.asarray(np.random.default_rng(0).uniform(0, 1, (SIZE, SIZE)) * inside(SIZE), jnp.float32)
-        front = np.asarray(tomography.project(picture, jnp.asarray(half_turn(6))))
-        back = np.asarray(tomography.project(picture, jnp.asarray(half_turn(6) + np.float32(np.pi))))
+        front = np.asarray(_project(picture, jnp.asarray(half_turn(6))))
+        back = np.asarray(_project(picture, jnp.asarray(half_turn(6) + np.float32(np.pi))))
         news = sum(not np.allclose(b, f[::-1], atol=1e-3) for f, b in zip(front, back, strict=True))
         return {0: "none", 6: "all"}.get(news, "half of them"), f"Of six additional projections, {news} were new."
 
@@ -282,7 +284,7 @@ def projection_matrix(my_matrix: Any, prediction: Any, *, seed: int | None = Non
             maps = np.cos(angles)[:, None, None, None] * first + np.sin(angles)[:, None, None, None] * second
             return np.einsum("vrij,ij->vr", maps, picture)
 
-        return project, size, rng.uniform(0.1, 3.0, views).astype(np.float32)
+        return project, size, jnp.asarray(rng.uniform(0.1, 3.0, views), jnp.float32)
 
     def columns(c, *, pixel=lambda p: p, sums=lambda s: s, axis=1):
         pictures = np.eye(c.size**2, dtype=np.float32).reshape(-1, c.size, c.size)
@@ -314,9 +316,11 @@ def projection_matrix(my_matrix: Any, prediction: Any, *, seed: int | None = Non
 
     def outcome():
         unknown = int(inside(SIZE).sum())
-        ranks = {views: int(np.linalg.matrix_rank(matrix(views), tol=1e-3)) for views in range(1, 20)}
-        enough = next(views for views, rank in ranks.items() if rank == unknown)
-        shown = ", ".join(f"{ranks[views]} with {views}" for views in range(1, enough + 1))
+        ranks, views = [], 0
+        while unknown not in ranks:
+            views += 1
+            ranks.append(int(np.linalg.matrix_rank(matrix(views), tol=1e-3)))
+        enough, shown = views, ", ".join(f"{rank} with {n + 1}" for n, rank in enumerate(ranks))
         return enough, f"Independent rays, of {unknown} that are needed: {shown}."
 
     return judge(

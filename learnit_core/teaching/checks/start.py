@@ -12,7 +12,7 @@ import optax
 from learnit_core import models
 from learnit_core.fit import fit
 from learnit_core.teaching.checks import inputs, predictions
-from learnit_core.teaching.checks.judge import Verdict, Wrong, arrays, judge
+from learnit_core.teaching.checks.judge import Verdict, Wrong, arrays, judge, something
 from learnit_core.teaching.checks.predictions import Choice, Numbers
 
 
@@ -66,6 +66,7 @@ def inner_loop(my_inner: Any, prediction: Any, *, seed: int | None = None) -> Ve
         prediction=prediction,
         outcome=outcome,
         seed=seed,
+        sizes=2,
     )
 
 
@@ -75,8 +76,7 @@ def _with_gradient(function: Callable) -> Callable:
     @functools.wraps(function)
     def both(loss, params, x, y, rate):
         value = function(loss, params, x, y, rate)
-        if value is ... or value is None:
-            return value
+        something(value)
         if (found := arrays(value, 0.0)) is None or found[0].shape:
             raise Wrong("Your answer is not one number: expected the loss after the step.")
         return {"value": value, "gradient": jax.grad(function, argnums=1)(loss, params, x, y, rate)}
@@ -142,6 +142,7 @@ def first_order(my_after: Any, prediction: Any, *, seed: int | None = None) -> V
         prediction=prediction,
         outcome=outcome,
         seed=seed,
+        sizes=2,
     )
 
 
@@ -195,6 +196,7 @@ def reptile_step(my_reptile_step: Any, prediction: Any, *, seed: int | None = No
         prediction=prediction,
         outcome=outcome,
         seed=seed,
+        sizes=2,
     )
 
 
@@ -236,6 +238,7 @@ def support_and_query(my_outer: Any, prediction: Any, *, seed: int | None = None
         prediction=prediction,
         outcome=_where_it_is_good,
         seed=seed,
+        sizes=2,
     )
 
 
