@@ -9,8 +9,8 @@ gets (NN_name.ipynb), what is expected (solution.ipynb, not to be handed out), t
 otter-grader's format, and requirements.txt. It stands alone and trains nothing, so that otter grades it in seconds.
 
 In the source, notebooks/NN_name.py, cells of the section Exercises are tagged: "exercises" (imports), "exercise" (a
-prediction and a stub), "check" (one line), "look" (needs what the notebook has trained: not graded), and "solution" (folded
-Markdown whose Python block replaces the stub).
+prediction and a stub), "check" (one line), "look" (needs what the notebook has trained: not graded), and "solution"
+(folded Markdown whose Python block replaces the stub).
 """
 
 import argparse
@@ -65,11 +65,10 @@ def read(source: Path) -> NotebookNode:
 
 
 def section(notebook: NotebookNode, name: str) -> list[NotebookNode]:
-    """The cells of the section Exercises, from its heading to its last solution. Raises LearnitError if there is none."""
+    """The cells from the heading Exercises to the last solution. Raises LearnitError if there are none."""
     cells = notebook.cells
-    first = next(
-        (i for i, cell in enumerate(cells) if cell.cell_type == "markdown" and HEADING.search(cell.source)), None
-    )
+    headings = (i for i, cell in enumerate(cells) if cell.cell_type == "markdown" and HEADING.search(cell.source))
+    first = next(headings, None)
     last = max((i for i, cell in enumerate(cells) if tagged(cell, "solution")), default=-1)
     if first is None or last < first:
         raise LearnitError(f"found no section Exercises with solutions in {name}: expected one")
@@ -91,9 +90,7 @@ def exercises(notebook: NotebookNode, name: str) -> list[Exercise]:
             block = BLOCK.search(parts["solution"])
             check = parts.get("check", "")
             if "exercise" not in parts or (check and not (block and CHECK.fullmatch(check))):
-                raise LearnitError(
-                    f"{title!r} in {name} is not whole: expected a stub, a check of one line, and a solution"
-                )
+                raise LearnitError(f"{title!r} in {name} is not whole: expected a stub, a one-line check, a solution")
             found.append(Exercise(title, parts["exercise"], check, block[1] if block else parts["exercise"]))
     return found
 
@@ -117,7 +114,7 @@ def instructor(notebook: NotebookNode, name: str) -> NotebookNode:
 
 
 def graded(notebook: NotebookNode, name: str, *, solved: bool = False) -> tuple[NotebookNode, dict[str, str]]:
-    """A notebook with the exercises only, and a test file of otter-grader for each; ``solved`` fills the solutions in."""
+    """A notebook with the exercises only, and otter-grader's test file for each; ``solved`` fills the solutions in."""
     whole = instructor(notebook, name) if solved else copy.deepcopy(notebook)
     wanted = [exercise for exercise in exercises(notebook, name) if exercise.graded]
     titles = {exercise.title for exercise in wanted}

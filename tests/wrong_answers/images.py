@@ -36,7 +36,7 @@ FIRST = {
         (
             "mixed = {n: jax.random.permutation(key, a) for n, a in params[index].items()}\n"
             "return [mixed if j == index else p for j, p in enumerate(params)]",
-            "rows",
+            "row or column",
         ),
         (
             "mixed = {n: jax.random.normal(key, a.shape) for n, a in params[index].items()}\n"

@@ -10,7 +10,7 @@ FIRST = {
             "a = [np.linspace(0, 1, n) for n in sizes]\nreturn np.stack(np.meshgrid(*a, indexing='ij'), -1).reshape(-1, len(sizes))",
             "n − 1",
         ),
-        ("a = [np.arange(n) / n for n in sizes]\nreturn np.stack(np.meshgrid(*a, indexing='ij'), -1)", "shape"),
+        ("a = [np.arange(n) / n for n in sizes]\nreturn np.stack(np.meshgrid(*a, indexing='ij'), -1)", "flatten"),
         (
             "a = [np.arange(n) / n for n in sizes]\nreturn np.stack(np.meshgrid(*a, indexing='ij'), 0).reshape(len(sizes), -1)",
             "turned",
@@ -21,7 +21,7 @@ FIRST = {
         ),
         (
             "a = [np.arange(n) / n for n in sizes[:2]]\nreturn np.stack(np.meshgrid(*a, indexing='ij'), -1).reshape(-1, 2)",
-            "flatten",
+            "shape",
         ),
         (
             "a = [(np.arange(n) + 0.5) / n for n in sizes]\nreturn np.stack(np.meshgrid(*a, indexing='ij'), -1).reshape(-1, len(sizes))",

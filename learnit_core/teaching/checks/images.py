@@ -134,7 +134,7 @@ def shuffled_layer(my_shuffled_layer: Any, prediction: Any, *, seed: int | None 
         fits(my_shuffled_layer, signature)
         seen = []
         for index in (0, 3, 1, 2):
-            params = inputs.layers(rng, (8, 9, 10, 9, 8))
+            params = inputs.layers(rng, (12, 13, 12, 13, 12))
             keys = [jax.random.key(int(number)) for number in rng.integers(0, 2**31, 2)]
             answer, again, other = (
                 call(my_shuffled_layer, (params, index, key), signature) for key in (keys[0], keys[0], keys[1])
@@ -169,10 +169,17 @@ def _numbers(array):
 
 
 def _slices_kept(before, after, axis):
-    """Whether whole rows (or columns) were moved and none was mixed."""
-    before, after = (np.moveaxis(np.asarray(array), axis, 0) for array in (before, after))
-    return np.array_equal(np.sort(before, axis=0)[:, :1], np.sort(after, axis=0)[:, :1]) and all(
-        any(np.array_equal(row, other) for other in before) for row in after
+    """Whether each row (or column) holds the numbers of one row (or column) of before, in whatever order."""
+    before, after = (np.sort(np.moveaxis(np.asarray(array), axis, 0), axis=1) for array in (before, after))
+    return all(any(np.array_equal(row, other) for other in before) for row in after)
+
+
+def _neighbours_kept(before, after):
+    """Whether most numbers are followed by the one that followed them before."""
+    before, after = np.ravel(before), np.ravel(after)
+    follows = dict(zip(before.tolist(), np.roll(before, -1).tolist(), strict=True))
+    return (
+        sum(follows[x] == y for x, y in zip(after.tolist(), np.roll(after, -1).tolist(), strict=True)) > len(after) / 2
     )
 
 
@@ -198,7 +205,10 @@ _SHUFFLES = {
     "The weights have not moved: permute them, too.": lambda params, index, answer: same(
         answer[index]["w"], params[index]["w"], exact=True
     ),
-    "You move whole rows or columns: every entry should be able to go anywhere (flatten, permute, reshape).": (
+    "Neighbours stay neighbours: this is a shift, and no permutation at random.": lambda params, index, answer: (
+        _neighbours_kept(params[index]["w"], answer[index]["w"])
+    ),
+    "Numbers of one row or column stay together: every entry should be able to go anywhere (flatten, permute, reshape).": (
         lambda params, index, answer: any(_slices_kept(params[index]["w"], answer[index]["w"], axis) for axis in (0, 1))
     ),
 }
@@ -257,7 +267,8 @@ def steps_to_match(my_steps_to_match: Any, prediction: Any, *, seed: int | None 
         count, steps = 6 + k, 8 + 2 * k
         curves = np.cumsum(rng.uniform(0.5, 3, (count, steps + 1)), axis=1) + rng.uniform(5, 15, (count, 1))
         at = rng.integers(2, steps - 1, count)
-        targets = curves[np.arange(count), at]  # reached exactly, so that "at least" is tried
+        targets = curves[np.arange(count), at]  # every second is reached exactly, so that "at least" is tried
+        targets[::2] = (0.8 * curves[np.arange(count), at - 1] + 0.2 * targets)[::2]
         curves[2::3, -1] = curves[2::3, 0]  # falls back below the target in the end
         targets[0], targets[1] = curves[0].max() + 5, curves[1, 0] - 1  # never, and at once
         return curves, targets
@@ -296,6 +307,9 @@ def steps_to_match(my_steps_to_match: Any, prediction: Any, *, seed: int | None 
         "A curve that is exactly at its target has reached it: compare with >=.": lambda c: first(
             c.curves > c.targets[:, None], c.curves.shape[1] - 1
         ),
+        "You take the step that comes nearest to the target: it should be the first at or above it.": lambda c: np.abs(
+            c.curves - c.targets[:, None]
+        ).argmin(axis=1),
         "A picture that never matches should count as the last step.": lambda c: first(
             c.curves >= c.targets[:, None], -1
         ),

@@ -105,6 +105,8 @@ def field_for(my_field: Any, prediction: Any, *, seed: int | None = None) -> Ver
             something(field)
             if not isinstance(field, Field) or not {"in_dim", "out_dim"} <= field.spec.keys():
                 raise Wrong(f"Expected a field, what `models.siren(…)` gives; found {type(field).__name__}.")
+            if (field.spec.get("width"), field.spec.get("depth")) != (16, 3):
+                raise Wrong("Keep the size of the network: width=16 and depth=3.")
             return np.array([field.spec["in_dim"], field.spec["out_dim"]])
 
     return judge(
@@ -181,16 +183,14 @@ def splits(my_splits: Any, prediction: Any, *, seed: int | None = None) -> Verdi
         fits(my_splits, signature)
         for n in (50, 57, 83, 120):
             one, other = (int(number) for number in rng.permutation(10_000)[:2])
-            found, few = groups(n, one), n // 10
-            wrong = _wrong_split(found, n, few)
-            if not wrong and any(np.ptp(group) == len(group) - 1 for group in found[1:]):
-                wrong = (
-                    "The groups are not drawn at random: neighbours may resemble each other, so mix the numbers first."
-                )
-            if not wrong and not _alike(found, groups(n, one)):
+            found, again, others = groups(n, one), groups(n, one), groups(n, other)
+            wrong = next(filter(None, (_wrong_split(split, n) for split in (found, others))), None)
+            if not wrong and not _alike(found, again):
                 wrong = "The same seed should give the same groups: draw with `np.random.default_rng(seed)`."
-            if not wrong and _alike(found, groups(n, other)):
+            if not wrong and _alike(found, others):
                 wrong = "Your answer does not depend on `seed`: draw with the seed that is given."
+            if not wrong and any(_alike([(group + i) % n for group in found], others) for i in range(n)):
+                wrong = "The groups are not drawn at random: another seed only shifts them."
             if wrong:
                 raise Wrong(wrong)
 
@@ -209,8 +209,9 @@ def _alike(one, other):
     return all(np.array_equal(np.sort(a), np.sort(b)) for a, b in zip(one, other, strict=True))
 
 
-def _wrong_split(found, n, few):
+def _wrong_split(found, n):
     """One sentence for groups that do not divide the numbers below ``n`` as they should, or None."""
+    few = n // 10
     together = np.concatenate(found)
     sizes = [len(group) for group in found]
     if len(together) and (together.min() < 0 or together.max() >= n):
@@ -225,6 +226,8 @@ def _wrong_split(found, n, few):
         )
     if sizes != [n - 2 * few, few, few]:
         return f"Count how many are in each group: expected {[n - 2 * few, few, few]} for n = {n}, found {sizes}."
+    if any(np.ptp(group) == len(group) - 1 for group in found[1:]):
+        return "The groups are not drawn at random: neighbours may resemble each other, so mix the numbers first."
     return None
 
 
@@ -232,13 +235,18 @@ def nearest(my_nearest: Any, prediction: Any, *, seed: int | None = None) -> Ver
     """Exercise 5: ``my_nearest(train, test)``, the training signal with the smallest mean squared difference."""
 
     def draw(rng, k):
-        tests, samples, channels = 4 + k, 8 + k, 1 + k % 2
-        test = rng.normal(0, 1, (tests, samples, channels))
-        train = rng.normal(0, 1, (3 * tests + k, samples, channels))
-        # For each test signal one that is off a little everywhere, and one that is off much at one place.
-        spread, spiked = test + 0.5 * rng.choice([-1, 1], test.shape), test.copy()
-        spiked[:, 0] += 3
-        train[:tests], train[tests : 2 * tests] = spread, spiked
+        tests, samples = 4 + k, 8 + k
+        test = rng.normal(0, 1, (tests, samples, 2))
+        train, number = rng.normal(0, 1, (6 * tests + k, samples, 2)), 2 * samples
+        # Off at some places (nearest by the mean square), a little everywhere (nearest by the largest difference), at one
+        # place (nearest by absolute values), and in the second channel only (nearest in the first).
+        places = rng.permuted(np.tile(np.arange(number), (tests, 1)), axis=1).reshape(test.shape)
+        sign = rng.choice([-1, 1], test.shape)
+        second = np.array([0, 2])
+        some = 0.9 * sign * (places < number // 4)
+        off = (some, 1.03 * some, 0.5 * sign, np.sqrt(0.4 * number) * (places == 0), second)
+        for i, one in enumerate(off):
+            train[i * tests : (i + 1) * tests] = test + one
         order = rng.permutation(len(train))
         return train[order], test
 
@@ -271,6 +279,7 @@ def nearest(my_nearest: Any, prediction: Any, *, seed: int | None = None) -> Ver
         "You take the largest difference of a sample: expected the mean square over all.": lambda c: (
             np.abs(all_pairs(c)).max(axis=(2, 3)).argmin(axis=1)
         ),
+        "These are the second nearest.": lambda c: (all_pairs(c) ** 2).mean(axis=(2, 3)).argsort(axis=1)[:, 1],
         "Your numbers count from 1.": lambda c: truth(c.train, c.test) + 1,
         "Only the first channel is compared.": lambda c: (all_pairs(c)[..., 0] ** 2).mean(axis=2).argmin(axis=1),
     }
