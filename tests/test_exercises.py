@@ -5,16 +5,20 @@ The wrong answers stand in ``wrong_answers/``; solutions are those that stand fo
 
 import inspect
 import json
+import os
 import re
 import subprocess
 import sys
 import textwrap
 
+import nbformat
 import pytest
 from wrong_answers import ALSO_RIGHT, FIRST, SECOND
 
 from learnit_core.commands import exercises
-from learnit_core.commands.repository import notebooks
+from learnit_core.commands.execution import execute
+from learnit_core.commands.repository import ROOT, notebooks
+from learnit_core.errors import LearnitError
 from learnit_core.teaching import checks
 
 SOURCES = {path.stem: path for path in notebooks()}
@@ -42,11 +46,16 @@ def checked(name, exercise, code, *, predicted=None, seed=SEED):
     """The verdict on ``code`` in the place of the stub; the prediction is the solution's unless another is given."""
     scope = imports(name)
     exec(exercise.solution, scope)
-    called = exercises.CHECK.fullmatch(exercise.check)[2].split(", ")
-    prediction = scope[called[1]] if predicted is None else predicted
-    scope.pop(called[0])
+    given = exercises.CHECK.fullmatch(exercise.check)[2].split(", ")[1]
+    prediction = scope[given] if predicted is None else predicted
+    scope.pop(called(exercise))
     exec(code, scope)
-    return getattr(checks, exercise.name)(scope[called[0]], prediction, seed=seed)
+    return getattr(checks, exercise.name)(scope[called(exercise)], prediction, seed=seed)
+
+
+def called(exercise):
+    """The name of the student's function."""
+    return exercises.CHECK.fullmatch(exercise.check)[2].split(", ")[0]
 
 
 def function_of(exercise):
@@ -160,10 +169,10 @@ def test_what_any_function_may_have_wrong(name, exercise):
         verdict = checked(name, exercise, with_body(exercise, body))
         assert not verdict and re.search(part, verdict.text), (body, verdict)
         assert "\n" not in verdict.text and len(verdict.text) < 260
-    called = exercises.CHECK.fullmatch(exercise.check)[2].split(", ")[0]
-    assert "leave out the ()" in checked(name, exercise, f"{called} = 3").text
-    assert "Not solved yet" in checked(name, exercise, f"{called} = ...").text
-    assert "keep the first line" in checked(name, exercise, f"def {called}():\n    return 1").text
+    mine = called(exercise)
+    assert "leave out the ()" in checked(name, exercise, f"{mine} = 3").text
+    assert "Not solved yet" in checked(name, exercise, f"{mine} = ...").text
+    assert "keep the first line" in checked(name, exercise, f"def {mine}():\n    return 1").text
 
 
 @pytest.mark.parametrize(("name", "exercise", "body", "part"), wrong(FIRST))
@@ -193,3 +202,116 @@ def test_another_right_answer_is_accepted(name, exercise, body, part):
     for seed in (1, None):
         verdict = checked(name, exercise, with_body(exercise, body), seed=seed)
         assert verdict, verdict
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_a_students_copy_has_every_stub_and_no_solution(name):
+    made = exercises.student(READ[name], name)
+    text = "\n".join(cell.source for cell in made.cells)
+    assert "<summary>Solution" not in text
+    for exercise in ALL[name]:
+        assert exercise.stub in text and exercise.check in text
+        assert exercise.solution == exercise.stub or exercise.solution not in text
+    kept = [cell for cell in READ[name].cells if not exercises.tagged(cell, "solution")]
+    assert [cell.source for cell in made.cells] == [cell.source for cell in kept]
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_an_instructors_copy_has_every_solution_in_its_place(name):
+    made = exercises.instructor(READ[name], name)
+    cells = [cell.source for cell in made.cells if exercises.tagged(cell, "exercise")]
+    assert cells == [exercise.solution for exercise in ALL[name]]
+    assert len(made.cells) == len(READ[name].cells)
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_a_graded_copy_stands_alone(name):
+    """With the solutions every check passes, in a fresh name space; as it is handed out, none does."""
+    for solved in (True, False):
+        made, tests = exercises.graded(READ[name], name, solved=solved)
+        scope = {}
+        for cell in made.cells:
+            if cell.cell_type == "code" and not exercises.tagged(cell, "colab", "check"):
+                exec(cell.source, scope)
+        wanted = [exercise for exercise in ALL[name] if exercise.graded]
+        assert set(tests) == {f"{exercise.name}.py" for exercise in wanted}
+        assert [c.source for c in made.cells if exercises.tagged(c, "check")] == [e.check for e in wanted]
+        assert not any(exercises.tagged(cell, "look", "solution", "setup") for cell in made.cells)
+        assert all(bool(eval(exercise.check, scope)) == solved for exercise in wanted)
+
+
+def test_the_command_writes_copies(tmp_path, capsys):
+    first = next(iter(SOURCES))
+    for kind in ("student", "instructor"):
+        assert exercises.main(["--kind", kind, "--out", str(tmp_path / kind)]) == 0
+        assert sorted(path.stem for path in (tmp_path / kind).glob("*.ipynb")) == sorted(SOURCES)
+    assert exercises.main(["--kind", "graded", "--out", str(tmp_path), "00"]) == 0
+    assert {path.name for path in (tmp_path / first).iterdir()} == {
+        f"{first}.ipynb",
+        "solution.ipynb",
+        "requirements.txt",
+        "tests",
+    }
+    spec = {}
+    exec((tmp_path / first / "tests" / "inner_loop.py").read_text(), spec)
+    assert (
+        spec["test"]["name"] == "inner_loop" and "checks.inner_loop(" in spec["test"]["suites"][0]["cases"][0]["code"]
+    )
+    assert exercises.main(["--kind", "student", "--out", str(tmp_path), "no such"]) == 1
+    assert capsys.readouterr().err.startswith("exercises: no notebook is called 'no such'")
+
+
+def test_a_source_that_is_not_whole_is_refused(tmp_path):
+    text = next(iter(SOURCES.values())).read_text("utf-8")
+    for old, new, part in (
+        ('# %% tags=["check"]\n', '# %% tags=["check"]\n1\n\n# %% tags=["check"]\n', "two cells tagged 'check'"),
+        ('# %% tags=["exercise"]\n', "# %%\n", "is not whole"),
+        ("# ## Exercises\n", "# ## Questions\n", "found no section Exercises"),
+    ):
+        path = tmp_path / "broken.py"
+        path.write_text(text.replace(old, new, 1))
+        with pytest.raises(LearnitError, match=part):
+            exercises.exercises(exercises.read(path), "broken")
+
+
+@pytest.mark.nightly
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["00_start_here", "03_view_synthesis"])
+def test_otter_grades_a_graded_copy(tmp_path, name):
+    """Solutions get all points, stubs none, and one wrong answer costs its point and gets its sentence."""
+    pytest.importorskip("otter", reason="otter-grader is not installed: pip install '.[teach]'")
+    assert exercises.main(["--kind", "graded", "--out", str(tmp_path), name]) == 0
+    folder = tmp_path / name
+    wanted = [exercise for exercise in ALL[name] if exercise.graded]
+    body, part = FIRST[name][wanted[0].name][0]
+    solved = nbformat.read(folder / "solution.ipynb", as_version=4)
+    for cell in solved.cells:
+        if exercises.tagged(cell, "exercise") and f"def {called(wanted[0])}(" in cell.source:
+            cell.source = f"{cell.source}\n\n\n{with_body(wanted[0], body)}"
+    nbformat.write(solved, folder / "wrong.ipynb")
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+
+    def otter(*arguments):
+        command = [sys.executable, "-m", "otter", *arguments]
+        subprocess.run(command, cwd=folder, env=environment, check=True, capture_output=True, timeout=600)
+
+    otter("generate", "-o", "autograder.zip")
+    for submission, lost in {"solution": set(), name: {e.name for e in wanted}, "wrong": {wanted[0].name}}.items():
+        (folder / "results").mkdir(exist_ok=True)
+        otter("run", "-a", "autograder.zip", "-o", "results", "--no-logo", f"{submission}.ipynb")
+        found = json.loads((folder / "results" / "results.json").read_text())["tests"]
+        scores = {test["name"]: test["score"] for test in found if "score" in test}
+        assert scores == {exercise.name: float(exercise.name not in lost) for exercise in wanted}
+        said = " ".join(test["output"] for test in found)
+        assert ("Not solved yet" in said) == (submission == name)
+        assert (part in said) == (submission == "wrong")
+
+
+@pytest.mark.nightly
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SOURCES)
+def test_an_instructors_copy_runs(tmp_path, name):
+    """The whole notebook, with two steps of everything."""
+    assert exercises.main(["--kind", "instructor", "--out", str(tmp_path), name]) == 0
+    settings = {"LEARNIT_PROFILE": "quick", "LEARNIT_MAX_STEPS": "2", "LEARNIT_OUT": str(tmp_path / "out")}
+    execute(tmp_path / f"{name}.ipynb", env=os.environ | {"PYTHONPATH": str(ROOT)} | settings)
