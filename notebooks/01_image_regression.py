@@ -858,7 +858,7 @@ checks.decibels(my_psnr, prediction_2)
 # *Predict:* the weights of **one** layer of MAML's initialisation are shuffled, and all other layers stay. How much of the
 # lead over random weights is left after two steps? *Do:* write the shuffle. Each of the layer's arrays keeps its shape and
 # its numbers, and every entry may go anywhere within its own array. The check then shuffles each layer of a shipped
-# initialisation with your function, and takes two steps on unseen pictures of text.
+# initialisation in this way, and takes two steps on unseen pictures of text.
 
 # %% tags=["exercise"]
 prediction_3 = ...  # "most of it", "about half" or "little"
@@ -893,7 +893,7 @@ checks.shuffled_layer(my_shuffled_layer, prediction_3)
 # %% [markdown]
 # ### Exercise 4: steps to match
 #
-# The second column of Table 1. *Predict:* MAML was trained to be good after **two** steps. With the same step size, is its
+# How soon does a fit match what it is compared with? *Predict:* MAML was trained to be good after **two** steps. With the same step size, is its
 # mean PSNR on unseen pictures after ten steps higher or lower than after two? *Do:* find the first step at which each
 # picture reaches its own target. A picture that never does counts as the last step.
 

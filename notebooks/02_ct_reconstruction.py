@@ -614,7 +614,7 @@ checks.two_projections(my_projections, prediction_1)
 # ### Exercise 2: the loss of a sinogram
 #
 # *Predict:* add to the slice a pattern that none of the measured rays notices: along each of them it adds up to zero. How
-# does the loss change? *Do:* write the loss of section 3: the mean over all rays of the squared difference of line
+# does the loss change? *Do:* write the loss of a fit to projections: the mean over all rays of the squared difference of line
 # *averages*. `tomography.project(picture, angles)` gives the sums of a picture, `measured` has the sums of the scanner, and
 # an average is a sum divided by the picture's side.
 

@@ -514,7 +514,8 @@ from learnit_core.teaching import checks
 # ### Exercise 1: compositing by hand
 #
 # *Predict:* two samples, each with $\alpha = 0.5$, the first red and the second blue, in front of a white background: which
-# colour is the pixel, as (red, green, blue)? *Do:* write the formula of section 2. The nearest sample comes first.
+# colour is the pixel, as (red, green, blue)? *Do:* compute the colour of a pixel. Sample $i$ has the weight
+# $w_i = \alpha_i \prod_{j<i} (1 - \alpha_j)$, and white has what is left of 1. The nearest sample comes first.
 
 # %% tags=["exercise"]
 prediction_1 = ...  # three numbers from 0 to 1: (red, green, blue)
@@ -619,7 +620,7 @@ checks.direction(my_direction, prediction_3)
 # %% [markdown]
 # ### Exercise 4: the expected depth
 #
-# The depth pictures of section 6 show $\sum_i w_i t_i$, where the share that nothing stops counts as `far`. *Predict:* half of
+# A depth picture shows $\sum_i w_i t_i$, with the weights of exercise 1; the share that nothing stops counts as `far`. *Predict:* half of
 # the light is stopped at $t = 2$, and all the rest at $t = 4$. Which depth is shown? Is there a surface at that depth? *Do:*
 # compute it from the alphas.
 
@@ -654,9 +655,9 @@ checks.depth(my_depth, prediction_4)
 # %% [markdown]
 # ### Exercise 5: does it look at the picture?
 #
-# The sharper test of section 6. *Predict:* an initialisation ignores its picture, and gives the same object ten times. How many
-# of ten objects are recognised, if a draw does not count? *Do:* count the objects whose own reconstruction is better at
-# their held-out views than **every other reconstruction**.
+# Show every reconstruction to the held-out cameras of every object. An object is *recognised* if its own reconstruction is better
+# at its held-out views than **every other reconstruction**. *Predict:* an initialisation ignores its picture, and gives the same
+# object ten times. How many of ten objects are recognised? (A draw does not count.) *Do:* count the objects that are recognised.
 
 # %% tags=["exercise"]
 prediction_5 = ...  # a number from 0 to 10

@@ -12,6 +12,7 @@ import sys
 import textwrap
 
 import nbformat
+import numpy as np
 import pytest
 from wrong_answers import ALSO_RIGHT, FIRST, SECOND
 
@@ -20,6 +21,7 @@ from learnit_core.commands.execution import execute
 from learnit_core.commands.repository import ROOT, notebooks
 from learnit_core.errors import LearnitError
 from learnit_core.teaching import checks
+from learnit_core.teaching.checks import images, light, slices
 
 SOURCES = {path.stem: path for path in notebooks()}
 READ = {name: exercises.read(path) for name, path in SOURCES.items()}
@@ -183,6 +185,7 @@ def test_a_wrong_answer_gets_its_sentence(name, exercise, body, part):
     assert "\n" not in verdict.text
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize(("name", "exercise", "body", "part"), wrong(SECOND))
 def test_a_wrong_answer_of_the_second_batch_is_refused(name, exercise, body, part):
     verdict = checked(name, exercise, with_body(exercise, body))
@@ -202,6 +205,19 @@ def test_another_right_answer_is_accepted(name, exercise, body, part):
     for seed in (1, None):
         verdict = checked(name, exercise, with_body(exercise, body), seed=seed)
         assert verdict, verdict
+
+
+def test_numbers_that_exercises_say():
+    """02: "of which 49 lie inside the scanner's circle", "six views, 54 rays"; 04: "a few per cent"; 01: "more slowly".
+
+    And 01 again: "until both are as good".
+    """
+    assert slices.inside(slices.SIZE).sum() == 49 and slices.SIZE == 9 and 5 * 9 < 49 <= 6 * 9 == 54
+    assert max(light._moved_in_the_landmark()) < 0.1
+    _, learned, _, _, curves = images._shipped()
+    mean = np.asarray(curves(learned, 10)).mean(axis=0)
+    assert (mean[10] - mean[2]) / 8 < (mean[2] - mean[0]) / 2
+    assert "all four fits at 25.0 dB" in images._between_fits()[1]
 
 
 @pytest.mark.parametrize("name", SOURCES)
