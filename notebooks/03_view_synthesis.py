@@ -499,65 +499,195 @@ gallery.show(
 # %% [markdown]
 # ## 10. Exercises
 #
-# **Exercise 1: compositing by hand.** *Predict:* two samples, each with $\alpha = 0.5$, the first red and the second blue,
-# in front of a white background: which colour is the pixel? *Run:* complete the function. *Explain:* why does the order matter?
+# Each has three parts. *Predict*: write down what you expect, before you see it. *Do*: put your code in the place of
+# `...`. Then run the check: it calls your function with random inputs, new ones each time, and says what is wrong in one
+# sentence. All that a function needs comes in as arguments; use those, and nothing from the cells above.
+
+# %% tags=["exercises"]
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from learnit_core.teaching import checks
+
+# %% [markdown]
+# ### Exercise 1: compositing by hand
+#
+# *Predict:* two samples, each with $\alpha = 0.5$, the first red and the second blue, in front of a white background: which
+# colour is the pixel, as (red, green, blue)? *Do:* compute the colour of a pixel. Sample $i$ has the weight
+# $w_i = \alpha_i \prod_{j<i} (1 - \alpha_j)$, and white has what is left of 1. The nearest sample comes first.
+
+# %% tags=["exercise"]
+prediction_1 = ...  # three numbers from 0 to 1: (red, green, blue)
 
 
-# %%
 def my_composite(alphas, colours):
-    """The colour of a pixel in front of white: ``alphas`` [n], ``colours`` [n, 3], the nearest sample first."""
+    """The colour [3] of a pixel in front of white: ``alphas`` [n], ``colours`` [n, 3], the nearest sample first."""
     return ...  # your code
 
 
-mine = my_composite(np.array([0.5, 0.5]), np.array([[1.0, 0, 0], [0, 0, 1.0]]))
-if mine is ...:
-    print("Not solved yet.")
-else:
-    print(
-        "Correct."
-        if np.allclose(mine, [0.75, 0.25, 0.5])
-        else "Not yet: half of the light reaches the second sample, and what passes both is white."
-    )
+# %% tags=["check"]
+checks.composite(my_composite, prediction_1)
 
-# %% [markdown]
+# %% [markdown] tags=["solution"]
 # <details><summary>Solution</summary>
 #
 # ```python
+# prediction_1 = (0.75, 0.25, 0.5)
+#
+#
 # def my_composite(alphas, colours):
 #     left = np.cumprod(np.append(1.0, 1 - alphas))
 #     return (left[:-1] * alphas) @ colours + left[-1]
 # ```
 #
-# Red gets 1/2, blue half of what is left, 1/4, and white the last quarter: (0.75, 0.25, 0.5). What comes first hides what
-# comes later.
+# Red gets 1/2, blue half of what is left, 1/4, and white the last quarter, which counts for all three: (0.75, 0.25, 0.5). What
+# comes first hides what comes later.
 # </details>
+
+# %% [markdown]
+# ### Exercise 2: from density to alpha
 #
-# **Exercise 2: another picture.** *Predict:* fit from a picture of the *back* of an object. Does the front get its colours
-# right? *Run:* put these lines behind the cell of section 1, and run everything again.
-# *Explain* which parts come from the picture and which from the class.
+# *Predict:* a piece of the ray stops half of the light. Its density is doubled. Which share does it stop now? *Do:* write
+# $\alpha_i = 1 - e^{-\sigma_i \delta_i}$. The length $\delta_i$ goes from sample $i$ to the next; it is the difference of
+# the $t$, times the length of the direction $d$, which is not 1. The last sample has no next one: its difference is `last`.
+
+# %% tags=["exercise"]
+prediction_2 = ...  # a number from 0 to 1
+
+
+def my_alphas(density, t, direction, last):
+    """The alphas [n] of samples at ``t`` [n] with ``density`` [n], on a ray with ``direction`` [3]."""
+    return ...  # your code
+
+
+# %% tags=["check"]
+checks.alphas(my_alphas, prediction_2)
+
+# %% [markdown] tags=["solution"]
+# <details><summary>Solution</summary>
 #
 # ```python
-# k = 7  # the view to fit, below 25
-# order = [k, *(i for i in range(scenes.test.images.shape[1]) if i != k)]
-# scenes = scenes._replace(test=jax.tree.map(lambda leaf: leaf[:, order], scenes.test))
+# prediction_2 = 0.75
+#
+#
+# def my_alphas(density, t, direction, last):
+#     delta = np.append(np.diff(t), last) * np.linalg.norm(direction)
+#     return 1 - np.exp(-density * delta)
 # ```
 #
+# Twice the density is like two such pieces: the second stops half of the half that is left. An α never exceeds 1,
+# however dense the fog.
+# </details>
+
+# %% [markdown]
+# ### Exercise 3: where a pixel looks
+#
+# A camera looks along its own $-z$; its $x$ points right, its $y$ **up**, while $v$ counts pixels **down**. A point $p$ in
+# its frame is seen at $u = c_x - f_x\,p_x / p_z$ and $v = c_y + f_y\,p_y / p_z$. *Predict:* in the camera's frame, which
+# direction has the ray through $u = c_x, v = c_y$? *Do:* find the direction for any $(u, v)$: first in the camera's frame,
+# with $p_z = -1$, then turned into the world by the first three columns of `camera_to_world`.
+
+# %% tags=["exercise"]
+prediction_3 = ...  # three numbers: (x, y, z)
+
+
+def my_direction(u, v, intrinsics, camera_to_world):
+    """Direction [3] in the world: ``intrinsics`` are fx, fy, cx, cy [pixels], ``camera_to_world`` is [3, 4]."""
+    return ...  # your code
+
+
+# %% tags=["check"]
+checks.direction(my_direction, prediction_3)
+
+# %% [markdown] tags=["solution"]
 # <details><summary>Solution</summary>
 #
-# What the picture shows is fitted; what it does not show comes from the start, moved along by the weights they share.
-# Colours that all parts of an object have in common carry over to the hidden side; a part that is only there does not.
+# ```python
+# prediction_3 = (0, 0, -1)
+#
+#
+# def my_direction(u, v, intrinsics, camera_to_world):
+#     fx, fy, cx, cy = intrinsics
+#     local = np.array([(u - cx) / fx, (cy - v) / fy, -1.0])
+#     return camera_to_world[:, :3] @ local
+# ```
+#
+# The fourth column is where the camera stands: it is the ray's origin, and no part of its direction. The direction is not of
+# length 1, so that $t$ is the depth, and a single near and far fit all pixels.
 # </details>
+
+# %% [markdown]
+# ### Exercise 4: the expected depth
 #
-# **Exercise 3: the wrong class.** *Predict:* start from the initialisation of `lamps` and fit a chair. *Run:*
-# `_, learned, _ = weights.pretrained(views.SHIPPED["long"]["lamps"]["meta-mv"])` at the top of section 5, then sections 5 and 6. *Explain* what you see in the un-adapted
-# column, and whether the wrong class is still better than no class.
-#
+# A depth picture shows $\sum_i w_i t_i$, with the weights of exercise 1; the share that nothing stops counts as `far`. *Predict:* half of
+# the light is stopped at $t = 2$, and all the rest at $t = 4$. Which depth is shown? Is there a surface at that depth? *Do:*
+# compute it from the alphas.
+
+# %% tags=["exercise"]
+prediction_4 = ...  # a number
+
+
+def my_depth(alphas, t, far):
+    """The expected depth, a number: ``alphas`` [n] at the depths ``t`` [n], the nearest first; the rest is at ``far``."""
+    return ...  # your code
+
+
+# %% tags=["check"]
+checks.depth(my_depth, prediction_4)
+
+# %% [markdown] tags=["solution"]
 # <details><summary>Solution</summary>
 #
-# The un-adapted column shows a lamp where the chair should be. We have not measured what the fit makes of it: what do you find?
-# Hold it against the control that knows the class and nothing of the picture.
-# </details>
+# ```python
+# prediction_4 = 3
 #
+#
+# def my_depth(alphas, t, far):
+#     left = np.cumprod(np.append(1.0, 1 - alphas))
+#     return np.sum(left[:-1] * alphas * t) + left[-1] * far
+# ```
+#
+# The depth is 3, and nothing is there: an expected depth lies between the surfaces wherever the field is half transparent.
+# A sharp depth picture means that the fog has become a surface.
+# </details>
+
+# %% [markdown]
+# ### Exercise 5: does it look at the picture?
+#
+# Show every reconstruction to the held-out cameras of every object. An object is *recognised* if its own reconstruction is better
+# at its held-out views than **every other reconstruction**. *Predict:* an initialisation ignores its picture, and gives the same
+# object ten times. How many of ten objects are recognised? (A draw does not count.) *Do:* count the objects that are recognised.
+
+# %% tags=["exercise"]
+prediction_5 = ...  # a number from 0 to 10
+
+
+def my_recognised(scores):
+    """How many objects are recognised: ``scores`` [object, reconstruction] is the PSNR at that object's views."""
+    return ...  # your code
+
+
+# %% tags=["check"]
+checks.recognised(my_recognised, prediction_5)
+
+# %% [markdown] tags=["solution"]
+# <details><summary>Solution</summary>
+#
+# ```python
+# prediction_5 = 0
+#
+#
+# def my_recognised(scores):
+#     others = np.where(np.eye(len(scores), dtype=bool), -np.inf, scores)
+#     return int(np.sum(np.diag(scores) > others.max(axis=1)))
+# ```
+#
+# Each row belongs to one object, and all reconstructions compete for it. Along the columns the question would be another one:
+# which object does this reconstruction fit best? Objects that are easy for any reconstruction would win there.
+# </details>
+
+# %% [markdown]
 # ## Summary
 #
 # One picture leaves the third dimension open, and a fit from random weights fills it with fog. Weights learned by Reptile

@@ -468,80 +468,192 @@ gallery.animate(
 # %% [markdown]
 # ## 7. Exercises
 #
-# **Exercise 1: what is left to the fit.** *Predict:* of the network's layers (four in `quick`), which move most when a
-# photograph is fitted: those near the position, or those near the colour? *Run:* the cell. *Explain* with what light changes,
-# and what it does not.
+# Each has three parts. *Predict*: write down what you expect, before you see it. *Do*: put your code in the place of
+# `...`. Then run the check: it calls your function with random inputs, new ones each time, and says what is wrong in one
+# sentence. All that a function needs comes in as arguments; use those, and nothing from the cells above.
 
-# %%
-for i, layer in enumerate(learned):
-    moved = [
-        float(jnp.linalg.norm(corner[i]["w"] - layer["w"]) / jnp.linalg.norm(layer["w"])) for corner in reptile_corners
-    ]
-    print(f"layer {i + 1}: moved by {100 * np.mean(moved):.1f} % of its length")
+# %% tags=["exercises"]
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from learnit_core.teaching import checks
 
 # %% [markdown]
-# <details><summary>Solution</summary>
+# ### Exercise 1: what moves in a fit
 #
-# The last layer, which turns features of a place into its colour, and the first, which stands at the position; the layers
-# between them move least. All move by a few per cent only: so near to the initialisation a network is nearly linear in its
-# weights, and mixing weights mixes light.
-# </details>
-#
-# **Exercise 2: a cross-fade by hand.** *Predict:* what does the mean of two *pictures* look like, if they were taken from
-# different cameras? *Run:* complete the function and look. *Explain* what the networks do instead.
+# *Predict:* of the four layers of the shipped network, which one moves most, relative to its length, when a photograph is
+# fitted? Layer 1 stands at the position, layer 4 at the colour. *Do:* compute how far each layer's weights `w` have moved, as
+# a share of their length before the fit. (The length of an array is the root of the sum of its squares; leave biases out.)
+
+# %% tags=["exercise"]
+prediction_1 = ...  # 1, 2, 3 or 4
 
 
-# %%
-def cross_fade(first, second):
-    """The mean of two pictures [h, w, 3]."""
+def my_moved(start, fitted):
+    """Shares [layers], not in per cent: both are lists of {"w": [in, out], "b": [out]}."""
     return ...  # your code
 
 
-ends = [seen(learned, way(t)) for t in (0.2, 0.8)]
-faded = cross_fade(*ends)
-if faded is ...:
-    print("Not solved yet.")
-else:
-    print("Correct." if np.allclose(faded, (ends[0] + ends[1]) / 2) else "Not yet: half of each.")
-    gallery.show(
-        plots.picture_grid(
-            [[ends[0], faded, seen(learned, way(0.5)), ends[1]]],
-            column_labels=["left", "cross-fade", "camera half way", "right"],
-            cell=2,
-        ),
-        "cross_fade",
-        alt="Two views of the place, their mean, which shows everything twice, and the view from half way between.",
-    )
+# %% tags=["check"]
+checks.moved(my_moved, prediction_1)
+
+# %% [markdown] tags=["solution"]
+# <details><summary>Solution</summary>
+#
+# ```python
+# prediction_1 = 4
+#
+#
+# def my_moved(start, fitted):
+#     return [np.linalg.norm(b["w"] - a["w"]) / np.linalg.norm(a["w"]) for a, b in zip(start, fitted)]
+# ```
+#
+# The check prints all four. The last layer turns features of a place into its colour, and light changes colours. But the
+# last layer also holds the density, and the shares are small everywhere: a few per cent. So near to the initialisation a
+# network is nearly linear in its weights, and mixing weights mixes light.
+# </details>
 
 # %% [markdown]
+# ### Exercise 2: mean of weights, mean of pictures
+#
+# *Predict:* suppose that a network's picture is **linear** in its weights. How far is the picture of the mean weights from
+# the mean of the pictures? *Do:* compute the mean squared difference between the two, for two trees of weights.
+
+# %% tags=["exercise"]
+prediction_2 = ...  # "zero", "small" or "it depends on the weights"
+
+
+def my_gap(render, a, b):
+    """The mean squared difference, a number; ``render(params)`` gives the picture [h, w, 3] of a tree of weights."""
+    return ...  # your code
+
+
+# %% tags=["check"]
+checks.gap(my_gap, prediction_2)
+
+# %% [markdown] tags=["solution"]
 # <details><summary>Solution</summary>
 #
 # ```python
-# def cross_fade(first, second):
-#     return (first + second) / 2
+# prediction_2 = "zero"
+#
+#
+# def my_gap(render, a, b):
+#     middle = jax.tree.map(lambda x, y: (x + y) / 2, a, b)
+#     return jnp.mean((render(middle) - (render(a) + render(b)) / 2) ** 2)
 # ```
 #
-# The mean of two pictures shows every edge twice. A radiance field has the place *in space*, so the camera can stand half way.
+# So from a fixed camera such a network gives a cross-fade, and a picture shows nothing more. A moving camera does: the mean of
+# two *pictures* from different places shows every edge twice, while the mean of two *fields* is a field, and any camera
+# can look at it.
 # </details>
+
+# %% [markdown]
+# ### Exercise 3: the square of four appearances
 #
-# **Exercise 3: more inner steps.** The paper makes 64 inner steps. *Predict:* with the same number of rays, is 64 better than
-# 16 here? *Run:* these lines in a new cell; they take as long as the training above.
-#
-# ```python
-# import dataclasses
-#
-# longer = dataclasses.replace(profile, inner_steps=64, num_steps=profile.num_steps // 4)
-# _, _, history = tourism.meta_train(longer, collection, "reptile", seed=SEED)
-# print(f"{history.validation[-1][1]:.1f} dB with 64, {histories['meta-reptile'].validation[-1][1]:.1f} dB with 16 inner steps")
-# ```
-#
+# *Predict:* in the centre of the square, which share has each corner? *Do:* mix four networks. `u` goes from left (0) to right (1), `v` from the top (0) to
+# the bottom (1); the corners come in the order top left, top right, bottom left, bottom right.
+
+# %% tags=["exercise"]
+prediction_3 = ...  # a number from 0 to 1
+
+
+def my_square(corners, u, v):
+    """The weights at (u, v): a tree like each of the four ``corners``."""
+    return ...  # your code
+
+
+# %% tags=["check"]
+checks.square(my_square, prediction_3)
+
+# %% [markdown] tags=["solution"]
 # <details><summary>Solution</summary>
 #
-# There are reasons for both. More inner steps come closer to what is done at test time; fewer of them leave more outer steps,
-# and every outer step moves the initialisation once. With 150,000 outer steps, as the paper has, the second hardly matters.
-# We have not measured it for this scene: what do you find?
-# </details>
+# ```python
+# prediction_3 = 0.25
 #
+#
+# def my_square(corners, u, v):
+#     shares = [(1 - u) * (1 - v), u * (1 - v), (1 - u) * v, u * v]
+#     return jax.tree.map(lambda *arrays: sum(s * array for s, array in zip(shares, arrays)), *corners)
+# ```
+#
+# The shares add up to 1 everywhere, and on an edge of the square only its two corners count.
+# </details>
+
+# %% [markdown]
+# ### Exercise 4: Basic NeRF is Reptile with one step
+#
+# *Predict:* with **one** inner step of SGD, what is `params - adapted`? *Do:* write Reptile's way, from the adapted
+# weights back to the start, for any number of inner steps.
+
+# %% tags=["exercise"]
+prediction_4 = ...  # "the gradient", "the rate times the gradient" or "zero"
+
+
+def my_way(loss, params, batch, rate, steps):
+    """``params`` minus what ``steps`` gradient steps of ``loss(params, batch)`` make of them: a tree like ``params``."""
+    return ...  # your code
+
+
+# %% tags=["check"]
+checks.way(my_way, prediction_4)
+
+# %% [markdown] tags=["solution"]
+# <details><summary>Solution</summary>
+#
+# ```python
+# prediction_4 = "the rate times the gradient"
+#
+#
+# def my_way(loss, params, batch, rate, steps):
+#     adapted = params
+#     for _ in range(steps):
+#         grads = jax.grad(loss)(adapted, batch)
+#         adapted = jax.tree.map(lambda p, g: p - rate * g, adapted, grads)
+#     return jax.tree.map(lambda p, a: p - a, params, adapted)
+# ```
+#
+# Adam does not mind a constant factor, so Reptile with one step is ordinary training on all photographs: Basic NeRF. From the
+# second step on, gradients are taken where the first step on *this* photograph has led. That is the whole difference.
+# </details>
+
+# %% [markdown]
+# ### Exercise 5: judged by what was not seen
+#
+# *Predict:* a network was fitted to the left half of a photograph, and fits it well; the right half is worse. A score over
+# the **whole** picture, instead of the right half, would be … ? *Do:* compute the PSNR of the right half only, for values from 0 to
+# 1: cut the prediction to [0, 1], and begin at column `width // 2`.
+
+# %% tags=["exercise"]
+prediction_5 = ...  # "higher", "lower" or "the same"
+
+
+def my_right_psnr(picture, truth):
+    """PSNR [dB] of the right half, a number: both are [height, width, 3]."""
+    return ...  # your code
+
+
+# %% tags=["check"]
+checks.right_half(my_right_psnr, prediction_5)
+
+# %% [markdown] tags=["solution"]
+# <details><summary>Solution</summary>
+#
+# ```python
+# prediction_5 = "higher"
+#
+#
+# def my_right_psnr(picture, truth):
+#     half = truth.shape[1] // 2
+#     return -10 * np.log10(np.mean((np.clip(picture[:, half:], 0, 1) - truth[:, half:]) ** 2))
+# ```
+#
+# Whoever counts what was fitted flatters every method, and most of all the one that overfits.
+# </details>
+
+# %% [markdown]
 # ## Summary
 #
 # What all photographs of a place share goes into the initialisation, what is one photograph's own into a few steps. The line
