@@ -57,11 +57,13 @@ def table_rows(
     data: str,
     seed: int,
     paper_too: bool = True,
+    curves: Mapping[str, np.ndarray] | None = None,
 ) -> tuple[list[dict[str, Any]], dict[tuple[str, str], np.ndarray]]:
     """Rows of the metrics file, and curves [n, points] of those in the table by observation and initialisation.
 
     Each initialisation has a row before the fit, too, outside the table; so has the paper's setting for Reptile if
-    ``paper_too``.
+    ``paper_too``. ``curves`` [photographs, points] are the scores of fits that the caller made, by initialisation, with
+    these settings and at most ``profile.limit`` steps; the others are made here.
     """
     entries = [Entry(name, OBSERVED, settings[name]) for name in ROWS if name in made]
     if paper_too and "meta-reptile" in made and settings["meta-reptile"][:2] != PAPER[:2]:
@@ -69,6 +71,8 @@ def table_rows(
     unseen = tourism.tasks(photographs)
 
     def fit(entry, steps):
+        if entry.in_table and curves and entry.init in curves:
+            return curves[entry.init]
         return tourism.fit(profile, field, made[entry.init], unseen, entry.chosen.setting, steps).curves
 
     about = {"experiment": "phototourism", "trained_on": trained_on, "data": data, "seed": seed}
