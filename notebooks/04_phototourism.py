@@ -13,7 +13,7 @@
 # # Phototourism: one landmark, many appearances
 #
 # Thousands of people photograph the same place: from other sides, at other hours, under other skies, with other people
-# in the way. Below are two photographs that no network has seen, one in the evening and one at night. A network is shown
+# in the way. Below are two photographs that no network has seen, one under clouds and one at night. A network is shown
 # the **left half** of each, and fitted to it: once from random weights, once from weights that were *learned* on 125
 # other photographs of the place.
 #
@@ -66,7 +66,7 @@ settings, gallery = lesson.settings, lesson.gallery
 gallery.show(
     sections.first_look(settings, seed=SEED),
     "first_look",
-    alt="Two photographs, evening and night, cut in half. Fitted from random weights: a blur. From learned weights: the "
+    alt="Two photographs, clouds and night, cut in half. Fitted from random weights: a blur. From learned weights: the "
     "building before the fit in an average light, after it in the light of the left half, on the right, too.",
 )
 
@@ -189,7 +189,7 @@ def show_fit(name, start, steps, figure, alt):
     halves[name] = {n: place.psnr_of_halves(picture, test, 0) for n, picture in zip(steps, found, strict=True)}
     columns = ["what is seen", *(plots.steps_label(n) for n in steps), "truth"]
     captions = ["", *(f"{left:.1f} | {right:.1f} dB" for left, right in halves[name].values()), ""]
-    pictures = [sections.left_half(truth), *found, truth]
+    pictures = [place.left_half(truth), *found, truth]
     gallery.show(plots.picture_grid([pictures], column_labels=columns, captions=[captions], cell=1.9), figure, alt=alt)
 
 
@@ -197,11 +197,11 @@ alt = "A network from random weights fitted to the left half of a photograph: th
 show_fit("standard", standard, [0, 25, tuned["standard"].steps, profile.limit], "standard_steps", alt)
 
 # %% [markdown]
-# Below each picture stand two scores, *left | right*. The left half is what the loss sees; nothing tells a random network
-# what is on the right, and one picture says nothing about depth. So the two scores need not go together: more steps are good
-# for the left half, and there is a number of steps from which on they are of no use to the right one, or harm it. **Every start
-# of this notebook has its own number of steps**, the one that was best for the right halves of the *validation* photographs.
-# No test photograph was asked.
+# Below each picture stand two scores, *left | right*. The left half is what the loss sees. Nothing tells a random network what
+# is on the right, and one picture says nothing about depth. So the two scores part: in `quick`, from 25 steps on the left half
+# still gets better, and the right one gets *worse*. How long to fit is therefore a choice like that of a rate, and **every
+# start of this notebook has its own number of steps**: the one that was best, on average, for the right halves of the
+# *validation* photographs. No test photograph was asked.
 #
 # ## 3. Reptile, and Basic NeRF
 #
@@ -329,7 +329,7 @@ before = [seen(starts[name], where) for name in names]
 after = [seen(rows(fits[name].params, index), where) for name in names]
 gallery.show(
     plots.picture_grid(
-        [[*before, sections.left_half(target)], [*after, target]],
+        [[*before, place.left_half(target)], [*after, target]],
         row_labels=["before\nthe fit", "left half\nfitted"],
         column_labels=[*(plots.LABELS[name].replace(", ", ",\n") for name in names), "seen, and truth"],
         cell=1.9,
@@ -351,9 +351,10 @@ gallery.show(
 # $$(1-u)(1-v)\,\theta_1 + u(1-v)\,\theta_2 + (1-u)v\,\theta_3 + uv\,\theta_4.$$
 
 # %%
-labels, four = sections.appearances(place)
-corners = {name: sections.corners(place, name, starts[name], four) for name in ("meta-reptile", "standard")}
+labels, four = place.appearances()
+corners = {name: place.corners(name, starts[name], four) for name in ("meta-reptile", "standard")}
 reptile_corners = corners["meta-reptile"]
+way = place.path()  # the camera at a place t in [0, 1], from left to right
 gallery.show(
     plots.picture_grid([place.squares(four, 4)], column_labels=labels, cell=2.2),
     "corners",
@@ -361,13 +362,12 @@ gallery.show(
 )
 
 # %% [markdown]
-# All mixtures are seen from *one and the same camera*, which belongs to none of the four photographs. *Predict:* what will
-# the grid from random weights show in its corners?
+# All mixtures are seen from *one and the same camera*, which belongs to none of the four photographs. As in the supplement,
+# Reptile's *initialisation*, which nobody has adapted, stands in the centre of its grid, in place of the mixture. *Predict:* what
+# will the grid from random weights show in its corners?
+
 
 # %%
-way = place.path()  # the camera at a place t in [0, 1], from left to right
-
-
 def mixed(corners, u, v):
     """The weights at a place of the square."""
     return weights.barycentric(corners, [(1 - u) * (1 - v), u * (1 - v), (1 - u) * v, u * v])
@@ -375,9 +375,11 @@ def mixed(corners, u, v):
 
 ticks = np.linspace(0, 1, 3 if place.trial else 5)
 grids = {
-    plots.LABELS[name]: [[seen(mixed(four, u, v), way(0.4)) for u in ticks] for v in ticks]
-    for name, four in corners.items()
+    plots.LABELS[name]: [[seen(mixed(networks, u, v), way(0.4)) for u in ticks] for v in ticks]
+    for name, networks in corners.items()
 }
+middle = len(ticks) // 2
+grids[plots.LABELS["meta-reptile"]][middle][middle] = seen(learned, way(0.4))
 gallery.show(
     sections.grids_figure(grids, labels),
     "grids",
@@ -394,10 +396,10 @@ gallery.show(
 
 # %%
 agreements = {}
-for name, four in corners.items():
+for name, networks in corners.items():
     for t in (0.0, 0.5, 1.0):
-        faded = np.mean([seen(corner, way(t)) for corner in four], axis=0)
-        middle = seen(mixed(four, 0.5, 0.5), way(t))
+        faded = np.mean([seen(corner, way(t)) for corner in networks], axis=0)
+        middle = seen(mixed(networks, 0.5, 0.5), way(t))
         agreements[f"{plots.LABELS[name]} {t}"] = round(
             float(evaluate.psnr(jnp.asarray(middle), jnp.asarray(faded))), 2
         )

@@ -78,6 +78,32 @@ class Place(NamedTuple):
         names = tourism.SHIPPED["long"]["landmark"] if self.shipped else {}
         return {row: weights.pretrained(names[row])[1] for row in table.ROWS if row in names}
 
+    def left_half(self, photograph: Picture) -> Picture:
+        """A photograph whose right half is white: what a fit sees."""
+        return left_half(photograph)
+
+    def appearances(self) -> tuple[list[str], Views]:
+        """Four photographs for the corners, and what each is called: of the landmark four of very different light."""
+        collection = self.collection
+        if collection.name == "landmark" and not self.trial:
+            return list(explorers.APPEARANCES), rows(collection.test, list(explorers.APPEARANCES.values()))
+        splits = (collection.test, collection.validation, collection.train)
+        pool = [rows(views, [i]) for views in splits for i in range(len(views.images))][:4]
+        return ["first", "second", "third", "fourth"], jax.tree.map(lambda *arrays: np.concatenate(arrays), *pool)
+
+    def corners(self, name: str, start: Params, four: Views) -> list[Params]:
+        """Four networks, each fitted to one *whole* photograph from ``start``, which is row ``name`` of the table.
+
+        Those of the landmark from the shipped Reptile are shipped, too. Reptile's fit has a setting of its own, by SGD,
+        which stays where mixing weights mixes pictures; others have the table's.
+        """
+        if name == "meta-reptile" and self.shipped and not self.trial:
+            return explorers.shipped_corners()[1]
+        setting, steps = explorers.appearance_fit(self.profile) if name == "meta-reptile" else self.tuned[name][:2]
+        steps = min(steps, self.profile.limit)
+        found = tourism.fit(self.profile, self.field, start, tourism.whole(four), setting, steps).params
+        return [rows(found, i) for i in range(len(four.images))]
+
     def budgets(self) -> str:
         """What trained each row, a line each: outer steps, inner steps, and the rays that were seen in all."""
         lines = []
@@ -123,7 +149,7 @@ def first_look(settings: Settings, *, seed: int = 0) -> Figure:
     """
     profile = tourism.PROFILES["long"].capped(settings)
     test, field = tourism.load_signals(profile, "landmark", seed=0).test, tourism.field_for(profile)
-    chosen = [explorers.APPEARANCES[name] % len(test.images) for name in ("evening", "night")]
+    chosen = [explorers.APPEARANCES[name] % len(test.images) for name in ("overcast", "night")]
     two, tuned = rows(test, chosen), table.tuned_settings("long", "landmark")
     learned = weights.pretrained(tourism.SHIPPED["long"]["landmark"]["meta-reptile"])[1]
 
@@ -170,30 +196,6 @@ def table_text(results: Rows) -> str:
     gaps = report.measured(GAPS, results, table.LABELS)
     lines = [f"- {what}: {gap.mean:+.2f} dB, 95 % interval [{gap.low:+.2f}, {gap.high:+.2f}]" for what, gap, _ in gaps]
     return "\n".join([table.markdown(results), "", *lines])
-
-
-def appearances(place: Place) -> tuple[list[str], Views]:
-    """Four photographs for the corners, and what each is called: of the landmark four of very different light."""
-    collection = place.collection
-    if collection.name == "landmark" and not place.trial:
-        return list(explorers.APPEARANCES), rows(collection.test, list(explorers.APPEARANCES.values()))
-    splits = (collection.test, collection.validation, collection.train)
-    pool = [rows(views, [i]) for views in splits for i in range(len(views.images))][:4]
-    return ["first", "second", "third", "fourth"], jax.tree.map(lambda *arrays: np.concatenate(arrays), *pool)
-
-
-def corners(place: Place, name: str, start: Params, four: Views) -> list[Params]:
-    """Four networks, each fitted to one *whole* photograph from ``start``, which stands in row ``name`` of the table.
-
-    Those of the landmark from the shipped Reptile are shipped, too. Reptile's fit has a setting of its own, by SGD,
-    which stays where mixing weights mixes pictures; others have the table's.
-    """
-    if name == "meta-reptile" and place.shipped and not place.trial:
-        return explorers.shipped_corners()[1]
-    setting, steps = explorers.appearance_fit(place.profile) if name == "meta-reptile" else place.tuned[name][:2]
-    steps = min(steps, place.profile.limit)
-    found = tourism.fit(place.profile, place.field, start, tourism.whole(four), setting, steps).params
-    return [rows(found, i) for i in range(len(four.images))]
 
 
 def grids_figure(grids: Mapping[str, Sequence[Sequence[Picture]]], labels: Sequence[str]) -> Figure:

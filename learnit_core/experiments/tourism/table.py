@@ -3,11 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import jax.numpy as jnp
 import numpy as np
 from PIL import Image
 
-from learnit_core import evaluate, weights
 from learnit_core.experiments import baselines, tourism, tuned
 from learnit_core.experiments import rows as rows_of
 from learnit_core.experiments.fits import Draws
@@ -130,14 +128,3 @@ def markdown(rows: Sequence[Mapping[str, Any]]) -> str:
     lines += [f"| {LABELS[row['init']]} | – | {rows_of.score(row)} | – |" for row in controls]
     chosen_on = sorted({row["tuned_on"] for row in rows if row["in_table"] and row["tuned_on"]})
     return "\n".join([*lines, "", f"PSNR [dB], mean ± deviation over photographs. Chosen on: {'; '.join(chosen_on)}."])
-
-
-def agreement(profile: Profile, field: Field, corners: Sequence[Params], camera: pictures.Camera) -> float:
-    """PSNR [dB] between the picture of the mean weights and the mean of the corners' pictures, from one camera."""
-
-    def seen(params):
-        return pictures.picture(field, params, camera, **profile.rendering)
-
-    average = np.mean([seen(corner) for corner in corners], axis=0)
-    middle = seen(weights.barycentric(corners, [1 / len(corners)] * len(corners)))
-    return float(evaluate.psnr(jnp.asarray(middle), jnp.asarray(average)))
