@@ -279,9 +279,9 @@ if histories:
         )
 
 # %% [markdown]
-# The curve rises, and not evenly: each point is the mean of a few photographs, and each outer step is the way of *one*
-# photograph, so that the initialisation is pulled now towards day, now towards night. As the outer rate falls towards the end
-# of the training, these pulls get smaller.
+# The dashed line is the same fit from random weights. In `quick` the curve lies above it from its first point on, and gains
+# more in the first half of the training than in the second, while the outer rate falls to zero. (Each point is the mean of a few
+# photographs only: in other trainings it may dip for a moment.)
 #
 # ## 4. Adaptation, step by step
 #
@@ -294,7 +294,8 @@ show_fit("meta-reptile", learned, [0, 1, 4, 16, tuned["meta-reptile"].steps], "a
 
 # %% [markdown]
 # Before the first step the network shows the place in a light that is no photograph's. Then it takes on this one's, on the
-# right, too, where nobody told it: compare the second scores with those of section 2.
+# right, too, where nobody told it: compare the second scores with those of section 2. The first 16 steps help both halves, since
+# light is what they change; the later ones help the left half more, which is the one they see.
 #
 # ## 5. The score
 #
@@ -540,5 +541,6 @@ lesson.finish(
     agreement_db=agreements,
     validation_db=scores | {f"{name}, trained here": history.validation[-1][1] for name, history in histories.items()},
     halves_db=halves,
+    training_db={name: history.validation for name, history in histories.items()},
     one_step_against_gradient=difference / length,
 )

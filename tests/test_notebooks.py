@@ -131,6 +131,13 @@ def check_photographs(metrics):
     # "it takes on this one's, on the right, too, …: compare the second scores with those of section 2"
     best_alone = max(right for _, right in alone.values())
     assert adapted["150"][1] > max(adapted["0"][1], best_alone) + 2
+    # "The first 16 steps help both halves, …; the later ones help the left half more"
+    (left_0, right_0), (left_16, right_16), (left_150, right_150) = (adapted[n] for n in ("0", "16", "150"))
+    assert right_16 - right_0 > 0.5 * (left_16 - left_0) > 1 and left_150 - left_16 > right_150 - right_16 + 1
+    # "the curve lies above it from its first point on, and gains more in the first half of the training"
+    trained = [score for _, score in metrics["training_db"]["meta-reptile"]]
+    half = trained[len(trained) // 2 - 1]
+    assert trained[0] > chosen_by["standard"] and half - trained[0] > trained[-1] - half
     # "before the fit it and Reptile show it … about equally well. A fit helps both. It helps Reptile more"
     assert abs(before["meta-reptile"] - before["basic"]) < 1 < after["basic"] - before["basic"]
     gained = {name: after[name] - before[name] for name in before}
