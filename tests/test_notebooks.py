@@ -143,7 +143,7 @@ def check_photographs(metrics):
     gained = {name: after[name] - before[name] for name in before}
     assert gained.pop("meta-reptile") > max(gained.values()) + 1
     # "from a fixed camera a cross-fade is hardly less, and from random weights the two agree as well"
-    assert len(metrics["agreement_db"]) == 6 and min(metrics["agreement_db"].values()) > AGREE
+    assert len(metrics["agreement_db"]) == 6 and min(metrics["agreement_db"].values()) > 30
 
 
 def check_images(metrics):
