@@ -88,7 +88,7 @@ gallery.show(
 #
 # | profile | machine | time | memory | what it trains | longer side |
 # |---|---|---|---|---|---|
-# | `quick` | 2 CPU cores | about 4 minutes | 0.8 GB | 4 × 64, 6 frequencies, 1000 outer steps of 16 inner ones | 48 pixels |
+# | `quick` | 2 CPU cores | about 4 minutes | 1.3 GB | 4 × 64, 6 frequencies, 1000 outer steps of 16 inner ones | 48 pixels |
 # | `standard` | a T4-class GPU | not measured | not measured | 5 × 128, 10 frequencies, 10,000 of 32 | 96 pixels |
 # | `paper` | a large GPU | not measured | not measured | 6 × 256, 20 frequencies, 150,000 of 64 | 256 pixels |
 #
