@@ -429,7 +429,7 @@ explorers.between_appearances(
 
 # %% [markdown]
 # The same as an animation: the camera goes from left to right and back while the light goes once around the square. Watch
-# the columns before the doors: they move with the camera, and their shadows come and go with the light.
+# the statue and the fountain: they move with the camera, and the shadow beside the fountain comes and goes with the light.
 
 # %%
 tour = []
