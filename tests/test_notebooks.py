@@ -186,6 +186,28 @@ def check_photographs(metrics):
     assert after["meta-reptile"] > after["nearest-training"] + 3
     chosen_by = metrics["validation_db"]
     assert chosen_by["meta-reptile"] > chosen_by["meta-reptile, trained here"] > chosen_by["standard"] + 1
+    # "the way back from the adapted weights is then the plain gradient, times the rate"
+    assert metrics["one_step_against_gradient"] < 1e-3
+    # "from 25 steps on the left half still gets better, and the right one gets *worse*"
+    alone, adapted = metrics["halves_db"]["standard"], metrics["halves_db"]["meta-reptile"]
+    (left, right), (last_left, last_right) = alone["25"], alone["150"]
+    assert list(alone) == ["0", "25", "125", "150"] and last_left > left + 1 and last_right < right - 0.3
+    # "it takes on this one's, on the right, too, …: compare the second scores with those of section 2"
+    best_alone = max(right for _, right in alone.values())
+    assert adapted["150"][1] > max(adapted["0"][1], best_alone) + 2
+    # "The first 16 steps help both halves, …; the later ones help the left half more"
+    (left_0, right_0), (left_16, right_16), (left_150, right_150) = (adapted[n] for n in ("0", "16", "150"))
+    assert right_16 - right_0 > 0.5 * (left_16 - left_0) > 1 and left_150 - left_16 > right_150 - right_16 + 1
+    # "the curve lies above it from its first point on, and gains more in the first half of the training"
+    trained = [score for _, score in metrics["training_db"]["meta-reptile"]]
+    half = trained[len(trained) // 2 - 1]
+    assert trained[0] > chosen_by["standard"] and half - trained[0] > trained[-1] - half
+    # "before the fit it and Reptile show it … about equally well. A fit helps both. It helps Reptile more"
+    assert abs(before["meta-reptile"] - before["basic"]) < 1 < after["basic"] - before["basic"]
+    gained = {name: after[name] - before[name] for name in before}
+    assert gained.pop("meta-reptile") > max(gained.values()) + 1
+    # "from a fixed camera a cross-fade is hardly less, and from random weights the two agree as well"
+    assert len(metrics["agreement_db"]) == 6 and min(metrics["agreement_db"].values()) > 30
 
 
 def check_images(metrics):
