@@ -61,7 +61,7 @@ class Camera(NamedTuple):
         if abs(width * self.height / (height * self.width) - 1) > SAME_ASPECT:
             raise LearnitError(
                 f"{name} has {width} x {height} pixels, its camera {self.width} x {self.height}: another aspect. It "
-                "was cropped or turned after the cameras were found: take the pictures that they were found for"
+                "was cropped or turned after the cameras were found: take those that the model was made from"
             )
         across, down = width / self.width, height / self.height
         factors = {"f": across, "fx": across, "cx": across, "fy": down, "cy": down}

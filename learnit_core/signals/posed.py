@@ -18,7 +18,8 @@ from learnit_core.structures import Views
 WHITE, FRAME = 250, 0.95
 """A picture has a white background if so large a share of its outermost pixels is at least so bright."""
 
-_FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF")  # by content: no others are decoded, whatever the name
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF")
+"""Of pictures, by content: no others are decoded, whatever their names."""
 
 Contents = Mapping[str, bytes]
 Undistort = Callable[[Image.Image, Camera], tuple[Image.Image, Camera]]
@@ -125,7 +126,7 @@ def _square(image: Image.Image, camera: Camera, size: int) -> tuple[np.ndarray, 
 def _decoded(content: bytes, name: str) -> tuple[Image.Image, str]:
     """A picture as RGBA, and its mode in the file: RGBA for all that have alpha."""
     try:
-        with Image.open(io.BytesIO(content), formats=_FORMATS) as opened:
+        with Image.open(io.BytesIO(content), formats=FORMATS) as opened:
             mode = "RGBA" if opened.has_transparency_data else opened.mode
             return opened.convert("RGBA"), mode
     except Exception as error:  # a damaged file can make a decoder raise almost anything
