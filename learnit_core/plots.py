@@ -315,7 +315,7 @@ def one_ray(
     ``t``, ``density`` and ``weights`` [samples]; ``colours`` [samples, 3] fill the bars of the weights.
     """
     figure = Figure(figsize=(8.4, 3.4))
-    grid = figure.add_gridspec(2, 2, width_ratios=(1, 1.9), hspace=0.2, wspace=0.25)
+    grid = figure.add_gridspec(2, 2, width_ratios=(1, 1.9), hspace=0.2, wspace=0.32)
     shown, above, below = figure.add_subplot(grid[:, 0]), figure.add_subplot(grid[0, 1]), figure.add_subplot(grid[1, 1])
     shown.imshow(np.clip(picture, 0, 1), interpolation="nearest")
     shown.plot(pixel[1], pixel[0], "s", color="#d55e00", markersize=9, markerfacecolor="none", markeredgewidth=2)

@@ -75,9 +75,10 @@ gallery.show(
 # %% [markdown]
 # One picture does not determine an object: almost anything could be behind what it shows. A fit from random weights
 # spends this freedom on coloured fog. The learned weights spend it on a *chair*. That expectation, a **prior**, sits in
-# nothing but the weights from which the fit begins. This notebook shows how it gets there and what it is worth. It
-# follows section 4.3 of *Learned Initializations for Optimizing Coordinate-Based Neural Representations* (Tancik,
-# Mildenhall et al., CVPR 2021), on objects that are drawn here instead of ShapeNet's.
+# nothing but the weights from which the fit begins. This notebook shows how it gets there and what it is worth. (The learned
+# weights of this first picture come with the package; they were trained for longer than the ones that we train below, and
+# section 5 keeps the two apart.) It follows section 4.3 of *Learned Initializations for Optimizing Coordinate-Based Neural
+# Representations* (Tancik, Mildenhall et al., CVPR 2021), on objects that are drawn here instead of ShapeNet's.
 #
 # **You will be able to**
 #
@@ -244,7 +245,7 @@ stops = [settings.cap(steps) for steps in (25, 100, profile.limit)]
 given_view, unseen_view = (rows(rows(part, 0), slice(1)) for part in one)
 pictures = [[np.asarray(part.images[0]) / 255 for part in (given_view, unseen_view)]]
 for steps in stops:
-    found = views.fit(profile, field, [random_weights], one, chosen.setting, steps).params
+    found = views.fit(profile, field, [random_weights], rows(one, slice(1)), chosen.setting, steps).params
     pictures.append([render(rows(found, 0), part).rgb[0] for part in (given_view, unseen_view)])
 gallery.show(
     plots.picture_grid(
@@ -263,11 +264,19 @@ gallery.show(
 # three objects:
 
 # %%
-every = settings.cap(25)
-one_view_course = {}
-for label, scored in {"the given view": one._replace(query=one.support), "held-out views": one}.items():
-    course = views.fit(profile, field, [random_weights], scored, chosen.setting, profile.limit, every=every).curves
-    one_view_course[label] = [round(float(psnr), 2) for psnr in course.mean(axis=0)]
+every, scored = settings.cap(25), {"the given view": one._replace(query=one.support), "held-out views": one}
+
+
+def course_of(label):
+    """Mean PSNR along the same fit, of what it sees or of what it does not."""
+    setting, steps = chosen.setting, profile.limit
+    course = views.fit(profile, field, [random_weights], scored[label], setting, steps, every=every).curves
+    return [round(float(psnr), 2) for psnr in course.mean(axis=0)]
+
+
+one_view_course = dict(zip(scored, evaluate.side_by_side(course_of, scored), strict=True))
+
+# %%
 gallery.show(
     plots.seen_and_unseen(one_view_course, every, title="Standard, fitted to one view"),
     "more_steps",
@@ -279,8 +288,8 @@ gallery.show(
 # a side effect: the first steps make white space around the object and rough colours, which helps every view; later ones
 # sharpen a copy of the picture that is right from one side only. Nothing in the loss tells the two apart.
 #
-# How many steps are best cannot be read from the given picture. Here, as for every start
-# below, optimiser, rate and number of steps are those that did best on *validation* objects.
+# How many steps are best cannot be read from the given picture. For every start in this notebook, optimiser, rate and number
+# of steps are those that did best on *validation* objects.
 #
 # ## 4. Learning to start
 #
@@ -375,9 +384,9 @@ if histories:
 #   of them all. It takes a step for every inner step of the others, so it sees as many rays.
 #
 # **Which rows may be compared?** The column *training* says outer × inner steps. In `quick`, MV is what was trained above.
-# SV and Joint of *the same* training come with the package, so these three differ in nothing but the rays that they saw. The
-# last row is another MV that comes with the package, from many times as much training: it shows what more training
-# brings, and is no rival of the others.
+# SV and Joint of *the same* training come with the package: MV and SV differ in nothing but the rays that they saw, and Joint
+# made as many gradient steps on as many rays. The last row is another MV that comes with the package, from many times as
+# much training: it shows what more training brings, and is no rival of the others.
 
 # %%
 made, reached = sections.starts(study, trained, seed=SEED)

@@ -223,6 +223,22 @@ def test_the_notebooks_rows_say_who_was_trained_how(study, learned):
     assert "within noise of SV Reptile" in sections.table_of(study, made, noisy, seed=0)[1]
 
 
+def test_the_first_picture_shows_views_that_no_fit_saw(monkeypatch):
+    """The given view in the first column; the others are held out, and are no fit's support."""
+    seen = []
+    fit = views.fit
+    monkeypatch.setattr(views, "fit", lambda *args, **more: (seen.append(args[3]), fit(*args, **more))[1])
+    figure = sections.first_look(Settings(max_steps=2))
+    shown = [axis.get_images()[0].get_array() for axis in figure.axes]
+    assert len(shown) == 15 and len(seen) == 2
+    for task in seen:
+        support, query = (np.asarray(part.images[0]) / 255 for part in task)
+        assert support.shape[0] == 1
+        np.testing.assert_allclose(shown[0], support[0])
+        np.testing.assert_allclose(shown[1:5], query[:4])
+        assert not any(np.array_equal(support[0], view) for view in query)
+
+
 def test_where_only_a_longer_training_is_shipped_it_stands_for_mv_and_says_so(study, learned):
     _, params, _ = learned
     study = study._replace(shipped={views_table.LONGER: sections.Trained(params, "9 × 9, shipped")})

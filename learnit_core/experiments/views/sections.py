@@ -114,8 +114,8 @@ def first_look(settings: Settings) -> Figure:
     profile = views.PROFILES["quick"].capped(settings)
     scenes = views.load_signals(replace(profile, counts=(0, 0, 1)), VIEWS.classes[0])
     field, learned, _ = weights.pretrained(views.SHIPPED["long"][VIEWS.classes[0]]["meta-mv"])
-    one, tuned = views.tasks(scenes.test, 1, 4), table.tuned_settings("long", VIEWS.classes[0])["1"]
-    cameras = [rows(part, 0) for part in one]
+    one, tuned = views.tasks(scenes.test, 1), table.tuned_settings("long", VIEWS.classes[0])["1"]
+    cameras = [rows(rows(part, 0), slice(4)) for part in one]
     shown = [[picture / 255 for part in cameras for picture in np.asarray(part.images)]]
     for name, start in (("standard", standard(field)), ("meta-mv", learned)):
         steps = min(tuned[name].steps, profile.limit)
