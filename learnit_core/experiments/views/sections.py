@@ -120,7 +120,8 @@ def first_look(settings: Settings) -> Figure:
     for name, start in (("standard", standard(field)), ("meta-mv", learned)):
         steps = min(tuned[name].steps, profile.limit)
         found = rows(views.fit(profile, field, [start], one, tuned[name].setting, steps).params, 0)
-        shown.append([picture for part in cameras for picture in views.pictures(profile, field, found, part)])
+        seen = [np.asarray(views.pictures(profile, field, found, part)) for part in cameras]
+        shown.append([picture for pictures in seen for picture in pictures])
     return plots.picture_grid(
         shown,
         row_labels=["the chair", "fitted from\nrandom weights", "fitted from\nlearned weights"],
