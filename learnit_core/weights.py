@@ -134,6 +134,8 @@ def _check_spec(header: dict[str, Any], arrays: dict[str, np.ndarray], file: str
     if not isinstance(header.get("provenance", {}), dict):
         raise LearnitError(f"the provenance in {file} is no dictionary: expected a file written by learnit_core")
     numbers = sum(array.size for array in arrays.values())
+    if not numbers:
+        raise LearnitError(f"{file} does not hold the arrays expected: it holds none")
     for name, value in header["spec"].items():
         if name in ("model", "precision", "final", "init", "density"):
             sound = isinstance(value, str)

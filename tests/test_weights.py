@@ -263,7 +263,7 @@ UNREADABLE = {
         None,
         "spec cannot be kept in the file",
     ),
-    "with sizes that are none": (Field(SIREN.init, SIREN.apply, SIREN.spec | {"width": -1}), None, "make no network"),
+    "with sizes that are none": (Field(SIREN.init, SIREN.apply, SIREN.spec | {"width": -1}), None, "has the width -1"),
     "frequencies of another type": (
         Field(
             FIELDS["fourier_mlp"].init,
