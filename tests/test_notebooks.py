@@ -329,6 +329,26 @@ def test_notebooks_show_the_idea_first_and_keep_to_few_names():
             assert len(names := experiments_names("\n".join(cell.source for cell in code))) <= 10, sorted(names)
 
 
+DEFINED = (
+    "an error of 0.1 is 10 dB, 0.01 is 20 dB, 0.001 is 30 dB",
+    "10 dB is a bad guess, from about 30 dB on",
+    "Above 30 dB the eye sees hardly any difference",
+)
+"""Decibels in prose that explain the unit. All others come from a run, and the cell that measures them prints them."""
+
+
+def test_prose_has_no_measured_numbers():
+    """A number in prose would stay as it is when the code changes. (Tables of profiles say what a run takes.)"""
+    for path in SOURCES:
+        cells = jupytext.reads(path.read_text("utf-8"), fmt="py:percent").cells
+        prose = [cell.source for cell in cells if cell.cell_type == "markdown"]
+        prose = [re.sub(r"```.*?```|^\|.*?$", "", text, flags=re.DOTALL | re.MULTILINE) for text in prose]
+        text = re.sub(r"\s+", " ", " ".join(prose))
+        for defined in DEFINED:
+            text = text.replace(defined, "")
+        assert re.findall(r"[^.]*\d ?(?:dB|%(?! interval))[^.]*", text) == [], path.stem
+
+
 def experiments_names(source):
     """Dotted names that a notebook takes from `learnit_core.experiments`, its modules' attributes each by itself."""
     tree, modules, names = ast.parse(source), set(), set()
