@@ -333,6 +333,7 @@ DEFINED = (
     "an error of 0.1 is 10 dB, 0.01 is 20 dB, 0.001 is 30 dB",
     "10 dB is a bad guess, from about 30 dB on",
     "Above 30 dB the eye sees hardly any difference",
+    "with the peak 1 the same error would have a PSNR of −20 dB",
 )
 """Decibels in prose that explain the unit. All others come from a run, and the cell that measures them prints them."""
 
