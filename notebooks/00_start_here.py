@@ -334,7 +334,7 @@ print(f"{falling[-1][0]} outer steps in {seconds:.0f} s")
 # both get the best of nine rates, chosen on the validation pictures (a rate that is too large gives no number at all).
 # Then both are judged on the **test** pictures, once.
 
-# %%
+# %% tags=["slide"]
 rates, chosen, found = 10.0 ** np.arange(-4, 0.1, 0.5), {}, {}
 starts = {"random start": picture_start, "MAML": maml}
 for name, start in starts.items():
@@ -345,7 +345,7 @@ for name, start in starts.items():
         f"{name:12} {found[name].mean():5.1f} dB after two steps at the rate {chosen[name]:.2g}: {len(test)} test pictures"
     )
 
-# %% tags=["slide"]
+# %% tags=["slide-more"]
 grid = []
 for name, start in starts.items():
     fits = [inner(start, pixels, y, chosen[name], steps) for y in test[:2] for steps in (0, 1, 2)]

@@ -8,7 +8,7 @@ import base64
 import html
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -26,7 +26,11 @@ ROOM = 14.5
 """Lines of text that a slide has below its title."""
 LETTERS = 80
 """Letters in a line of text."""
-CODE, CODE_WIDTH = 24, 1150
+LINE = 38
+"""Height of a line of text [pixels], whose letters are 28."""
+LARGEST = 36
+"""Size of letters of a short text that has a slide for itself [pixels]."""
+CODE, CODE_WIDTH = 28, 1150
 """Largest size of letters of code, and room for a line of it [pixels]."""
 FIGURE = 6.5
 """Lines that a figure needs at least; it takes what is left."""
@@ -37,7 +41,7 @@ html { scroll-snap-type: y mandatory; }
 body { margin: 0; background: #fff; color: #111; font-family: system-ui, sans-serif; }
 section { box-sizing: border-box; width: calc(1280 * var(--u)); height: 100vh; margin: 0 auto; overflow: hidden;
   padding: calc(30 * var(--u)) calc(60 * var(--u)) calc(24 * var(--u)); display: flex; flex-direction: column;
-  font-size: calc(28 * var(--u)); line-height: 1.35; position: relative; scroll-snap-align: start; }
+  font-size: calc(var(--text, 28) * var(--u)); line-height: 1.35; position: relative; scroll-snap-align: start; }
 section.first { justify-content: center; }
 h1, h2 { margin: 0 0 .4em; line-height: 1.2; color: #20507f; font-size: calc(40 * var(--u)); }
 h1 { font-size: calc(52 * var(--u)); }
@@ -115,6 +119,13 @@ class Slide:
         """Lines that are left, fewer below a title of two lines."""
         return ROOM - 1.5 * (len(self.title) > 50) - sum(part.lines for part in self.parts)
 
+    @property
+    def letters(self) -> float:
+        """Size of its letters [pixels]: larger if there is little text, and nothing else."""
+        if any(re.match("<(pre|figure|div)", part.html) for part in self.parts):
+            return 28
+        return max(28, min(LARGEST, 28 * math.sqrt(12.5 / sum((part.lines for part in self.parts), 0.1))))
+
 
 def text(source: str) -> list[Part]:
     """Markdown without headings, a part for each paragraph or list. Folded text is left out, relative links lead nowhere."""
@@ -131,14 +142,17 @@ def text(source: str) -> list[Part]:
 def code(source: str, *, said: bool = False) -> Part:
     """Code, or what a cell printed (``said``), in letters as large as its lines allow; a very long line is wrapped."""
     lines = source.rstrip("\n").split("\n")
-    size = min(CODE, max(SMALLEST, CODE_WIDTH / (0.605 * max(map(len, lines)) or 1)))
+    across, down = CODE_WIDTH / (0.605 * max(map(len, lines)) or 1), (ROOM - 2) * LINE / (1.3 * len(lines))
+    size = max(SMALLEST, min(CODE, across, down))
     wide = CODE_WIDTH / (0.605 * size)
     rows = sum(max(1, math.ceil(len(line) / wide - 0.01)) for line in lines)
     inner = html.escape("\n".join(lines))
     if not said:
         inner = highlight("\n".join(lines), PythonLexer(), HtmlFormatter(nowrap=True, noclasses=True, style="default"))
     kind = "said" if said else "code"
-    return Part(f'<pre class="{kind}" style="--size: {size:.1f}">{inner.rstrip()}</pre>', rows * size * 1.3 / 38 + 0.9)
+    return Part(
+        f'<pre class="{kind}" style="--size: {size:.1f}">{inner.rstrip()}</pre>', rows * size * 1.3 / LINE + 0.9
+    )
 
 
 def figure(png: bytes | str, alt: str) -> Part:
@@ -152,18 +166,30 @@ def missing(alt: str) -> Part:
     return Part(f'<div class="missing">A figure: {html.escape(alt)}</div>', FIGURE)
 
 
-def add(slides: list[Slide], parts: Iterable[Part]) -> None:
-    """Put ``parts`` on the last of the ``slides``, and what it has no room for on further ones with the same title.
+def add(slides: list[Slide], parts: Sequence[Part]) -> None:
+    """Put ``parts`` on the last of the ``slides``; if it has no room for all, evenly on further ones of the same title.
 
     Raises LearnitError if a part is larger than a slide.
     """
     for part in parts:
-        if part.lines > slides[-1].room and slides[-1].parts:
-            slides.append(Slide(slides[-1].title))
-        if part.lines > slides[-1].room:
+        if part.lines > Slide(slides[-1].title).room:
             start = " ".join(html.unescape(re.sub(r"<[^>]*>", "", part.html)).split())[:40]
-            raise LearnitError(f"found a part of {part.lines:.0f} lines for a slide, {start!r}: expected at most {ROOM:.0f}")
-        slides[-1].parts.append(part)
+            raise LearnitError(
+                f"found a part of {part.lines:.0f} lines for a slide, {start!r}: expected at most {ROOM:.0f}"
+            )
+    last = slides.pop()
+    few = min(len(_dealt(last, parts, spare)) for spare in range(int(ROOM)))
+    slides += next(dealt for spare in reversed(range(int(ROOM))) if len(dealt := _dealt(last, parts, spare)) == few)
+
+
+def _dealt(last: Slide, parts: Sequence[Part], spare: float) -> list[Slide]:
+    """``last`` and further slides with the ``parts``, ``spare`` lines of each left free where a part is not longer."""
+    dealt = [Slide(last.title, [*last.parts])]
+    for part in parts:
+        if dealt[-1].parts and part.lines > dealt[-1].room - spare:
+            dealt.append(Slide(last.title))
+        dealt[-1].parts.append(part)
+    return dealt
 
 
 def write(slides: list[Slide], path: Path) -> None:
@@ -171,12 +197,12 @@ def write(slides: list[Slide], path: Path) -> None:
     sections = []
     for i, slide in enumerate(slides, 1):
         level = "h1" if i == 1 else "h2"
-        title = re.sub("</?p>", "", markdown2html(slide.title)).strip()
+        title = re.sub("</?p>", "", markdown2html(re.sub(r"^(\d+)\.", r"\1\\.", slide.title))).strip()  # not a list
         label = html.escape(f"Slide {i} of {len(slides)}")
         body = "\n".join(part.html for part in slide.parts)
         first = ' class="first"' if i == 1 else ""
         sections.append(
-            f'<section id="{i}" aria-label="{label}"{first}>\n<{level}>{title}</{level}>\n{body}\n'
+            f'<section id="{i}" aria-label="{label}" style="--text: {slide.letters:.0f}"{first}>\n<{level}>{title}</{level}>\n{body}\n'
             f'<div class="number">{i} / {len(slides)}</div>\n</section>'
         )
     page = PAGE.format(

@@ -6,6 +6,7 @@ from typing import Any
 from matplotlib.backend_bases import FigureCanvasBase
 from matplotlib.figure import Figure
 from matplotlib.text import Text
+from matplotlib.ticker import AutoLocator, MaxNLocator
 
 WIDTH, HEIGHT = 1160, 560
 """Room for a figure on a slide of 1280 x 720 pixels."""
@@ -19,6 +20,9 @@ def enlarge(figure: Figure, smallest: float = SMALLEST) -> None:
         box = figure.get_tightbbox()
         points = smallest * max(72 * box.width / WIDTH, 72 * box.height / HEIGHT)
         for axes in figure.axes:
+            if isinstance(axes.xaxis.get_major_locator(), AutoLocator):  # labels of a narrow panel must not touch
+                wide = 72 * figure.get_figwidth() * axes.get_position().width
+                axes.xaxis.set_major_locator(MaxNLocator(max(2, min(9, int(wide / (4 * points))))))
             for axis in axes.xaxis, axes.yaxis:  # ticks may be made anew when they are drawn
                 sizes = [label.get_size() for label in axis.get_ticklabels() if label.get_text()]
                 axis.set_tick_params(labelsize=max([points, *sizes]))

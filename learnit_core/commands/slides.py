@@ -1,6 +1,7 @@
 """``make slides``: a deck from the cells of a notebook that are tagged for it.
 
 python -m learnit_core.commands.slides --notebook 00 --execute --out DIR    runs the notebook, writes DIR/00_start_here.html
+                                                                        and keeps what was run in DIR/run
 python -m learnit_core.commands.slides --notebook RUN.ipynb --out DIR       takes the figures that are in it
 
 Tags: "slide" begins a slide with the cell: Markdown, or the figures and the printed lines of code; "slide-more" puts the
@@ -17,8 +18,10 @@ import re
 import sys
 from pathlib import Path
 
+import nbformat
 from nbformat import NotebookNode
 
+from learnit_core import files
 from learnit_core.commands import deck
 from learnit_core.commands.execution import NotebookFailed, execute, read
 from learnit_core.commands.repository import absolute_environment, find_notebook
@@ -94,7 +97,9 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command; returns its exit code: 0, 1 if the notebook failed, 2 if there is nothing to make slides of."""
     parser = argparse.ArgumentParser(prog="slides", description=__doc__.partition("\n")[0])
     parser.add_argument("--notebook", required=True, help="its name, the beginning of it, or the path of an .ipynb")
-    parser.add_argument("--execute", action="store_true", help="run it, with letters large enough for slides in figures")
+    parser.add_argument(
+        "--execute", action="store_true", help="run it, with letters large enough for slides in figures"
+    )
     parser.add_argument("--out", type=Path, required=True, help="the folder that the deck goes to")
     options = parser.parse_args(arguments)
     try:
@@ -105,6 +110,8 @@ def main(arguments: list[str] | None = None) -> int:
             env = absolute_environment(dict(os.environ))
             env["LEARNIT_OUT"] = os.path.abspath(options.out / "run")
             notebook = execute(source, env=env, first=FIRST)
+            with files.whole(options.out / "run" / f"{source.stem}.ipynb") as partial:
+                nbformat.write(notebook, partial)
         made = slides(notebook, source.stem)
     except LearnitError as error:
         print(f"slides: {error}", file=sys.stderr)
