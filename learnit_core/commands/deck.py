@@ -1,7 +1,7 @@
 """Slides as one HTML file that opens without a network: arrow keys, one screen a slide, and nothing else.
 
-A slide is laid out on 1280 x 720 pixels and grows with the window. How much fits is estimated here, in lines of text, with
-room to spare for wider fonts; what does not fit goes on to a next slide.
+A slide is laid out on 1280 x 720 pixels and grows with the window. How much fits is estimated here, in lines of text,
+with room to spare for wider fonts; what does not fit goes on to a next slide.
 """
 
 import base64
@@ -128,7 +128,7 @@ class Slide:
 
 
 def text(source: str) -> list[Part]:
-    """Markdown without headings, a part for each paragraph or list. Folded text is left out, relative links lead nowhere."""
+    """Markdown without headings, a part for each paragraph. Folded text and relative links are left out."""
     source = re.sub(r"<details>.*?</details>", "", source, flags=re.DOTALL)
     parts = []
     for block in filter(str.strip, re.split(r"\n\s*\n", source)):
@@ -202,7 +202,8 @@ def write(slides: list[Slide], path: Path) -> None:
         body = "\n".join(part.html for part in slide.parts)
         first = ' class="first"' if i == 1 else ""
         sections.append(
-            f'<section id="{i}" aria-label="{label}" style="--text: {slide.letters:.0f}"{first}>\n<{level}>{title}</{level}>\n{body}\n'
+            f'<section id="{i}" aria-label="{label}" style="--text: {slide.letters:.0f}"{first}>\n'
+            f"<{level}>{title}</{level}>\n{body}\n"
             f'<div class="number">{i} / {len(slides)}</div>\n</section>'
         )
     page = PAGE.format(

@@ -117,8 +117,8 @@ def execute(
     """Run the notebook at ``path`` in its own directory with the kernel of ``python``; returns it with its outputs.
 
     ``env`` is the kernel's environment, ``target`` where progress is shown (by default standard output), ``first`` code
-    that the kernel runs before the notebook. Raises :class:`NotebookFailed` if a cell fails, the kernel dies or the user
-    interrupts; no kernel stays behind.
+    that the kernel runs before the notebook. Raises :class:`NotebookFailed` if a cell fails, the kernel dies or the
+    user interrupts; no kernel stays behind.
     """
     echo = Echo(target or sys.stdout)
     notebook = read(path)

@@ -1,13 +1,12 @@
 """``make slides``: a deck from the cells of a notebook that are tagged for it.
 
-python -m learnit_core.commands.slides --notebook 00 --execute --out DIR    runs the notebook, writes DIR/00_start_here.html
-                                                                        and keeps what was run in DIR/run
+python -m learnit_core.commands.slides --notebook 00 --execute --out DIR    runs it, writes DIR/00_start_here.html
 python -m learnit_core.commands.slides --notebook RUN.ipynb --out DIR       takes the figures that are in it
 
-Tags: "slide" begins a slide with the cell: Markdown, or the figures and the printed lines of code; "slide-more" puts the
-cell on the slide before it; code itself is shown where "slide-code" is added. A heading in Markdown always begins a
-slide, and is the title of those that follow. Without outputs a figure's alternative text stands in its place. The deck is
-one file and needs no network; formulas are shown as they are written.
+Tags: "slide" begins a slide with the cell: Markdown, or the figures and the printed lines of code; "slide-more" puts
+the cell on the slide before it; code itself is shown where "slide-code" is added. A heading in Markdown always begins a
+slide, and is the title of those that follow. Without outputs a figure's alternative text stands in its place. What was
+run is kept in DIR/run. The deck is one file and needs no network; formulas are shown as they are written.
 """
 
 import argparse
@@ -35,7 +34,7 @@ IMAGE = re.compile(r'<img alt="([^"]*)" src="(data:image/[^"]*)"')
 
 
 def slides(notebook: NotebookNode, name: str) -> list[deck.Slide]:
-    """The slides of ``notebook``, with or without outputs. Raises LearnitError if no cell is tagged, or one is too long."""
+    """The slides of ``notebook``, with or without outputs. LearnitError if no cell is tagged or one is too long."""
     made: list[deck.Slide] = []
     section = name
     for cell in notebook.cells:
@@ -63,7 +62,7 @@ def slides(notebook: NotebookNode, name: str) -> list[deck.Slide]:
 
 
 def headings(source: str) -> list[str]:
-    """Markdown cut at its headings: text before the first, then each heading and what follows it. Fenced code is left."""
+    """Markdown cut at its headings: text before the first, then each heading and its text. Fenced code is left."""
     fenced = re.sub(r"```.*?```", lambda code: code[0].replace("\n#", "\n\0#"), source, flags=re.DOTALL)
     return [piece.replace("\0", "") for piece in HEADING.split(fenced)]
 
@@ -97,9 +96,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command; returns its exit code: 0, 1 if the notebook failed, 2 if there is nothing to make slides of."""
     parser = argparse.ArgumentParser(prog="slides", description=__doc__.partition("\n")[0])
     parser.add_argument("--notebook", required=True, help="its name, the beginning of it, or the path of an .ipynb")
-    parser.add_argument(
-        "--execute", action="store_true", help="run it, with letters large enough for slides in figures"
-    )
+    parser.add_argument("--execute", action="store_true", help="run it, with large letters in its figures")
     parser.add_argument("--out", type=Path, required=True, help="the folder that the deck goes to")
     options = parser.parse_args(arguments)
     try:
