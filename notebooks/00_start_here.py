@@ -9,7 +9,7 @@
 # %% [markdown] tags=["badges"]
 # [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/OWNER/learnit/blob/main/notebooks/00_start_here.ipynb)
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # # Start here: learning where to start
 #
 # A small network can *be* a picture: give it a position, and it returns the brightness there. To make it a picture of
@@ -65,13 +65,13 @@ MOST = int(os.environ.get("LEARNIT_MAX_STEPS") or 10_000)  # a trial run cuts ev
 folder = Path(os.environ.get("LEARNIT_OUT") or "out") / "00_start_here"
 gallery = plots.Gallery(folder / "figures")  # shows figures, with a text for people who do not see them
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## 1. A signal, and a network that stores it
 #
 # Our first signal is a wave: 128 positions `x` between 0 and 1, and a value `y` at each. There is a whole *class* of
 # such waves, each with a frequency, an amplitude and a phase of its own. Keep that word in mind.
 
-# %%
+# %% tags=["slide-more"]
 x = jnp.arange(128)[:, None] / 128
 
 
@@ -88,7 +88,7 @@ panel.plot(x, waves[:4, :, 0].T, linewidth=2)
 panel.set(xlabel="position x", ylabel="value y", title="Four signals of one class")
 gallery.show(figure, "waves", alt="Four waves that differ in frequency, height and phase.")
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # The network is called **SIREN**: every layer but the last multiplies by weights, adds biases, and takes a *sine*. It
 # maps a position to a value; there is no other input. Where a usual network stores how to classify pictures, this one
 # stores **one** signal, and to look at the signal is to evaluate the network everywhere. `W0` sets how fast the signal
@@ -99,7 +99,7 @@ gallery.show(figure, "waves", alt="Four waves that differ in frequency, height a
 # `jax.lax.map(f, ys)` applies `f` to each of `ys` in turn, and stacks the results along a new first axis; a `key` is a
 # seed, and `fold_in(key, i)` makes the i-th new seed of it.
 
-# %%
+# %% tags=["slide", "slide-code"]
 W0 = 60.0
 
 
@@ -129,7 +129,7 @@ def random_params(key, sizes):
 random_start = random_params(jax.random.key(SEED), (1, 64, 64, 64, 1))
 print("shapes of weights and biases:", [(w.shape, b.shape) for w, b in random_start])
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## 2. Fitting it, and why two steps are not enough
 #
 # The error is the mean of the squared differences over all positions. `jax.grad` gives its derivative with respect to
@@ -140,7 +140,7 @@ print("shapes of weights and biases:", [(w.shape, b.shape) for w, b in random_st
 # 10 dB, 0.01 is 20 dB, 0.001 is 30 dB, which is hard to tell from the truth.
 
 
-# %%
+# %% tags=["slide", "slide-code"]
 def loss(params, x, y):
     return jnp.mean((siren(params, x) - y) ** 2)
 
@@ -155,7 +155,7 @@ def psnr(error):
     return -10 * jnp.log10(error)
 
 
-# %%
+# %% tags=["slide"]
 fast_step = jax.jit(step)
 params, example, shown = random_start, unseen_waves[0], (0, 2, 20, min(500, MOST))
 figure, panels = plt.subplots(1, 4, figsize=(11, 2.6), sharey=True, layout="constrained")
@@ -169,7 +169,7 @@ for i in range(shown[-1] + 1):
 panels[0].legend(loc="lower left", fontsize=9)
 gallery.show(figure, "fit", alt="From random weights: far off after 2 steps, close after 20, on the wave after 500.")
 
-# %% [markdown]
+# %% [markdown] tags=["slide-more"]
 # After two steps the humps are in the right places and far too low; twenty come close; hundreds are exact. **Question.**
 # The optimiser is fine, and so is the network. What could you change so that two steps are enough, for *any* wave of
 # the class, also one that you have not seen yet? Only one thing is left: where the steps begin.
@@ -182,7 +182,7 @@ gallery.show(figure, "fit", alt="From random weights: far off after 2 steps, clo
 # gradient, and step downhill.
 
 
-# %%
+# %% tags=["slide", "slide-code"]
 def inner(params, x, y, rate=1e-2, steps=2):
     """The inner loop: what the start ``params`` becomes when it is fitted to one signal."""
     for _ in range(steps):
@@ -200,7 +200,7 @@ def outer(params, x, ys, rate=1e-2, steps=2):
     return jnp.mean(jax.lax.map(lambda y: after(params, x, y, rate, steps), ys))
 
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # **`jax.grad(outer)` is MAML**, *model-agnostic meta-learning* (Finn et al., 2017): "meta" because it learns how to
 # learn. There is nothing more to it. The gradient runs backwards through both inner steps, through the gradients inside
 # of them, to the weights where they began; that it needs derivatives of derivatives, JAX handles. (In general the outer
@@ -210,7 +210,7 @@ def outer(params, x, ys, rate=1e-2, steps=2):
 # What is left is the **outer loop**. Bare, it is four lines: draw a few signals, take the gradient of `outer`, and let
 # the optimiser Adam take a step with it. Adam keeps running averages of gradients in `state`.
 
-# %%
+# %% tags=["slide", "slide-code"]
 adam = optax.adam(1e-3)
 params, state = random_start, adam.init(random_start)
 outer_grad = jax.jit(jax.grad(outer))
@@ -271,7 +271,7 @@ maml_waves, _ = meta_train(
     jax.grad(outer), random_start, x, waves, score_waves, steps=300, batch=8, rate=1e-3, title="MAML on waves"
 )
 
-# %%
+# %% tags=["slide"]
 starts = {"random start": random_start, "learned start": maml_waves}
 figure, panels = plt.subplots(2, 3, figsize=(10, 4), sharex=True, sharey=True, layout="constrained")
 for row, name in zip(panels, starts, strict=True):
@@ -334,7 +334,7 @@ print(f"{falling[-1][0]} outer steps in {seconds:.0f} s")
 # both get the best of nine rates, chosen on the validation pictures (a rate that is too large gives no number at all).
 # Then both are judged on the **test** pictures, once.
 
-# %%
+# %% tags=["slide"]
 rates, chosen, found = 10.0 ** np.arange(-4, 0.1, 0.5), {}, {}
 starts = {"random start": picture_start, "MAML": maml}
 for name, start in starts.items():
@@ -345,7 +345,7 @@ for name, start in starts.items():
         f"{name:12} {found[name].mean():5.1f} dB after two steps at the rate {chosen[name]:.2g}: {len(test)} test pictures"
     )
 
-# %%
+# %% tags=["slide-more"]
 grid = []
 for name, start in starts.items():
     fits = [inner(start, pixels, y, chosen[name], steps) for y in test[:2] for steps in (0, 1, 2)]
@@ -354,7 +354,7 @@ for name, start in starts.items():
 figure = plots.picture_grid(grid, row_labels=list(starts), column_labels=["0 steps", "1 step", "2 steps", "truth"] * 2)
 gallery.show(figure, "pictures", alt="After two steps MAML's pictures can be read; those from random weights cannot.")
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## 5. Reptile: no derivative through the fit
 #
 # MAML differentiates through the inner loop, so it must keep every intermediate value of every inner step in memory.
