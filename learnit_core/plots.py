@@ -371,25 +371,20 @@ def fit_curves(curves: Mapping[str, np.ndarray], steps: np.ndarray, *, title: st
 
 
 def seen_and_unseen(
-    courses: Mapping[str, Sequence[float]], every: int, *, title: str, ylabel: str = "PSNR [dB]"
+    courses: Mapping[str, Sequence[float]],
+    every: int,
+    *,
+    level: tuple[str, float],
+    title: str,
+    ylabel: str = "PSNR [dB]",
 ) -> Figure:
-    """Scores [dB] of what a fit sees and of what it does not, after every ``every`` steps; the best of each marked."""
+    """Scores [dB] of what a fit sees and of what it does not, after every ``every`` steps, and a ``level`` by name."""
     figure, axis = _axes((7.0, 3.8))
     for (label, scores), colour in zip(courses.items(), ("#0072b2", "#d55e00"), strict=True):
-        best = int(np.argmax(scores))
-        axis.plot(every * np.arange(len(scores)), scores, color=colour, label=label, linewidth=2.5)
-        axis.plot(every * best, scores[best], "o", color=colour, markersize=8)
-        axis.annotate(
-            f"best after {steps_label(every * best)}",
-            (every * best, scores[best]),
-            (0, 8),
-            textcoords="offset points",
-            ha="right" if best == len(scores) - 1 else "center",
-            fontsize=10,
-        )
+        axis.plot(every * np.arange(len(scores)), scores, "o-", color=colour, label=label, linewidth=2.5, markersize=4)
+    axis.axhline(level[1], color="black", linestyle=":", label=level[0])
     axis.set(xlabel="gradient steps", ylabel=ylabel, title=title, xlim=(0, None))
-    axis.margins(y=0.15)
-    axis.legend(frameon=False, fontsize=10, loc="center right")
+    axis.legend(frameon=False, fontsize=10, loc="upper left")
     return figure
 
 

@@ -180,10 +180,11 @@ colour, samples = along_ray(easy, origins[row, column], directions[row, column],
 gallery.show(
     plots.one_ray(truth, (row, column), *map(np.asarray, samples)),
     "one_ray",
-    alt="Left, a held-out picture with one pixel marked. Right, the density along the pixel's ray, zero but for one or two "
-    "peaks, and the weights of the samples in their colours: only the first peak is seen.",
+    alt="Left, a held-out picture with one pixel marked. Right, the density along the pixel's ray, zero but for a part of "
+    "it, and the weights of the samples in their colours: only the front of that part is seen.",
 )
-print("Colour of the pixel: in the fit", np.round(colour, 2), "in the picture", np.round(truth[row, column], 2))
+for what, value in {"in the fit": colour, "in the picture": truth[row, column]}.items():
+    print("Colour of the pixel", what, "(red, green, blue):", *(f"{part:.2f}" for part in value))
 
 # %% [markdown]
 # Density behind the first surface may be anything: it has no weight, so no picture from here can tell. From another side it
@@ -261,7 +262,7 @@ gallery.show(
 
 # %% [markdown]
 # The given view is copied better and better. The held-out view never becomes the object. In numbers, over the whole fit of
-# three objects:
+# three objects, beside the score of a picture that is all white:
 
 # %%
 every, scored = settings.cap(25), {"the given view": one._replace(query=one.support), "held-out views": one}
@@ -277,16 +278,21 @@ def course_of(label):
 one_view_course = dict(zip(scored, evaluate.side_by_side(course_of, scored), strict=True))
 
 # %%
+hidden = jnp.asarray(one.query.images) / 255  # [objects, views, h, w, 3]
+white = float(jnp.mean(jax.vmap(jax.vmap(lambda truth: evaluate.psnr(jnp.ones_like(truth), truth)))(hidden)))
 gallery.show(
-    plots.seen_and_unseen(one_view_course, every, title="Standard, fitted to one view"),
+    plots.seen_and_unseen(one_view_course, every, level=("all white", white), title="Standard, fitted to one view"),
     "more_steps",
-    alt="PSNR against gradient steps: of the given view it rises on; of held-out views it rises a little, and falls again.",
+    alt="PSNR against gradient steps: of the given view it rises on; of held-out views it stays close to what an all "
+    "white picture has, going up and down a little.",
 )
+one_view_course["all white"] = round(white, 2)
 
 # %% [markdown]
-# **Why the lower curve falls.** The loss knows one camera. What a step changes in the space that this camera does not see is
-# a side effect: the first steps make white space around the object and rough colours, which helps every view; later ones
-# sharpen a copy of the picture that is right from one side only. Nothing in the loss tells the two apart.
+# **Why the lower curve does not follow.** The first steps clear the space, which helps every view: the field becomes white.
+# After that the held-out views gain almost nothing, and from one point to the next they often get *worse*. The loss knows one
+# camera. A step darkens whatever lies on that camera's rays, at any depth; from another side most of this is in the wrong
+# place, where a dark smear costs as much as the missing chair did.
 #
 # How many steps are best cannot be read from the given picture. For every start in this notebook, optimiser, rate and number
 # of steps are those that did best on *validation* objects.
@@ -355,7 +361,8 @@ if not trained:
 
 # %% [markdown]
 # How good is the start on the way? The score is that of held-out views of *validation* objects, after a short fit to one
-# picture of each.
+# picture of each. From point to point it may fall: these are few objects, and another outer step moves the start towards
+# another object. What to look for is the distance to the dashed line.
 
 # %%
 if histories:
@@ -511,7 +518,7 @@ gallery.show(
 )
 behind = courses["standard"].mean(axis=0) < courses["meta-mv"].mean(axis=0)[1]
 when = f"more than {long}" if behind.all() else behind.sum() * every
-print(f"Standard is where MV is after its first {every} steps after {when} steps")
+print(f"Standard takes {when} steps to get where MV is after {every}")
 
 # %% [markdown]
 # A head start: Standard needs more steps to get where MV is after the first 125, and comes nearer from then on.
