@@ -30,7 +30,7 @@ LINE = 38
 """Height of a line of text [pixels], whose letters are 28."""
 LARGEST = 36
 """Size of letters of a short text that has a slide for itself [pixels]."""
-CODE, CODE_WIDTH = 28, 1150
+CODE, CODE_WIDTH = 28, 1120
 """Largest size of letters of code, and room for a line of it [pixels]."""
 FIGURE = 6.5
 """Lines that a figure needs at least; it takes what is left."""

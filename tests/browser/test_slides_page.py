@@ -64,6 +64,17 @@ def test_nothing_overflows_and_nothing_is_too_small(visit, drawn):
     assert sum(bool(slide["figures"]) for slide in found) == 4
 
 
+def test_lines_of_code_and_of_output_are_not_broken(visit, drawn):
+    """Unless they would be too small otherwise."""
+    page = visit(drawn, viewport=(1280, 720))
+    found = page.evaluate(
+        "() => [...document.querySelectorAll('pre')].map((part) => [parseFloat(getComputedStyle(part).fontSize),"
+        " part.clientHeight - 2 * parseFloat(getComputedStyle(part).paddingTop), part.textContent.split('\\n').length])"
+    )
+    assert len(found) > 6 and sum(size > SMALLEST for size, *_ in found) > 4
+    assert all(height < 1.3 * size * (lines + 0.5) for size, height, lines in found if size > SMALLEST)
+
+
 def test_a_larger_screen_shows_the_same_larger(visit, drawn):
     small = visit(drawn, viewport=(1280, 720)).evaluate(MEASURED)
     large = visit(drawn, viewport=(2560, 1440)).evaluate(MEASURED)
