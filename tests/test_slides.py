@@ -77,7 +77,7 @@ def test_a_cell_that_is_too_long_and_a_notebook_without_tags_are_refused(tmp_pat
 
 
 def test_code_is_as_large_as_its_lines_allow_and_never_too_small():
-    sizes = [float(re.search(r"--size: ([\d.]+)", deck.code("x" * n).html)[1]) for n in (10, 85, 94, 200)]
+    sizes = [float(re.search(r"--size: ([\d.]+)", deck.code("x" * n).html)[1]) for n in (10, 80, 90, 200)]
     assert sizes[0] == deck.CODE > sizes[1] > sizes[2] > sizes[3] == lettering.SMALLEST
     assert deck.code("x" * 200).lines > deck.code("x" * 90).lines, "a very long line is wrapped"
 
