@@ -460,29 +460,185 @@ print(f"largest difference of the two gradients, relative: {max(jax.tree.leaves(
 # %% [markdown]
 # ## Exercises
 #
-# All are on waves, where a training takes seconds.
+# Each has three parts. *Predict*: write down what you expect, before you see it. *Do*: put your code in the place of
+# `...`. Then run the check: it calls your function with random inputs, new ones each time, and says what is wrong in one
+# sentence. All that a function needs comes in as arguments; use those, and nothing from the cells above.
+
+# %% tags=["exercises"]
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from learnit_core.teaching import checks
+
+# %% [markdown]
+# ### Exercise 1: the inner loop
 #
-# 1. **Four steps.** Train a start for four inner steps: `partial(outer, steps=4)` from `functools` goes into `jax.grad`.
-#    How good is it after one, two, four and ten steps, `psnr(outer(start, x, unseen_waves, steps=...))`, and how good is
-#    `maml_waves`? Predict first: what does a start that was trained for two steps do after ten?
-# 2. **Off the class.** For frequencies from 1 to 16 draw a wave, take two steps from `maml_waves` and from
-#    `random_start`, and plot both errors against the frequency. Where does the learned start stop helping?
-# 3. **First-order MAML.** In `step`, put `jax.lax.stop_gradient` around `jax.grad(loss)(params, x, y)`, run the cells
-#    below it again, and compare with MAML and with Reptile. (Compiled functions do not notice a change of what they call:
-#    run `each_wave` again, too.) Which derivative have you left out?
+# *Predict:* with twice the rate, does the start move exactly twice as far? Does it after one step, after two, after both,
+# or after neither? *Do:* write the inner loop for any loss, any rate and any number of steps.
+
+# %% tags=["exercise"]
+prediction_1 = ...  # "one step", "two steps", "both" or "neither"
+
+
+def my_inner(loss, params, x, y, rate, steps):
+    """The weights after ``steps`` gradient steps of ``loss(params, x, y)`` with this rate, from ``params``."""
+    return ...  # your code: a loop, jax.grad and jax.tree.map
+
+
+# %% tags=["check"]
+checks.inner_loop(my_inner, prediction_1)
+
+# %% [markdown] tags=["solution"]
+# <details><summary>Solution</summary>
 #
-# <details><summary>What you should find</summary>
+# ```python
+# prediction_1 = "one step"
 #
-# 1. With four inner steps the start is at 37 dB after two and 52 after four; the one for two steps is ahead at both, 46
-#    and 57, and both pass 70 dB after ten. More steps make the outer loss harder to improve in as few outer steps; and a
-#    start that is good after two steps need not get worse after more.
-# 2. It helps everywhere: 49 dB inside the class (2 to 6), 35 at 11, 32 at 16, where the random start has 14. It has
-#    learned less what waves look like than how to bend quickly. That is worth knowing before one calls it a prior.
-# 3. Some 24 dB, about Reptile's, in less time a step. Left out is the derivative of the inner gradients by the start: the
-#    second derivative of the loss. Here it is what makes MAML good.
 #
+# def my_inner(loss, params, x, y, rate, steps):
+#     for _ in range(steps):
+#         grads = jax.grad(loss)(params, x, y)
+#         params = jax.tree.map(lambda p, g: p - rate * g, params, grads)
+#     return params
+# ```
+#
+# The first gradient is taken at the start, whatever the rate. The second is taken where the first step has led, and that
+# place depends on the rate. This dependence is what MAML differentiates.
 # </details>
+
+# %% [markdown]
+# ### Exercise 2: MAML without second derivatives
 #
+# *First-order MAML* (FOMAML) takes the gradients inside the inner loop for constants: `jax.lax.stop_gradient(g)` is `g`,
+# and has the derivative zero. *Predict:* the adapted weights are `params - rate * g`. If `g` counts as a constant, what
+# is their derivative with respect to `params`? *Do:* write the loss after **one** inner step, so that `jax.grad` of your
+# function is FOMAML's gradient. The value of your function must be the same as without `stop_gradient`.
+
+# %% tags=["exercise"]
+prediction_2 = ...  # "zero", "the identity" or "the second derivative of the loss"
+
+
+def my_after(loss, params, x, y, rate):
+    """The loss after one gradient step from ``params``, a number; its gradient is that of first-order MAML."""
+    return ...  # your code
+
+
+# %% tags=["check"]
+checks.first_order(my_after, prediction_2)
+
+# %% [markdown] tags=["solution"]
+# <details><summary>Solution</summary>
+#
+# ```python
+# prediction_2 = "the identity"
+#
+#
+# def my_after(loss, params, x, y, rate):
+#     grads = jax.lax.stop_gradient(jax.grad(loss)(params, x, y))
+#     adapted = jax.tree.map(lambda p, g: p - rate * g, params, grads)
+#     return loss(adapted, x, y)
+# ```
+#
+# With the identity, FOMAML's gradient is simply the gradient of the loss *at the adapted weights*. What is left out is
+# `rate` times the second derivative of the loss. Put your function into `meta_train` in the place of `after`, and compare
+# with MAML on waves: here the second derivative is what makes MAML good.
+# </details>
+
+# %% [markdown]
+# ### Exercise 3: Reptile without Adam
+#
+# *Predict:* there is one signal, and the share is 1. Where does a Reptile step lead? *Do:* move the start by a share of
+# the way towards the mean of where the inner loops ended. `ends` has the shape of `params`, but each array has a first
+# axis more, one entry a signal.
+
+# %% tags=["exercise"]
+prediction_3 = ...  # "back to the start", "to the end of the inner loop" or "beyond it"
+
+
+def my_reptile_step(params, ends, share):
+    """The new start: ``params`` moved by ``share`` of the way to the mean of ``ends`` over signals."""
+    return ...  # your code
+
+
+# %% tags=["check"]
+checks.reptile_step(my_reptile_step, prediction_3)
+
+# %% [markdown] tags=["solution"]
+# <details><summary>Solution</summary>
+#
+# ```python
+# prediction_3 = "to the end of the inner loop"
+#
+#
+# def my_reptile_step(params, ends, share):
+#     return jax.tree.map(lambda p, end: p + share * (end.mean(axis=0) - p), params, ends)
+# ```
+#
+# With one signal for ever and the share 1 this is ordinary training. With many signals the start ends up between the
+# weights that suit each of them.
+# </details>
+
+# %% [markdown]
+# ### Exercise 4: support and query
+#
+# In this notebook the inner and the outer loss look at the same samples. They need not: the inner loop sees the
+# **support**, the outer loss the **query**. *Predict:* a network is fitted for 300 steps to half of the samples of a wave
+# with noise, from random weights. Where is its error smaller: at these samples, or at the other half? *Do:* write the
+# outer loss of one signal. `inner(params, x, y)` is given; `support` and `query` are pairs `(x, y)`.
+
+# %% tags=["exercise"]
+prediction_4 = ...  # "at the support", "at the query" or "no difference"
+
+
+def my_outer(loss, inner, params, support, query):
+    """The outer loss: fit to the support, judge on the query; ``loss(params, x, y)`` and ``inner(params, x, y)``."""
+    return ...  # your code
+
+
+# %% tags=["check"]
+checks.support_and_query(my_outer, prediction_4)
+
+# %% [markdown] tags=["solution"]
+# <details><summary>Solution</summary>
+#
+# ```python
+# prediction_4 = "at the support"
+#
+#
+# def my_outer(loss, inner, params, support, query):
+#     return loss(inner(params, *support), *query)
+# ```
+#
+# A fit looks good where it was fitted. Judged on the query, a start is good only if what it makes of the support holds
+# elsewhere, too. The paper's experiments take the same samples for both.
+# </details>
+
+# %% [markdown]
+# ### Exercise 5: off the class
+#
+# The waves of the class have frequencies from 2 to 6. *Predict:* two steps are taken from `maml_waves` and from
+# `random_start`, on waves of frequencies from 1 to 16. From which frequency on is the learned start no better than the
+# random one? *Run* the cell. (The PSNR is that of `after`, and the rate 1e-2.)
+
+# %% tags=["exercise"]
+prediction_5 = ...  # a frequency from 1 to 16, or "never"
+
+# %% tags=["look"]
+frequencies = np.arange(1, 17)
+off_class = [0.5 + 0.4 * np.sin(2 * np.pi * f * np.asarray(x)) for f in frequencies]
+random_db, learned_db = ([float(psnr(after(s, x, y))) for y in off_class] for s in (random_start, maml_waves))
+checks.off_class(prediction_5, frequencies, random_db, learned_db)
+
+# %% [markdown] tags=["solution"]
+# <details><summary>Solution</summary>
+#
+# Compare the two rows that the check prints inside the class and far outside. If the learned start still helps where no
+# training wave has been, it has learned less what waves look like than how to bend quickly. That is worth knowing before
+# one calls it a prior.
+# </details>
+
+# %% [markdown]
 # **Where next.** [01](01_image_regression.ipynb): pictures, against other ways to start, and what lies between two
 # fitted networks · [02](02_ct_reconstruction.ipynb): tomography from a few projections ·
 # [03](03_view_synthesis.ipynb): an object from one photograph · [04](04_phototourism.ipynb): a landmark in changing

@@ -502,7 +502,8 @@ gallery.show(
 
 # %% [markdown]
 # Look at the skull, the brightest of a head: it moves from one head to the other, or it fades and comes again. As numbers:
-# how bright is the brightest fiftieth of the pixels, at the ends and half way?
+# how bright is the brightest fiftieth of the pixels, at the ends and half way? Beside it the number of notebook 01, the
+# agreement of the picture half way with the mean of the two pictures.
 
 
 # %%
@@ -516,16 +517,20 @@ for name, networks in walks.items():
     first, half, second = (between(networks, t) for t in (0, 0.5, 1))
     half_way[name] = {"skull": [skull(picture) for picture in (first, half, second)]}
     half_way[name]["mean_picture_db"] = float(evaluate.psnr(half, (first + second) / 2))
-    print(f"{name:13} skull: {skull(first):.2f}, half way {skull(half):.2f}, then {skull(second):.2f}")
+    print(
+        f"{name:13} skull: {skull(first):.2f}, half way {skull(half):.2f}, then {skull(second):.2f}; half way against the "
+        f"mean of the two pictures: {half_way[name]['mean_picture_db']:.1f} dB"
+    )
 
 # %% [markdown]
 # Between networks fitted from random weights the skull fades: half way there is a grey blur, and no head. Between those
 # from the learned start it stays: half way there is a head, although nobody's. Both are fitted with Adam; the third row
 # shows that the paper's SGD, which stays nearer to the start, makes smoother heads.
 #
-# Unlike in notebook 01 the rows were *not* fitted equally well, and a walk between two heads proves little about others:
-# take it as a picture of what the weights know. Now drag it yourself; your browser mixes the weights and computes the
-# networks.
+# The other number says nothing of the kind: by it, Standard is about level with Reptile. We measured the skull *because*
+# we had seen it in the pictures; a number chosen that way describes a picture, and proves nothing. Nor were the rows fitted
+# equally well, as in notebook 01, and these are two heads only. So take the walk as a picture of what the
+# weights know. Now drag it yourself; your browser mixes the weights and computes the networks.
 
 # %%
 heads = None
@@ -579,72 +584,193 @@ off.slider
 #
 # ## 9. Exercises
 #
-# **Exercise 1: a projection by hand.** *Predict:* what is the projection at $\theta = 0$ of a slice, in one line of numpy?
-# *Run:* complete the function. *Explain:* which line of code would $\theta = 90°$ need?
+# Each has three parts. *Predict*: write down what you expect, before you see it. *Do*: put your code in the place of
+# `...`. Then run the check: it calls your function with random inputs, new ones each time, and says what is wrong in one
+# sentence. All that a function needs comes in as arguments; use those, and nothing from the cells above.
+
+# %% tags=["exercises"]
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from learnit_core import tomography
+from learnit_core.teaching import checks
+
+# %% [markdown]
+# ### Exercise 1: two projections by hand
+#
+# *Predict:* the rays of one projection are added up to one number. Does that number depend on the angle? *Do:* write the
+# projections at $0°$, where rays run down the columns, and at $90°$, where they run along the rows and **the lowest row comes
+# first**. (The size is odd here, so that there is a middle pixel to turn around.)
+
+# %% tags=["exercise"]
+prediction_1 = ...  # "yes" or "no"
 
 
-# %%
-def my_projection(picture):
-    """The sums of a picture [size, size] along the rays of angle 0: an array [size]."""
+def my_projections(picture):
+    """The projections [2, size] of a picture [size, size] at 0 and at 90 degrees."""
     return ...  # your code
 
 
-mine = my_projection(truth[..., 0])
-if mine is ...:
-    print("Not solved yet.")
-else:
-    print("Correct." if np.allclose(mine, sinogram[0], atol=1e-3) else "Not yet: rays run down the columns.")
+# %% tags=["check"]
+checks.two_projections(my_projections, prediction_1)
 
-# %% [markdown]
+# %% [markdown] tags=["solution"]
 # <details><summary>Solution</summary>
 #
 # ```python
-# def my_projection(picture):
-#     return picture.sum(axis=0)
+# prediction_1 = "no"
+#
+#
+# def my_projections(picture):
+#     return np.stack([picture.sum(axis=0), picture.sum(axis=1)[::-1]])
 # ```
 #
-# At 90° the rays run along the rows, the lowest first: `np.roll(picture.sum(axis=1)[::-1], 1)`. The roll by one ray is
-# there because the axis of rotation is the centre of pixel n/2, and an even side has no middle pixel.
+# Every projection adds up the whole slice, whatever the angle. (Between 0° and 90°, interpolation between pixels changes
+# the sum a little.)
 # </details>
-#
-# **Exercise 2: what was not measured.** *Predict:* take the reconstruction from four views and measure it from *other*
-# angles. By how much do Standard's and Reptile's sinograms differ from the truth there, compared with the measured angles?
-# *Run:* the cell. *Explain:* which of the two errors does the loss know of?
-
-# %%
-angles = jnp.asarray(half_turn, jnp.float32)
-for name in ("standard", "meta-reptile"):
-    error = np.asarray(tomography.project(jnp.asarray(fits[name][0][0][..., 0]), angles)) - sinogram
-    measured = np.isin(np.arange(len(half_turn)), np.round(ct.test_angles(few) / np.pi * len(half_turn)).astype(int))
-    here, elsewhere = (np.sqrt(np.mean(error[rows] ** 2)) for rows in (measured, ~measured))
-    print(f"{plots.LABELS[name]:9} off by {here:.2f} at (or next to) the measured angles, by {elsewhere:.2f} elsewhere")
 
 # %% [markdown]
+# ### Exercise 2: the loss of a sinogram
+#
+# *Predict:* add to the slice a pattern that none of the measured rays notices: along each of them it adds up to zero. How
+# does the loss change? *Do:* write the loss of a fit to projections: the mean over all rays of the squared difference of line
+# *averages*. `tomography.project(picture, angles)` gives the sums of a picture, `measured` has the sums of the scanner, and
+# an average is a sum divided by the picture's side.
+
+# %% tags=["exercise"]
+prediction_2 = ...  # "it grows", "it falls" or "not at all"
+
+
+def my_ct_loss(picture, angles, measured):
+    """The loss, a number: ``picture`` [size, size], ``angles`` [views] in radians, ``measured`` sums [views, size]."""
+    return ...  # your code
+
+
+# %% tags=["check"]
+checks.sinogram_loss(my_ct_loss, prediction_2)
+
+# %% [markdown] tags=["solution"]
 # <details><summary>Solution</summary>
 #
-# The loss knows of the measured angles only, and both are close there. What a prior is worth shows at the angles that were
-# not measured.
-# </details>
+# ```python
+# prediction_2 = "not at all"
 #
-# **Exercise 3: more views than it was trained for.** *Predict:* the training had 20 projections. With 60, is Reptile still
-# ahead of Standard, and of filtered back-projection? *Run:* the cell with other numbers. *Explain* what is left for a prior
-# to decide.
-
-# %%
-many, num_steps = 8, min(200, profile.limit(8))  # try 20 and 60 views, and 1000 steps
-for name in ("standard", "meta-reptile"):
-    reconstructed, _ = ct.reconstruct(field, made[name][0], shown_slices, many, tuned.fits[name][8].setting, num_steps)
-    print(f"{plots.LABELS[name]:9} {table.psnrs(reconstructed, shown_slices).mean():.1f} dB after {num_steps} steps")
-smeared = table.back_projected(shown_slices, many, "ramp" if many >= 20 else tuned.filters[8])
-print(f"filtered back-projection {table.psnrs(smeared, shown_slices).mean():.1f} dB")
+#
+# def my_ct_loss(picture, angles, measured):
+#     averages = tomography.project(picture, angles) / len(picture)
+#     return jnp.mean((averages - measured / len(picture)) ** 2)
+# ```
+#
+# Such patterns exist as long as there are fewer independent rays than pixels. The loss cannot choose among slices that differ
+# by them; the start of the fit does.
+# </details>
 
 # %% [markdown]
+# ### Exercise 3: what was not measured
+#
+# *Predict:* among all slices that agree with four measured projections, the check takes the one with the smallest numbers.
+# Where does its sinogram differ more from the truth: at the measured angles or at the others? *Do:* compute the root of
+# the mean squared error of a sinogram, once over the rays of the measured angles and once over those of all others.
+
+# %% tags=["exercise"]
+prediction_3 = ...  # "measured" or "others"
+
+
+def my_errors(found, truth, measured):
+    """A pair of numbers: found and truth are [angles, size], ``measured`` [angles] is True where the scanner looked."""
+    return ...  # your code: at the measured angles, at the others
+
+
+# %% tags=["check"]
+checks.unmeasured(my_errors, prediction_3)
+
+# %% [markdown] tags=["solution"]
 # <details><summary>Solution</summary>
 #
-# With many projections the measurement determines the slice, and the prior has little left to choose: after enough steps
-# (the 1000, not the 200) the gap should close, and filtered back-projection come into its own. What remains is speed; compare few steps with many.
-# </details>
+# ```python
+# prediction_3 = "others"
 #
+#
+# def my_errors(found, truth, measured):
+#     squared = (found - truth) ** 2
+#     return np.sqrt(squared[measured].mean()), np.sqrt(squared[~measured].mean())
+# ```
+#
+# The loss knows of the measured angles only, and there any good fit is right. What a prior is worth shows at the others.
+# </details>
+
+# %% [markdown]
+# ### Exercise 4: the other half turn
+#
+# *Predict:* a scanner measures for a full turn instead of half a turn. How many of the additional projections say something
+# new? *Do:* make the sinogram of the full turn out of that of the half turn. After half a turn the same lines are seen
+# **from behind**: what was the first ray is then the last. (The size is odd again.)
+
+# %% tags=["exercise"]
+prediction_4 = ...  # "none", "half of them" or "all"
+
+
+def my_full_turn(half):
+    """Sinogram [2 views, size] at angles in [0, 2 pi), from that of [0, pi), ``half`` [views, size]."""
+    return ...  # your code
+
+
+# %% tags=["check"]
+checks.full_turn(my_full_turn, prediction_4)
+
+# %% [markdown] tags=["solution"]
+# <details><summary>Solution</summary>
+#
+# ```python
+# prediction_4 = "none"
+#
+#
+# def my_full_turn(half):
+#     return np.concatenate([half, half[:, ::-1]])
+# ```
+#
+# This is why scanners of parallel rays stop after half a turn, and why a sinogram continues upside down at its edge.
+# </details>
+
+# %% [markdown]
+# ### Exercise 5: how many views determine a slice?
+#
+# A projection is linear in the slice, so there is a matrix: one column for each pixel, one row for each ray. *Predict:* a
+# slice has 9 × 9 pixels, of which 49 lie inside the scanner's circle, and each view has 9 rays. How many views, spread over half a
+# turn, does it take until the rays determine all 49? *Do:* build the matrix. Its column for a pixel is the sinogram, ray after
+# ray, of the picture that is 1 there and 0 elsewhere; pixels are counted row by row.
+
+# %% tags=["exercise"]
+prediction_5 = ...  # a number of views
+
+
+def my_matrix(project, size, angles):
+    """The matrix [views * size, size * size] of ``project(picture, angles)``, which gives sums [views, size]."""
+    return ...  # your code
+
+
+# %% tags=["check"]
+checks.projection_matrix(my_matrix, prediction_5)
+
+# %% [markdown] tags=["solution"]
+# <details><summary>Solution</summary>
+#
+# ```python
+# prediction_5 = 7
+#
+#
+# def my_matrix(project, size, angles):
+#     pixels = np.eye(size * size, dtype=np.float32).reshape(-1, size, size)
+#     return np.stack([np.asarray(project(jnp.asarray(pixel), angles)).ravel() for pixel in pixels], axis=1)
+# ```
+#
+# Counting alone says six views, 54 rays for 49 pixels, at least. But rays of different views are not independent (each view
+# adds up to the same number, to begin with), and the outermost see little, so that more may be needed: the check prints how many. With
+# fewer, a prior has to decide; with more, it has less and less to say.
+# </details>
+
+# %% [markdown]
 # ## Summary
 #
 # A few projections leave a choice, and the weights from which a network is fitted make it. Learned weights turn that into

@@ -414,6 +414,191 @@ print(f"{file.name}: {file.stat().st_size / 1000:.0f} kB; the same network: {boo
 print(f"its output, in the signals' own unit: {scale.restored(after).min():.4g} to {scale.restored(after).max():.4g}")
 
 # %% [markdown]
+# ## 10. Exercises
+#
+# Each has three parts. *Predict*: write down what you expect, before you see it. *Do*: put your code in the place of
+# `...`. Then run the check: it calls your function with random inputs, new ones each time, and says what is wrong in one
+# sentence. All that a function needs comes in as arguments; use those, and nothing from the cells above.
+
+# %% tags=["exercises"]
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from learnit_core import models
+from learnit_core.teaching import checks
+
+# %% [markdown]
+# ### Exercise 1: positions in any dimension
+#
+# *Predict:* a film has 4 frames of 8 × 8 pixels. How many positions does a network for it have to be asked at, to show it
+# once? *Do:* make the positions of a grid with any number of dimensions. Along an axis of `n` entries they are
+# 0, 1/n, …, (n − 1)/n, and the **last** axis runs fastest, as in `array.reshape(-1)`.
+
+# %% tags=["exercise"]
+prediction_1 = ...  # a number
+
+
+def my_positions(sizes):
+    """Positions [points, dimensions] of a grid of these sizes, for example ``(4, 8, 8)``."""
+    return ...  # your code
+
+
+# %% tags=["check"]
+checks.positions(my_positions, prediction_1)
+
+# %% [markdown] tags=["solution"]
+# <details><summary>Solution</summary>
+#
+# ```python
+# prediction_1 = 256
+#
+#
+# def my_positions(sizes):
+#     axes = [np.arange(n) / n for n in sizes]
+#     return np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, len(sizes))
+# ```
+#
+# Without `indexing="ij"`, numpy swaps the first two axes: a square picture comes out mirrored at its diagonal, and nothing warns.
+# </details>
+
+# %% [markdown]
+# ### Exercise 2: a network for another kind of signal
+#
+# *Predict:* a network stores how the wind blows over a map: two numbers, east and north, at each place. How many numbers go in,
+# and how many come out? *Do:* make a SIREN for a signal, an array with one axis for each dimension and a last one for channels,
+# by `models.siren(in_dim, out_dim, width=16, depth=3)`.
+
+# %% tags=["exercise"]
+prediction_2 = ...  # two numbers: (in, out)
+
+
+def my_field(signal):
+    """The field for one signal [*sizes, channels]: an array with any number of dimensions before its channels."""
+    return ...  # your code
+
+
+# %% tags=["check"]
+checks.field_for(my_field, prediction_2)
+
+# %% [markdown] tags=["solution"]
+# <details><summary>Solution</summary>
+#
+# ```python
+# prediction_2 = (2, 2)
+#
+#
+# def my_field(signal):
+#     return models.siren(signal.ndim - 1, signal.shape[-1], width=16, depth=3)
+# ```
+#
+# Nothing else of the method depends on the dimension: the same loss, the same inner and outer loop.
+# </details>
+
+# %% [markdown]
+# ### Exercise 3: decibels of metres
+#
+# Heights of a map go from 0 to 1000 metres, not from 0 to 1. The PSNR then takes the peak into account:
+# $10 \log_{10}(\text{peak}^2 / \text{MSE})$. *Predict:* the peak is 1000 m, and every height is wrong by 10 m. What is the PSNR?
+# *Do:* go the other way: which error (the root of the mean square, in the signal's unit) belongs to a PSNR?
+
+# %% tags=["exercise"]
+prediction_3 = ...  # a number [dB]
+
+
+def my_error(psnr, peak):
+    """The root mean squared error, in the unit of ``peak``, of a signal with this PSNR [dB]."""
+    return ...  # your code
+
+
+# %% tags=["check"]
+checks.error_of(my_error, prediction_3)
+
+# %% [markdown] tags=["solution"]
+# <details><summary>Solution</summary>
+#
+# ```python
+# prediction_3 = 40
+#
+#
+# def my_error(psnr, peak):
+#     return peak * 10 ** (-psnr / 20)
+# ```
+#
+# Always say the peak: with the peak 1 the same error would have a PSNR of −20 dB.
+# </details>
+
+# %% [markdown]
+# ### Exercise 4: three splits
+#
+# *Predict:* why not choose the step size by the **test** signals, if all starts get the same chance? The scores would come
+# out … *Do:* divide the numbers 0 … n − 1 at random into three groups: `n // 10` to validate on, `n // 10` to test on, and all
+# others to train on. The same seed gives the same groups, another seed others.
+
+# %% tags=["exercise"]
+prediction_4 = ...  # "too high", "too low" or "unchanged"
+
+
+def my_splits(n, seed):
+    """Three arrays of numbers below ``n``, for training, validation and test; none is in two of them."""
+    return ...  # your code: np.random.default_rng(seed)
+
+
+# %% tags=["check"]
+checks.splits(my_splits, prediction_4)
+
+# %% [markdown] tags=["solution"]
+# <details><summary>Solution</summary>
+#
+# ```python
+# prediction_4 = "too high"
+#
+#
+# def my_splits(n, seed):
+#     order, few = np.random.default_rng(seed).permutation(n), n // 10
+#     return order[2 * few :], order[:few], order[few : 2 * few]
+# ```
+#
+# The best of many settings on few signals is partly luck, and luck does not carry over to new signals. The check draws scores
+# that are nothing but noise, and shows by how much the best of nine looks better than it is.
+# </details>
+
+# %% [markdown]
+# ### Exercise 5: is the class too easy?
+#
+# A table needs two controls that fit nothing: the mean of the training signals, and the nearest of them. *Predict:* a class has
+# sines of one frequency with random phases. Which is nearer to a new signal of it, if there are 200 to train on? *Do:* find for
+# each test signal the training signal with the smallest mean squared difference.
+
+# %% tags=["exercise"]
+prediction_5 = ...  # "the mean" or "the nearest"
+
+
+def my_nearest(train, test):
+    """Numbers [tests] of the nearest training signals: ``train`` [n, samples, c] and ``test`` [tests, samples, c]."""
+    return ...  # your code
+
+
+# %% tags=["check"]
+checks.nearest(my_nearest, prediction_5)
+
+# %% [markdown] tags=["solution"]
+# <details><summary>Solution</summary>
+#
+# ```python
+# prediction_5 = "the nearest"
+#
+#
+# def my_nearest(train, test):
+#     squared = (test[:, None] - train[None]) ** 2
+#     return squared.mean(axis=(2, 3)).argmin(axis=1)
+# ```
+#
+# Such a class is too easy: with enough signals to train on, looking one up is as good as fitting. A class is worth a table if
+# the nearest training signal is a poor answer.
+# </details>
+
+# %% [markdown]
 # ## Summary
 #
 # For a class of your own you need signals of one shape, a network with as many inputs as they have dimensions, and two

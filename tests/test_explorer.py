@@ -254,6 +254,71 @@ def test_frames_show_the_nearest_picture(control):
         _ = widget.value
 
 
+GRIDS = [
+    (explorer.line("a", "b"), [4]),
+    (explorer.fit_steps([0, 1, 2]), [3]),
+    (explorer.triangle(*"abc"), [10]),
+    (explorer.triangle(*"abc"), [15]),
+    (explorer.square(*"abcd"), [4, 4]),
+    (explorer.square(*"abcd"), [3, 5]),
+    (explorer.camera("Path", low=-1, high=2), [5]),
+    (explorer.camera("Azimuth", high=360, wraps=True), [7]),
+]
+
+
+def anywhere(control, rng):
+    """A random place of a control."""
+    if control.kind == "steps":
+        return [float(rng.integers(len(control.labels)))]
+    if control.kind == "triangle":
+        return rng.dirichlet([1, 1, 1])[1:].tolist()
+    return rng.uniform(control.low, control.high, control.numbers).tolist()
+
+
+@pytest.mark.parametrize(("control", "counts"), GRIDS, ids=lambda given: getattr(given, "kind", str(given)))
+def test_what_is_drawn_is_the_nearest_place_of_the_grid(control, counts):
+    """Nearest by distance in every number (a triangle's: within a step of its grid), computed here by itself."""
+    rng, seen = np.random.default_rng(2), set()
+    if control.kind == "square":
+        places = [[u, v] for v in np.linspace(0, 1, counts[0]) for u in np.linspace(0, 1, counts[1])]
+    else:
+        side = controls_side(counts[0]) if control.kind == "triangle" else counts[0]
+        places = control.grid(side)[0]
+    for _ in range(60):
+        numbers = anywhere(control, rng)
+        drawn = control.drawn(counts, numbers)
+        index = int(np.ravel_multi_index(control.nearest(counts, numbers), counts))
+        assert drawn == pytest.approx(places[index]) and control.holds(drawn)
+        assert control.drawn(counts, drawn) == pytest.approx(drawn), "what is drawn there is the same"
+        away = np.abs(np.array(places) - numbers)
+        away = np.minimum(away, 360 - away) if control.wraps else away
+        nearest = away.max(axis=1).min()
+        assert away[index].max() <= (nearest + 1e-9 if control.kind != "triangle" else 1 / (side - 1))
+        seen.add(index)
+    assert len(seen) >= min(len(places), 7)
+
+
+def controls_side(count):
+    """Pictures along the edge of a triangle of so many."""
+    return {10: 4, 15: 5}[count]
+
+
+@pytest.mark.parametrize("engine", ["browser", "kernel", "frames"])
+@pytest.mark.parametrize("count", [2, 3, 4])
+def test_the_weights_given_are_those_of_the_picture(engine, count):
+    """Of pictures made beforehand the nearest is shown, and with it go its coefficients, not those of the handle."""
+    corners = drawn(SIREN, count)
+    options = {"engine": engine, "frame_counts": (4,)} if engine == "frames" else {"engine": engine}
+    widget = explorer.networks(SIREN, {"a": corners}, labels=list("abcd"[:count]), shape=SHAPE, **options)
+    rng, control = np.random.default_rng(3), controls.between("abcd"[:count])
+    for _ in range(8):
+        widget.position = anywhere(control, rng)
+        picture = widget.pictures()[0].astype(int)
+        assert np.abs(picture - grid_picture(SIREN, widget.value["a"])).max() <= 1
+        mixture = weights.barycentric(corners, control.coefficients(widget.position))
+        assert (np.abs(picture - grid_picture(SIREN, mixture)).max() > 1) == (engine == "frames")
+
+
 def test_networks_as_frames_and_with_a_camera():
     asked = []
 

@@ -1,6 +1,9 @@
 """Mixing weights, and weights files: round trips, damage, and files that are written whole or not at all."""
 
 import json
+import os
+import struct
+import time
 
 import jax
 import jax.numpy as jnp
@@ -260,7 +263,7 @@ UNREADABLE = {
         None,
         "spec cannot be kept in the file",
     ),
-    "with sizes that are none": (Field(SIREN.init, SIREN.apply, SIREN.spec | {"width": -1}), None, "make no network"),
+    "with sizes that are none": (Field(SIREN.init, SIREN.apply, SIREN.spec | {"width": -1}), None, "has the width -1"),
     "frequencies of another type": (
         Field(
             FIELDS["fourier_mlp"].init,
@@ -332,3 +335,96 @@ def test_named_leaves_go_back_into_their_tree():
 def test_an_unknown_shipped_name_lists_those_there_are(name):
     with pytest.raises(LearnitError, match="image-faces-25, .*image-text-quick-maml"):
         weights.pretrained(name)
+
+
+# Files from strangers
+
+
+def crafted(spec, provenance="{}", kind="F32", width=4, names=("params/0/b", "params/0/w", "params/1/b", "params/1/w")):
+    """A safetensors file of zeros with the arrays of a small SIREN, and a spec as wanted."""
+    shapes = dict(zip(names, ([width], [2, width], [1], [width, 1]), strict=True))
+    size = {"F32": 4, "BF16": 2, "F8_E5M2": 1, "I32": 4}[kind]
+    header = {"__metadata__": {"spec": spec if isinstance(spec, str) else json.dumps(spec), "provenance": provenance}}
+    end = 0
+    for name, shape in shapes.items():
+        start, end = end, end + size * int(np.prod(shape))
+        header[name] = {"dtype": kind, "shape": shape, "data_offsets": [start, end]}
+    text = json.dumps(header).encode()
+    return struct.pack("<Q", len(text)) + text + bytes(end)
+
+
+SOUND = {"model": "siren", "in_dim": 2, "out_dim": 1, "width": 4, "depth": 2, "w0": 5.0, "precision": "highest"}
+RADIANCE = {"model": "nerf_mlp", "width": 4, "depth": 2, "num_frequencies": 3, "max_log2": 2.0, "density": "relu"}
+STRANGE = {
+    "a depth of 50 million": crafted(SOUND | {"depth": 50_000_000}),
+    "a depth below zero": crafted(SOUND | {"depth": -1}),
+    "a depth with a comma": crafted(SOUND | {"depth": 2.5}),
+    "a depth of 4,000 digits": crafted(json.dumps(SOUND).replace('"depth": 2', f'"depth": {"9" * 4000}')),
+    "a width beyond all memory": crafted(SOUND | {"width": 2**62}),
+    "an input of many dimensions": crafted(SOUND | {"in_dim": 10**12}),
+    "a width in words": crafted(SOUND | {"width": "4"}),
+    "a width that is true": crafted(SOUND | {"width": True}),
+    "a width that is a list": crafted(SOUND | {"width": [4]}),
+    "w0 zero": crafted(SOUND | {"w0": 0}),
+    "w0 in words": crafted(SOUND | {"w0": "five"}),
+    "w0 that is none": crafted(json.dumps(SOUND | {"w0": float("nan")})),
+    "a model that is a list": crafted(SOUND | {"model": ["siren"]}),
+    "a model nobody knows": crafted(SOUND | {"model": "kan"}),
+    "frequencies beyond all memory": crafted(RADIANCE | {"num_frequencies": 2**40}),
+    "no frequencies": crafted(RADIANCE | {"num_frequencies": 0}),
+    "the highest frequency in words": crafted(RADIANCE | {"max_log2": "8"}),
+    "frequencies in the spec": crafted({"model": "fourier_mlp", "out_dim": 1, "frequencies": {"a": 1}}),
+    "frequencies in words": crafted({"model": "fourier_mlp", "out_dim": 1, "frequencies": "many"}),
+    "a precision that is a number": crafted(SOUND | {"precision": 3}),
+    "frequencies of one axis": crafted(
+        {"model": "fourier_mlp", "out_dim": 1, "width": 4, "depth": 1},
+        names=("buffers/frequencies", "params/0/w", "params/1/b", "params/1/w"),
+    ),
+    "a spec that is a list": crafted("[1, 2]"),
+    "a spec nested in names": crafted('{"a":' * 60_000 + "1" + "}" * 60_000),
+    "a spec that is no JSON": crafted("{width: 4}"),
+    "provenance that is a list": crafted(SOUND, "[]"),
+    "provenance nested": crafted(SOUND, '{"a":' * 60_000 + "1" + "}" * 60_000),
+    "numbers of 8 bits": crafted(SOUND, kind="F8_E5M2"),
+    "whole numbers": crafted(SOUND, kind="I32"),
+}
+
+
+@pytest.mark.parametrize("kind", STRANGE)
+def test_a_strangers_file_is_refused_at_once(tmp_path, kind):
+    (tmp_path / "w.safetensors").write_bytes(STRANGE[kind])
+    began = time.monotonic()
+    with pytest.raises(LearnitError):
+        weights.load(tmp_path / "w.safetensors")
+    assert time.monotonic() - began < 30  # most take milliseconds; the machine may be busy
+
+
+def test_a_crafted_file_that_is_sound_loads(tmp_path):
+    (tmp_path / "w.safetensors").write_bytes(crafted(SOUND))
+    field, params, _ = weights.load(tmp_path / "w.safetensors")
+    assert field.spec["depth"] == 2 and all((np.asarray(leaf) == 0).all() for leaf in jax.tree.leaves(params))
+
+
+@pytest.mark.parametrize("umask", [0o077, 0o022, 0o000])
+def test_a_weights_file_has_the_rights_of_any_other(tmp_path, umask):
+    before = os.umask(umask)
+    try:
+        weights.write_arrays(tmp_path / "a.safetensors", {"x": np.zeros(2)}, {})
+        (tmp_path / "any").write_text("")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "a.safetensors").stat().st_mode == (tmp_path / "any").stat().st_mode
+
+
+def test_weights_of_32_bits_load_in_a_session_of_64(tmp_path):
+    field = models.siren(2, 1, width=4, depth=2, w0=5.0)
+    params = field.init(jax.random.key(0))
+    weights.save(tmp_path / "w.safetensors", field, params, {})
+    jax.config.update("jax_enable_x64", True)
+    try:
+        _, found, _ = weights.load(tmp_path / "w.safetensors")
+    finally:
+        jax.config.update("jax_enable_x64", False)
+    for one, other in zip(jax.tree.leaves(params), jax.tree.leaves(found), strict=True):
+        assert other.dtype == np.float32
+        np.testing.assert_array_equal(one, other)
