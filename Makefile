@@ -19,7 +19,7 @@ RUN := $(VENV)/bin/python -m
 PYTEST := $(RUN) pytest --quiet --numprocesses=auto --maxprocesses=4 --dist=worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help demo lab data gallery exercises test test-all check notebooks tune results weights pictures paper bench lock clean
+.PHONY: help demo lab data gallery exercises slides test test-all check notebooks tune results weights pictures paper bench lock clean
 
 help:  ## list these targets
 	@sed -n 's/^\([a-z-]*\): .*## /  make \1	/p' $(MAKEFILE_LIST) | expand -t 18
@@ -35,6 +35,10 @@ gallery: $(READY)  ## one page with all explorers, which needs no Python: out/ga
 
 exercises: $(READY)  ## copies for a class: make exercises ARGS='--kind student --out DIR', or instructor, or graded
 	@$(RUN) learnit_core.commands.exercises $(ARGS)
+
+slides: NOTEBOOK = 00_start_here
+slides: $(READY)  ## a deck of slides from a notebook's tagged cells, which needs no network: make slides [NOTEBOOK=00_start_here]
+	@$(RUN) learnit_core.commands.slides --notebook '$(NOTEBOOK)' --execute --out out/slides $(ARGS)
 
 data: $(READY)  ## prepare a real data set: make data [SET=celeba ARGS=--help]; alone, it lists them
 	@$(VENV)/bin/python 'data_scripts/$(SET).py' $(ARGS)

@@ -30,7 +30,7 @@ LINE = 38
 """Height of a line of text [pixels], whose letters are 28."""
 LARGEST = 36
 """Size of letters of a short text that has a slide for itself [pixels]."""
-CODE, CODE_WIDTH = 28, 1150
+CODE, CODE_WIDTH = 28, 1120
 """Largest size of letters of code, and room for a line of it [pixels]."""
 FIGURE = 6.5
 """Lines that a figure needs at least; it takes what is left."""
@@ -120,11 +120,11 @@ class Slide:
         return ROOM - 1.5 * (len(self.title) > 50) - sum(part.lines for part in self.parts)
 
     @property
-    def letters(self) -> float:
+    def letters(self) -> int:
         """Size of its letters [pixels]: larger if there is little text, and nothing else."""
         if any(re.match("<(pre|figure|div)", part.html) for part in self.parts):
             return 28
-        return max(28, min(LARGEST, 28 * math.sqrt(12.5 / sum((part.lines for part in self.parts), 0.1))))
+        return max(28, min(LARGEST, int(28 * math.sqrt(12.5 / sum((part.lines for part in self.parts), 0.1)))))
 
 
 def text(source: str) -> list[Part]:
@@ -175,14 +175,14 @@ def add(slides: list[Slide], parts: Sequence[Part]) -> None:
         if part.lines > Slide(slides[-1].title).room:
             start = " ".join(html.unescape(re.sub(r"<[^>]*>", "", part.html)).split())[:40]
             raise LearnitError(
-                f"found a part of {part.lines:.0f} lines for a slide, {start!r}: expected at most {ROOM:.0f}"
+                f"found {part.lines:.0f} lines in one part of a slide, {start!r}: expected at most {ROOM:.0f}"
             )
     last = slides.pop()
     few = min(len(_dealt(last, parts, spare)) for spare in range(int(ROOM)))
     slides += next(dealt for spare in reversed(range(int(ROOM))) if len(dealt := _dealt(last, parts, spare)) == few)
 
 
-def _dealt(last: Slide, parts: Sequence[Part], spare: float) -> list[Slide]:
+def _dealt(last: Slide, parts: Sequence[Part], spare: int) -> list[Slide]:
     """``last`` and further slides with the ``parts``, ``spare`` lines of each left free where a part is not longer."""
     dealt = [Slide(last.title, [*last.parts])]
     for part in parts:
@@ -202,7 +202,7 @@ def write(slides: list[Slide], path: Path) -> None:
         body = "\n".join(part.html for part in slide.parts)
         first = ' class="first"' if i == 1 else ""
         sections.append(
-            f'<section id="{i}" aria-label="{label}" style="--text: {slide.letters:.0f}"{first}>\n'
+            f'<section id="{i}" aria-label="{label}" style="--text: {slide.letters}"{first}>\n'
             f"<{level}>{title}</{level}>\n{body}\n"
             f'<div class="number">{i} / {len(slides)}</div>\n</section>'
         )

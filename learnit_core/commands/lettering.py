@@ -22,7 +22,9 @@ def enlarge(figure: Figure, smallest: float = SMALLEST) -> None:
         for axes in figure.axes:
             if isinstance(axes.xaxis.get_major_locator(), AutoLocator):  # labels of a narrow panel must not touch
                 wide = 72 * figure.get_figwidth() * axes.get_position().width
-                axes.xaxis.set_major_locator(MaxNLocator(max(2, min(9, int(wide / (4 * points))))))
+                axes.xaxis.set_major_locator(
+                    MaxNLocator(max(2, min(9, int(wide / (4 * points)))), steps=[1, 2, 2.5, 5, 10])
+                )
             for axis in axes.xaxis, axes.yaxis:  # ticks may be made anew when they are drawn
                 sizes = [label.get_size() for label in axis.get_ticklabels() if label.get_text()]
                 axis.set_tick_params(labelsize=max([points, *sizes]))
