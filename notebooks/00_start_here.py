@@ -633,6 +633,10 @@ checks.off_class(prediction_5, frequencies, random_db, learned_db)
 # %% [markdown] tags=["solution"]
 # <details><summary>Solution</summary>
 #
+# ```python
+# prediction_5 = "never"
+# ```
+#
 # Compare the two rows that the check prints inside the class and far outside. If the learned start still helps where no
 # training wave has been, it has learned less what waves look like than how to bend quickly. That is worth knowing before
 # one calls it a prior.

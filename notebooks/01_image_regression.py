@@ -674,9 +674,9 @@ checks.shuffled_layer(my_shuffled_layer, prediction_3)
 # %% [markdown]
 # ### Exercise 4: steps to match
 #
-# How soon does a fit match what it is compared with? *Predict:* MAML was trained to be good after **two** steps. With the same step size, is its
-# mean PSNR on unseen pictures after ten steps higher or lower than after two? *Do:* find the first step at which each
-# picture reaches its own target. A picture that never does counts as the last step.
+# How soon does a fit match what it is compared with? *Predict:* MAML was trained to be good after **two** steps. With the
+# same step size, is its mean PSNR on unseen pictures after ten steps higher or lower than after two? *Do:* find the first
+# step at which each picture reaches its own target. A picture that never does counts as the last step.
 
 # %% tags=["exercise"]
 prediction_4 = ...  # "higher" or "lower"

@@ -705,9 +705,9 @@ checks.direction(my_direction, prediction_3)
 # %% [markdown]
 # ### Exercise 4: the expected depth
 #
-# A depth picture shows $\sum_i w_i t_i$, with the weights of exercise 1; the share that nothing stops counts as `far`. *Predict:* half of
-# the light is stopped at $t = 2$, and all the rest at $t = 4$. Which depth is shown? Is there a surface at that depth? *Do:*
-# compute it from the alphas.
+# A depth picture shows $\sum_i w_i t_i$, with the weights of exercise 1; the share that nothing stops counts as `far`.
+# *Predict:* half of the light is stopped at $t = 2$, and all the rest at $t = 4$. Which depth is shown? Is there a surface at
+# that depth? *Do:* compute it from the alphas.
 
 # %% tags=["exercise"]
 prediction_4 = ...  # a number

@@ -531,8 +531,9 @@ checks.gap(my_gap, prediction_2)
 # %% [markdown]
 # ### Exercise 3: the square of four appearances
 #
-# *Predict:* in the centre of the square, which share has each corner? *Do:* mix four networks. `u` goes from left (0) to right (1), `v` from the top (0) to
-# the bottom (1); the corners come in the order top left, top right, bottom left, bottom right.
+# *Predict:* in the centre of the square, which share has each corner? *Do:* mix four networks. `u` goes from left (0) to
+# right (1), `v` from the top (0) to the bottom (1); the corners come in the order top left, top right, bottom left, bottom
+# right.
 
 # %% tags=["exercise"]
 prediction_3 = ...  # a number from 0 to 1
