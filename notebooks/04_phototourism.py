@@ -416,7 +416,7 @@ for name, value in agreements.items():
 # the square says which mixture it is.)
 
 # %%
-explorers.between_appearances(
+square = explorers.between_appearances(
     profile,
     field,
     {plots.LABELS[name]: corners[name] for name in ("standard", "meta-reptile")},
@@ -426,6 +426,7 @@ explorers.between_appearances(
     frames=(2, 2) if place.trial else (5, 5),
     side=340,
 )
+square
 
 # %% [markdown]
 # The same as an animation: the camera goes from left to right and back while the light goes once around the square. Watch

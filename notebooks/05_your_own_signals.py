@@ -392,7 +392,8 @@ def picture(params, *, height, width):
 
 shape = {1: (120, 240), 2: (160, 160), 3: (120, 480)}[len(own.shape)]
 about = {"labels": own.names["test"][:2], "shape": shape, "title": "Between two signals"}
-display(explorer.networks(net, panes, render=picture, engine="frames", **about))
+slider = explorer.networks(net, panes, render=picture, engine="frames", **about)
+slider
 
 # %% [markdown]
 # The number is high where a mixture of weights is a mixture of signals. In notebook 01 the same is done with pictures
