@@ -93,7 +93,7 @@ gallery.show(
 #
 # | profile | machine | time | memory | what it trains | size |
 # |---|---|---|---|---|---|
-# | `quick` | 2 CPU cores | 5 minutes | 1.5 GB | 4 × 48 on 48 Fourier frequencies, 1500 outer steps | 64 × 64 |
+# | `quick` | 2 CPU cores | 5 minutes | 1.9 GB | 4 × 48 on 48 Fourier frequencies, 1500 outer steps | 64 × 64 |
 # | `standard` | a T4-class GPU | not measured | not measured | 5 × 128 on 128 frequencies, 10,000 outer steps | 128 × 128 |
 # | `paper` | a large GPU | not measured | not measured | 5 × 256 on 256 frequencies, 100,000 outer steps | 256 × 256 |
 #

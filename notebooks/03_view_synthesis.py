@@ -91,7 +91,7 @@ gallery.show(
 #
 # | profile | machine | time | memory | what it trains | pictures |
 # |---|---|---|---|---|---|
-# | `quick` | 2 CPU cores | 5 minutes | 1.8 GB | 4 × 64, 8 frequencies, 300 outer steps of 32 × 64 rays | 40 × 40 |
+# | `quick` | 2 CPU cores | 5 minutes | 1.9 GB | 4 × 64, 8 frequencies, 300 outer steps of 32 × 64 rays | 40 × 40 |
 # | `standard` | a T4-class GPU | not measured | not measured | 5 × 128, 12 frequencies, 15,000 outer steps of 32 × 128 rays | 64 × 64 |
 # | `paper` | a large GPU | not measured | not measured | 6 × 256, 20 frequencies, 100,000 outer steps of 32 × 128 rays | 128 × 128 |
 #
