@@ -1,6 +1,5 @@
 """What notebook 03 says in prose: each sentence that claims an order, and the numbers that have to bear it out."""
 
-import ast
 import json
 import re
 from itertools import pairwise
@@ -123,25 +122,3 @@ def test_the_sentences_can_fail():
     swapped = [row | {"init": names.get(row["init"], row["init"])} for row in JUDGED]
     failing = [sentence for sentence, holds in AFTER_THE_LONGER_TRAINING.items() if not holds(swapped)]
     assert len(failing) >= 4
-
-
-def test_no_cell_is_longer_than_a_screen():
-    long = {cell.source.splitlines()[0]: len(cell.source.splitlines()) for cell in CODE}
-    tagged = {cell.source.splitlines()[0] for cell in CODE if "colab" in cell.metadata.get("tags", [])}
-    assert {first: count for first, count in long.items() if count > 20 and first not in tagged} == {}
-
-
-def test_few_names_of_the_experiment_are_met():
-    """Imported from `learnit_core.experiments`, or reached through one of its modules."""
-    tree = ast.parse("\n".join(cell.source for cell in CODE))
-    modules, names = set(), set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("learnit_core.experiments"):
-            for alias in node.names:
-                # Names of classes begin with a capital; all else that notebook 03 imports are modules.
-                (names if alias.name[0].isupper() else modules).add(alias.asname or alias.name)
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in modules:
-            names.add(f"{node.value.id}.{node.attr}")
-    assert {"views.fit", "views.tasks"} <= names, "the count misses what is there"
-    assert len(names) <= 10, sorted(names)
