@@ -30,7 +30,7 @@ OFF_CLASS = (2, 4, 8)
 """Numbers of projections that slices off the class are reconstructed from."""
 
 
-class Chosen(NamedTuple):
+class Study(NamedTuple):
     """What the settings of a run mean: slices, network, tuned settings, and what is shipped for them."""
 
     profile: ct.Profile
@@ -47,7 +47,7 @@ class Chosen(NamedTuple):
     """Whether to meta-train: not if nothing but test data was named (those are reconstructed in the last section)."""
 
 
-def choose(settings: Settings, *, train: bool = True, seed: int = 0) -> Chosen:
+def choose(settings: Settings, *, train: bool = True, seed: int = 0) -> Study:
     """Read the slices that ``settings`` name, and what belongs to them.
 
     Raises LearnitError if there is to be no training (``train``) and no initialisation is shipped.
@@ -71,7 +71,7 @@ def choose(settings: Settings, *, train: bool = True, seed: int = 0) -> Chosen:
     learned = None if file is None else weights.pretrained(file)[1]
     controls = table.control_rows(images, data=images.name, seed=seed)
     start = baselines.standard(field, seed=seed)
-    return Chosen(profile, images, field, start, tuned._replace(fits=fits), learned, controls, train)
+    return Study(profile, images, field, start, tuned._replace(fits=fits), learned, controls, train)
 
 
 class Look(NamedTuple):
@@ -120,7 +120,7 @@ def _bands(sinogram: Float[np.ndarray, "angles size"]) -> Float[np.ndarray, "siz
     return picture
 
 
-def starts(chosen: Chosen, learned: Params, *, seed: int = 0) -> tuple[dict[str, Draws], str]:
+def starts(chosen: Study, learned: Params, *, seed: int = 0) -> tuple[dict[str, Draws], str]:
     """Every initialisation of the table in its order, and how well Mean and Matched show what they were fitted to."""
     made, reached = baselines.of_pictures(chosen.profile, chosen.field, chosen.images, learned, seed=seed)
     made["meta-reptile"] = [learned]
@@ -137,7 +137,7 @@ class Compared(NamedTuple):
 
 
 def compared(
-    chosen: Chosen, made: Mapping[str, Draws], scores: Mapping[tuple[str, int], np.ndarray], *, seed: int
+    chosen: Study, made: Mapping[str, Draws], scores: Mapping[tuple[str, int], np.ndarray], *, seed: int
 ) -> Compared:
     """Rows of the controls, the fits and back-projection; in Markdown also who is ahead of whom, and by how much.
 
