@@ -90,7 +90,7 @@ gallery.show(
 #
 # | profile | machine | time | memory | what it trains | size | PSNR after two steps (text) |
 # |---|---|---|---|---|---|---|
-# | `quick` | 2 CPU cores | about 4 minutes | 2.1 GB | SIREN 4 × 128, 600 outer steps | 32 × 32 | 30 dB |
+# | `quick` | 2 CPU cores | 5 minutes | 2.1 GB | SIREN 4 × 128, 600 outer steps | 32 × 32 | 30 dB |
 # | `standard` | a T4-class GPU | not measured | not measured | SIREN 5 × 256, 10,000 outer steps | 64 × 64 | not measured |
 # | `paper` | a large GPU | not measured | not measured | SIREN 5 × 256, 150,000 outer steps | 178 × 178 | not measured |
 #
