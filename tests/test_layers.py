@@ -27,7 +27,7 @@ MAY_IMPORT = {
     "inits": ["structures", "fit"],
     "weights": ["structures", "models", "files"],
     "signals": ["structures", "volume", "files", "evaluate"],
-    "explorer": ["structures", "weights", "files"],
+    "explorer": ["structures", "models", "losses", "fit", "evaluate", "weights", "files"],
     "plots": [],
 }
 MAY_IMPORT["experiments"] = list(MAY_IMPORT)

@@ -215,7 +215,7 @@ function fittingProgram() {
 
   /**
    * Answers by `post(answer, buffers)`: what a fit is after each of its steps, `{ id, start, step, weights, picture, db }`,
-   * start by start in turns, and `{ id, done }`; or the picture of a network, `{ id, picture }`. A fit ends early when
+   * start by start in turns, and `{ id, done }`; or the pictures of networks, `{ id, pictures }`. A fit ends early when
    * another is asked for. Weights that are not finite any more are the last of their start: `{ …, diverged }`.
    */
   function serve(post) {
@@ -240,7 +240,7 @@ function fittingProgram() {
         for (const [start, run] of runs.entries()) {
           if (run.diverged) continue;
           const picture = new Float32Array(target.length);
-          if (!await through(network.pass(run.weights, picture, target, step < steps && run.gradient), stale)) return;
+          if (!await through(network.pass(run.weights, picture, target, step < steps ? run.gradient : null), stale)) return;
           run.diverged = !picture.every(Number.isFinite);
           const weights = run.weights.slice();
           const db = psnr(picture, target);
@@ -251,10 +251,10 @@ function fittingProgram() {
       post({ id, done: true }, []);
     }
 
-    async function draw({ id, weights }) {
-      const picture = new Float32Array(network.pixels * network.channels);
-      await through(network.pass(weights, picture), () => false);
-      post({ id, picture }, [picture.buffer]);
+    async function draw({ id, networks }) {
+      const pictures = networks.map(() => new Float32Array(network.pixels * network.channels));
+      for (const [i, weights] of networks.entries()) await through(network.pass(weights, pictures[i]), () => false);
+      post({ id, pictures }, pictures.map((picture) => picture.buffer));
     }
 
     return async (job) => {
