@@ -1,6 +1,6 @@
 // PSNR along the steps of fits, as a drawing.
 
-const CURVE = { width: 460, height: 150, left: 34, right: 8, top: 8, bottom: 34 };
+const CURVE = { width: 380, height: 170, left: 28, right: 8, top: 22, bottom: 40 };
 
 /** An element of a drawing. */
 function svgElement(tag, attributes = {}, ...children) {
@@ -30,9 +30,16 @@ function makeCurve(steps) {
         points: dbs.map((db, n) => [n, db]).filter(([, db]) => Number.isFinite(db)).map(([n, db]) => `${x(n)},${y(db)}`).join(" "),
         class: `line-${i}`,
       }));
-      const legend = lines.map(({ name }, i) => svgElement("text", { x: left + i * ((width - left) / 2), y: height - 4, class: `line-${i}` }, `${i ? "╌" : "—"} ${name}`));
+      const legend = lines.flatMap(({ name }, i) => {
+        const at = left + i * 128;
+        return [
+          svgElement("polyline", { points: `${at},${height - 8} ${at + 22},${height - 8}`, class: `line-${i}` }),
+          svgElement("text", { x: at + 28, y: height - 4 }, name),
+        ];
+      });
       element.replaceChildren(
-        ...ticks.flat(), ...numbers, svgElement("text", { x: left + 4, y: top + 10 }, "PSNR [dB]"),
+        ...ticks.flat(), ...numbers, svgElement("text", { x: left - 22, y: top - 8 }, "PSNR [dB]"),
+        svgElement("text", { x: width - right, y: height - 4, "text-anchor": "end" }, "steps"),
         svgElement("line", { x1: x(step), x2: x(step), y1: top, y2: height - bottom, class: "here" }), ...paths, ...legend,
       );
       element.setAttribute("aria-label", `PSNR after each step. ${lines.map(({ name, dbs }) => `${name}: ${dbs.length ? dbs.map(inDb).join(", ") : "not known yet"}`).join(". ")}.`);

@@ -29,7 +29,8 @@ function makeFittingParts(scene, live, on) {
 
   const canvases = [0, 1].map(() => make("canvas", { width, height, role: "img", style: shape }));
   const captions = canvases.map(() => make("figcaption", { "data-room": starts.reduce((a, { name }) => (name.length > a.length ? name : a), "") }, make("span")));
-  const panes = canvases.map((canvas, i) => make("figure", {}, canvas, captions[i]));
+  const rateRows = [0, 1].map((pane) => makeRate(pane, on));
+  const panes = canvases.map((canvas, i) => make("div", {}, make("figure", {}, canvas, captions[i]), rateRows[i].element));
   const choice = make("select", { ...KEEPS_KEYS, onchange: () => on.compared(Number(choice.value)) },
     ...starts.slice(1).map(({ name }, i) => make("option", { value: `${i + 1}` }, name)));
 
@@ -37,7 +38,6 @@ function makeFittingParts(scene, live, on) {
   const player = new Player(scene.controls, on);
   const readouts = scene.controls.map(() => make("span"));
   const rows = scene.controls.map((control, i) => makeRow(control.name, readouts[i], longestWords(control), [player.buttons[i]], controls[i].element));
-  const rates = [0, 1].map((pane) => makeRate(pane, on));
   const curve = makeCurve(scene.fitting.steps);
 
   const note = make("p", { class: "note", role: "status" });
@@ -51,9 +51,9 @@ function makeFittingParts(scene, live, on) {
     : "Nothing leaves this page."}`),
   make("div", { class: "panes" }, ...papers.map(({ element }) => element)), tools, camera,
   make("div", { class: "panes" }, ...panes), ...(starts.length > 2 ? [compare] : []),
-  ...rows, ...rates.map((rate) => rate.element), curve.element,
-  make("div", { class: "row" }, makeButton("Reset", on.reset)), make("div", { class: "said" }, note, alert));
-  return { root, pads: papers, word, cameraPlace: camera, canvases, captions, choice, controls, player, readouts, rateRows: rates, curve, note, alert };
+  ...rows, curve.element, make("div", { class: "row" }, makeButton("Tuned rates", on.tuned), makeButton("Reset", on.reset)),
+  make("div", { class: "said" }, note, alert));
+  return { root, pads: papers, word, cameraPlace: camera, canvases, captions, choice, controls, player, readouts, rateRows, curve, note, alert };
 }
 
 function makeRow(name, readout, room, buttons, element) {
@@ -65,18 +65,14 @@ function makeRow(name, readout, room, buttons, element) {
 /** The rate of one pane's fit. */
 function makeRate(pane, on) {
   const [low, high, step] = RATES.map(String);
-  const name = make("span");
-  const readout = make("span");
+  const readout = make("span", { class: "said-rate" });
   const input = make("input", {
     type: "range", min: low, max: high, step, class: "range rate", ...KEEPS_KEYS, oninput: () => on.rated(pane, 10 ** Number(input.value)),
   });
-  const element = makeRow(name, readout, "learned rates times 0.00000 (as tuned)", [makeButton("Tuned", () => on.rated(pane, null), { "aria-label": `Tuned rate ${pane ? "on the right" : "on the left"}` })],
-    make("div", { class: "slider" }, input));
   return {
-    element, input,
+    element: make("div", { class: "pane-rate" }, readout, input), input,
     show: (start, rate) => {
-      const words = `${OPTIMISERS[start.optimizer]} ${Number(rate.toPrecision(2))}${rate === start.rate ? " (as tuned)" : ""}`;
-      name.textContent = `Rate from ${start.name}`;
+      const words = `${OPTIMISERS[start.optimizer]} ${Number(rate.toPrecision(2))}${rate === start.rate ? ", as tuned" : ""}`;
       readout.textContent = words;
       input.value = Math.log10(rate);
       input.setAttribute("aria-label", `Rate from ${start.name}`);

@@ -16,9 +16,11 @@ class Fits {
     this.fitter = new Fitter({ ...scene.network, buffer }, scene.shape, (answer) => this.#heard(answer));
   }
 
-  /** The rates as they were tuned. */
+  /** The rates as they were tuned; returns the starts whose rates were others. */
   tuned() {
+    const before = this.rates;
     this.rates = this.starts.map(({ rate }) => rate);
+    return [...this.starts.keys()].filter((start) => this.rates[start] !== before?.[start]);
   }
 
   /** Forgets the fits of these pictures (from these starts only), and goes on with the picture that is seen. */

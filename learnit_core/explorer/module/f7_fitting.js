@@ -27,6 +27,7 @@ class Fitting {
       clear: () => this.#clear(),
       compared: (start) => this.#compared(start),
       rated: (pane, rate) => this.#rated(pane, rate),
+      tuned: () => this.#tuned(),
       reset: () => this.#reset(),
     }));
     this.camera = new Camera(this.cameraPlace, (video) => this.#filled(this.target.paste(video, video.videoWidth, video.videoHeight)), (text) => this.#say(text));
@@ -244,8 +245,13 @@ class Fitting {
 
   #rated(pane, rate) {
     const start = this.fits.shown[pane];
-    this.fits.rates[start] = rate ?? this.fits.starts[start].rate;
+    this.fits.rates[start] = rate;
     this.#refit(this.fits.targets, [start]);
+  }
+
+  #tuned() {
+    const changed = this.fits.tuned();
+    if (changed.length) this.#refit(this.fits.targets, changed);
   }
 
   #reset() {
