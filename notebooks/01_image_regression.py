@@ -328,6 +328,28 @@ explorer.frames(
 )
 
 # %% [markdown]
+# And now something of your own: type a word, draw with the mouse or a finger, or bring a picture. It is fitted *in this
+# page*, from MAML and from another start, while you watch. Move MAML's rate away from the one it was learned with: how far
+# can you go? Then draw a second picture and walk between the weights of both.
+
+# %%
+compared = {plots.LABELS[name]: name for name in ("meta-maml", "standard", "matched", "mean", "shuffled")}
+own = explorer.fitting(
+    field,
+    {label: (made[name][0], chosen.tuned.after_two_steps[name]) for label, name in compared.items()},
+    shape=images.test.shape[1:3],
+    num_steps=20 if profile.size <= 32 else 4,  # a browser takes long for large networks
+    target=images.test[0],
+    second=images.test[-1],
+    title="Fitting a picture of your own",
+)
+own
+
+# %%
+fitted = own.value[plots.LABELS["meta-maml"]]  # the weights that are shown; `own.target = array` fits another picture
+print(f"{sum(leaf.size for leaf in jax.tree.leaves(fitted)):,} weights, fitted where the sliders stand: {own.position}")
+
+# %% [markdown]
 # ## 5. Table 1
 #
 # One picture proves nothing, so: all test pictures. This is the loop that makes the table's main column. Every

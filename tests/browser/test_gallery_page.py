@@ -2,6 +2,7 @@
 
 import pytest
 from browsing import Widget, shows
+from fitting_page import FittingPage
 from test_gallery import quickly  # noqa: F401
 
 from learnit_core import experiments, explorer
@@ -18,8 +19,11 @@ def test_all_explorers_of_the_gallery_draw(visit, tmp_path, quickly):  # noqa: F
         widget = Widget(page, index)
         widget.root.scroll_into_view_if_needed()
         widget.painted(seconds=60)
-        assert widget.data("engine") == ("frames" if shown.scene["engine"] == "frames" else "webgl")
-        if shown.scene["engine"] != "frames":  # long rows of pictures are compressed with a little loss
+        expected = {"frames": "frames", "fitting": "worker"}.get(shown.scene["engine"], "webgl")
+        assert widget.data("engine") == expected
+        if expected == "worker":
+            assert FittingPage(page, index).shows(shown, shown.position)
+        elif expected == "webgl":  # long rows of pictures are compressed with a little loss
             assert shows(widget, shown)
         else:
             assert widget.picture().std() > 0, "an empty picture"
