@@ -89,7 +89,7 @@ def test_what_a_page_tells_is_the_value_until_something_else_is_wanted():
 def test_words_are_light_on_dark_and_fill_the_picture():
     shown = small(target="Hey", second="1")
     for picture in (shown.target, shown.second):
-        assert picture.shape == (*SHAPE, 1) and picture.min() == 0 and picture.max() > 0.5
+        assert picture.shape == (*SHAPE, 1) and picture.min() == 0 and picture.max() > 0.3
     assert (shown.target.max(axis=(0, 2)) > 0).mean() > 0.7
 
 

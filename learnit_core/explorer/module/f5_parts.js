@@ -1,6 +1,6 @@
 // What the fitting widget is made of: paper to draw on, ways to fill it, two panes, sliders, a curve.
 
-const RATES = [-4, 0, 0.05]; // of the sliders, as powers of ten
+const RATES = [-4, 1, 0.05]; // of the sliders, as powers of ten
 const OPTIMISERS = { sgd: "SGD", adam: "Adam", rmsprop: "RMSProp", learned: "learned rates times" };
 
 /** The parts, `root` with all others in it. What hands do to them goes to the functions of `on`. */
@@ -28,7 +28,7 @@ function makeFittingParts(scene, live, on) {
     makeButton("Invert", on.invert), makeButton("Clear", on.clear));
 
   const canvases = [0, 1].map(() => make("canvas", { width, height, role: "img", style: shape }));
-  const captions = canvases.map(() => make("figcaption", { "data-room": starts.reduce((a, { name }) => (name.length > a.length ? name : a), "") }, make("span")));
+  const captions = canvases.map(() => make("figcaption"));
   const rateRows = [0, 1].map((pane) => makeRate(pane, on));
   const panes = canvases.map((canvas, i) => make("div", {}, make("figure", {}, canvas, captions[i]), rateRows[i].element));
   const choice = make("select", { ...KEEPS_KEYS, onchange: () => on.compared(Number(choice.value)) },
@@ -99,7 +99,8 @@ function makePad(label, index, { group, width, height, shape }, on) {
   };
   canvas.onpointermove = (event) => {
     if (!last) return;
-    for (const one of event.getCoalescedEvents?.() ?? [event]) {
+    const passed = event.getCoalescedEvents?.() ?? []; // where a quick hand was since the last event
+    for (const one of passed.length ? passed : [event]) {
       const next = place(one);
       on.drawn(index, last, next);
       last = next;

@@ -29,8 +29,13 @@ class Fits {
       target.asked = performance.now();
       for (const start of starts) target.fits.delete(start);
     }
-    if (targets.includes(this.fitting?.target)) this.fitting = null;
+    if (targets.includes(this.fitting?.target)) this.#stop();
     this.next(seen);
+  }
+
+  #stop() {
+    this.fitter.ask({ kind: "stop" });
+    this.fitting = null;
   }
 
   #missing(target) {
@@ -47,11 +52,7 @@ class Fits {
     this.seen = seen;
     if (!this.running) return;
     const target = [this.targets[seen], ...this.targets].find((one) => this.#missing(one).length);
-    if (!target) {
-      if (this.fitting) this.fitter.ask({ kind: "stop" });
-      this.fitting = null;
-      return;
-    }
+    if (!target) return this.fitting && this.#stop();
     const starts = this.#missing(target);
     if (this.fitting?.target === target && starts.every((start) => this.fitting.starts.includes(start))) return;
     this.fitting = { id: ++this.count, target, starts };

@@ -19,18 +19,18 @@ class Fitting {
       toggled: (i) => this.player.toggle(i, [this.position[i]]),
       chosen: (i) => this.#moved(1, [i]),
       drawn: (i, from, to) => this.#drawn(i, from, to),
-      lifted: (i) => this.#filled(this.fits.targets[i].read(), "", "The drawing is blank: draw something, type a word, or bring a picture."),
+      lifted: (i) => this.#filled(this.fits.targets[i], this.fits.targets[i].read(), "", "The drawing is blank: draw something, type a word, or bring a picture."),
       typed: (text) => this.#typed(text),
       uploaded: (file) => this.#uploaded(file),
       camera: () => this.camera.toggle(),
-      invert: () => this.#filled(this.target.invert()),
+      invert: () => this.#filled(this.target, this.target.invert()),
       clear: () => this.#clear(),
       compared: (start) => this.#compared(start),
       rated: (pane, rate) => this.#rated(pane, rate),
       tuned: () => this.#tuned(),
       reset: () => this.#reset(),
     }));
-    this.camera = new Camera(this.cameraPlace, (video) => this.#filled(this.target.paste(video, video.videoWidth, video.videoHeight)), (text) => this.#say(text));
+    this.camera = new Camera(this.cameraPlace, (video) => this.#filled(this.target, this.target.paste(video, video.videoWidth, video.videoHeight)), (text) => this.#say(text));
     this.root.dataset.state = "waiting";
     this.root.learnit = this;
     element.append(this.root);
@@ -90,30 +90,32 @@ class Fitting {
   #typed(text) {
     if (!text.trim()) return this.#say("Type a word of up to eight letters.");
     const seen = this.target.write(text, getComputedStyle(this.root).getPropertyValue("--word-font"));
-    this.#filled(seen, isCut(text) ? "Only eight letters are drawn, four in a line." : "", "Nothing of this can be seen: type letters or digits.");
+    this.#filled(this.target, seen, isCut(text) ? "Only eight letters are drawn, four in a line." : "", "Nothing of this can be seen: type letters or digits.");
   }
 
   async #uploaded(file) {
     const { target } = this;
     try {
       const { source, width, height } = await decoded(file);
-      this.#filled(target.paste(source, width, height));
+      this.#filled(target, target.paste(source, width, height));
       source.close?.();
     } catch (error) {
       this.#say(`${sentence(error)}.`);
     }
   }
 
-  #filled(seen, said = "", blank = "This picture is black all over: there is nothing to fit.") {
-    if (this.between) this.#moved(1, [this.end]);
+  /** Shows what a picture holds now, and fits it; says so if nothing is `seen` on it. */
+  #filled(target, seen, said = "", blank = "This picture is black all over: there is nothing to fit.") {
+    const i = this.fits.targets.indexOf(target);
+    if (Math.abs(this.position[1] - i) > HERE) this.#moved(1, [i]);
     this.#say(seen ? said : blank);
-    this.#refit([this.target]);
+    this.#refit([target]);
   }
 
   #clear() {
     this.word.value = "";
     this.target.clear();
-    this.#filled(false, "", "Draw something, type a word, or bring a picture.");
+    this.#filled(this.target, false, "", "Draw something, type a word, or bring a picture.");
   }
 
   /** Takes both pictures from Python, unless they are there already. */
@@ -175,7 +177,7 @@ class Fitting {
     if (picture) canvas.getContext("2d").putImageData(imageData(height, width, channels, picture, 255), 0, 0);
     else canvas.getContext("2d").clearRect(0, 0, width, height);
     canvas.setAttribute("aria-label", `From ${name}, ${words}: ${told || "the picture of the weights in between"}`);
-    this.captions[pane].firstChild.textContent = told ? `From ${name}: ${told}` : `From ${name}`;
+    this.captions[pane].textContent = `From ${name}\n${told || "in between"}`; // two lines, so that nothing below jumps
   }
 
   #mix() {

@@ -52,7 +52,7 @@ def test_words_drawings_rates_and_other_starts(opened):
     before = widget.target()
     widget.draw([(0.2, 0.2), (0.5, 0.8), (0.8, 0.2)])
     drawn = widget.settled().target()
-    assert np.abs(drawn - before).max() > 0.5 and np.all(drawn >= before - 1e-6), "drawn on top"
+    assert np.abs(drawn - before).max() > 0.5 and np.all(drawn >= before - 1e-4), "drawn on top"
     # A drawing on the second picture moves the walk there, and leaves the first alone.
     widget.draw([(0.1, 0.5), (0.9, 0.5)], pad=1)
     widget.settled()
@@ -70,11 +70,11 @@ def test_words_drawings_rates_and_other_starts(opened):
     # Another start beside the learned one.
     widget.root.get_by_label("Compared with").select_option("other weights")
     widget.settled()
-    assert widget.caption(1).startswith("From other weights: ") and widget.dbs(1)[0] == tuned[0]
+    assert widget.caption(1).startswith("From other weights\n") and widget.dbs(1)[0] == tuned[0]
     widget.button("Reset").click()
     widget.settled()
     np.testing.assert_array_equal(widget.target(), before)
-    assert widget.caption(1).startswith("From random weights: ") and widget.position == [2, 0]
+    assert widget.caption(1).startswith("From random weights\n") and widget.position == [2, 0]
 
 
 def test_weights_that_diverge_are_said_to(opened):
@@ -82,7 +82,7 @@ def test_weights_that_diverge_are_said_to(opened):
     widget.run("(fitting) => { for (const start of fitting.fits.starts) start.weights.fill(1e30); }")
     widget.word.fill("A")
     widget.settled()
-    assert widget.caption(0) == "From learned weights: diverged"
+    assert widget.caption(0) == "From learned weights\ndiverged"
     assert "diverged" in widget.root.locator(".curve").get_attribute("aria-label")
 
 
