@@ -11,7 +11,8 @@ from typing import Any
 from getting import archives, commandline, pictures
 from getting.manifest import DataSet
 from getting.mirrors import Obtained
-from learnit_core.signals import photos
+from learnit_core.names import shown
+from learnit_core.signals import files as ways_in
 
 EPILOG = """examples:
   # The pictures in ~/photographs and the folders in it, at 178 x 178.
@@ -26,9 +27,9 @@ then:
 You may also name a folder of pictures in LEARNIT_DATA directly. Prepare it where that takes long or does not fit into
 memory: from a prepared set each chunk of training reads what it needs, and nothing else is loaded.
 
-JPEG, PNG, WebP, BMP, TIFF and GIF of any size are taken, upright, over white where they are transparent, cropped to the
-largest centred square. A broken one is named and skipped, of exact copies only the first is kept. A tenth each is kept
-for validation and test. Your files are only read."""
+JPEG, PNG, WebP, BMP, TIFF, GIF, AVIF and (extra "heic") HEIC are taken, upright, over white where they are
+transparent, cropped to the largest centred square. A broken one is named and skipped, of exact copies only the first
+is kept. A tenth each is kept for validation and test. Your files are only read."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -39,16 +40,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     count = 0
     if options.dry_run and options.path.exists():
         with archives.opened(options.path) as files:
-            count = len(photos.only_pictures(files.names()))
+            count = len(ways_in.only_pictures(files.names()))
     about = {"licence": "whatever holds for these pictures", "accept_terms": False, "pictures": count}
-    data = DataSet(f"folder-{name}", f"Pictures from {options.path.resolve().name}", **about)
+    data = DataSet(f"folder-{name}", f"Pictures from {shown(options.path.resolve().name)}", **about)
     commandline.prepare(options, data, partial(make, options))
 
 
 def make(options, obtained: Obtained, folder: Path) -> dict[str, Any]:
     """Write the pictures of the folder or archive."""
     with archives.opened(obtained.paths[0]) as files:
-        splits = pictures.deal(photos.only_pictures(files.names()), options.seed)
+        splits = pictures.deal(ways_in.only_pictures(files.names()), options.seed)
         note = "Dealt out by chance; whether two pictures show the same person, thing or place is not known."
         chosen = pictures.sample(splits, options.limit, options.seed)
         return pictures.write(folder, files, chosen, size=options.size) | {"note": note}

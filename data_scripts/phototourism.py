@@ -17,6 +17,7 @@ except ImportError as error:
     )
 
 from learnit_core.errors import LearnitError
+from learnit_core.signals import files as ways_in
 
 EPILOG = """examples:
   # See what would happen: sources, licence, room on the disk.
@@ -73,7 +74,7 @@ def make(options, obtained: Obtained, folder: Path) -> dict[str, Any]:
     with archives.opened(source) as files:
         names = files.names()
         model = photographs.reconstruct(source) if options.reconstruct else photographs.read_model(files, names)
-        pictures = [n for n in names if n.lower().endswith(photographs.PICTURES) and "/stereo/" not in f"/{n}"]
+        pictures = [n for n in ways_in.only_pictures(names) if "/stereo/" not in f"/{n}"]
         only = used(options, obtained, {image.name for image in model.images.values()})
         made, points, left_out = photographs.read(
             files, pictures, model, side=options.size, only=only, leave_out=options.leave_out

@@ -14,7 +14,7 @@ from script_cases import CASES, CELEBA, EVERY, PARTITION, PICTURES, Case, call, 
 
 from getting import archives, commandline
 from learnit_core.errors import LearnitError
-from learnit_core.signals import photos, prepared
+from learnit_core.signals import files, prepared
 
 # Archives that mean harm
 
@@ -175,5 +175,5 @@ def test_linked_folders_are_followed_once_and_pipes_are_not_read(tmp_path):
     (tmp_path / "mine" / "round").symlink_to(tmp_path / "mine")
     (tmp_path / "mine" / "gone.png").symlink_to(tmp_path / "nothing")
     os.mkfifo(tmp_path / "mine" / "pipe.png")
-    assert photos.files_in(tmp_path / "mine") == ["a.png", "gone.png", "linked/d.png", "notes.txt"]
-    assert photos.pictures_in(tmp_path / "mine") == ["a.png", "gone.png", "linked/d.png"]
+    assert files.files_in(tmp_path / "mine") == ["a.png", "gone.png", "linked/d.png", "notes.txt"]
+    assert files.pictures_in(tmp_path / "mine") == ["a.png", "gone.png", "linked/d.png"]

@@ -13,6 +13,7 @@ from learnit_core.commands.repository import ROOT
 MAY_IMPORT = {
     "errors": [],
     "files": [],
+    "names": [],
     "structures": [],
     "models": ["structures"],
     "tomography": [],
@@ -26,9 +27,9 @@ MAY_IMPORT = {
     "metrics": ["structures", "fit", "evaluate", "files"],
     "inits": ["structures", "fit"],
     "weights": ["structures", "models", "files"],
-    "signals": ["structures", "volume", "files"],
+    "signals": ["structures", "volume", "files", "names"],
     "explorer": ["structures", "weights", "files"],
-    "plots": [],
+    "plots": ["names"],
 }
 MAY_IMPORT["experiments"] = list(MAY_IMPORT)
 MAY_IMPORT["teaching"] = [*MAY_IMPORT]

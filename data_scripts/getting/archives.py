@@ -29,7 +29,8 @@ from getting import output
 from getting.kinds import Damaged, web_page
 from getting.shards import Shards
 from learnit_core.errors import LearnitError
-from learnit_core.signals import photos
+from learnit_core.names import shown
+from learnit_core.signals import files as ways_in
 
 LARGEST = 1 << 28  # bytes; a picture that unpacks to more than that is none
 DEEPEST = 3  # zips within zips: the real sets have two
@@ -74,14 +75,18 @@ class _Folder:
         self.folder = folder
 
     def names(self) -> list[str]:
-        return photos.files_in(self.folder)
+        return ways_in.files_in(self.folder)
 
     def read(self, wanted: Collection[str]) -> Iterator[tuple[str, bytes]]:
         for name in sorted(wanted):
+            path = self.folder / name
             try:
-                content = (self.folder / name).read_bytes()
+                if path.stat().st_size > LARGEST:
+                    tqdm.write(f"Skipped: {shown(path)} has more than {LARGEST:,} bytes.")
+                    continue
+                content = path.read_bytes()
             except OSError as error:
-                tqdm.write(f"Skipped: {self.folder / name} cannot be read: {error.strerror}.")
+                tqdm.write(f"Skipped: {shown(path)} cannot be read: {error.strerror}.")
                 continue
             yield name, content
 

@@ -102,7 +102,8 @@ def locked(path: Path, what: str) -> Iterator[None]:
 
 def describe(folder: Path, about: dict[str, Any]) -> None:
     """Write `prepared.json`, last of all."""
-    content = json.dumps({"prepared": prepared.VERSION, **about}, indent=1, ensure_ascii=False)
+    # Escaped: a path in it may hold bytes that are no UTF-8, and cannot be written otherwise.
+    content = json.dumps({"prepared": prepared.VERSION, **about}, indent=1, ensure_ascii=True)
     with open(folder / prepared.FILE, "w", encoding="utf-8") as file:
         file.write(content + "\n")
         file.flush()

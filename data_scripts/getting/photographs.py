@@ -15,6 +15,7 @@ from tqdm import tqdm
 from getting.archives import Files
 from getting.output import RowWriter
 from learnit_core.errors import LearnitError
+from learnit_core.signals import files as ways_in
 from learnit_core.signals import tourism
 from learnit_core.signals.prepared import SPLITS
 from learnit_core.signals.tourism import Photograph
@@ -22,8 +23,8 @@ from learnit_core.signals.tourism import Photograph
 PINHOLE = ("SIMPLE_PINHOLE", "PINHOLE")
 DISTORTED = ("SIMPLE_RADIAL", "RADIAL", "OPENCV", "FULL_OPENCV")
 """Camera models whose photographs are undistorted to those of a pinhole camera."""
-PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
 SAME_ASPECT = 0.01
+_IMAGES = {"images"}
 
 
 def pycolmap():
@@ -74,7 +75,7 @@ def reconstruct(photographs: Path):
     colmap = pycolmap()
     if not photographs.is_dir():
         raise LearnitError(f"{photographs} is no folder: --reconstruct expects a folder of photographs")
-    names = sorted(p.name for p in photographs.iterdir() if p.suffix.lower() in PICTURES)
+    names = ways_in.only_pictures(ways_in.files_in(photographs))
     if len(names) < tourism.FEWEST:
         raise LearnitError(f"{photographs} holds {len(names)} photographs: expected at least {tourism.FEWEST}")
     print(f"finding the cameras of {len(names)} photographs; every pair is compared …", flush=True)
@@ -149,7 +150,8 @@ def read(
 def _files_of(images: Mapping[str, Any], names: Collection[str]) -> dict[str, str]:
     """Files by the name that the model has for them: it counts from the folder of its images."""
     found: dict[str, str] = {}
-    for file in sorted(names, key=lambda name: (len(PurePosixPath(name).parts), name)):
+    # A folder of the name that COLMAP gives its photographs goes before others beside it, which hold depths or masks.
+    for file in sorted(names, key=lambda name: (_IMAGES.isdisjoint(PurePosixPath(name).parts), name.count("/"), name)):
         parts = PurePosixPath(file).parts
         for start in range(len(parts)):
             name = "/".join(parts[start:])
@@ -167,11 +169,8 @@ def _photograph(image, camera, content: bytes, seen: np.ndarray, side: int) -> P
         )
     if not len(seen):
         raise LearnitError(f"no point of the model is seen by {image.name}: it has no depth")
-    try:
-        with Image.open(io.BytesIO(content)) as opened:
-            picture = opened.convert("RGB")
-    except Exception as error:  # a damaged file can make a decoder raise almost anything
-        raise LearnitError(f"{image.name} cannot be decoded: {str(error).rstrip('.')}") from None
+    # As it is stored: COLMAP, too, passes over what EXIF says of the camera's turn.
+    picture = Image.fromarray(ways_in.decode(content, image.name, channels=3, upright=False).pixels)
     (w, h), expected = picture.size, (camera.width, camera.height)
     if abs(w * camera.height / (h * camera.width) - 1) > SAME_ASPECT:
         raise LearnitError(

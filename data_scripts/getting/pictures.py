@@ -13,10 +13,13 @@ from getting import output
 from getting.archives import Files
 from getting.output import RowWriter
 from learnit_core.errors import LearnitError
+from learnit_core.names import shown
+from learnit_core.signals import files as ways_in
 from learnit_core.signals import photos
 from learnit_core.signals.prepared import SPLITS
 
 _AHEAD = 64  # pictures that are decoded at a time
+_HELD = 1 << 26  # bytes of their files
 
 
 def deal(names: Sequence[str], seed: int) -> dict[str, list[str]]:
@@ -64,7 +67,7 @@ def write(folder: Path, files: Files, splits: Mapping[str, Sequence[str]], *, si
     writers = {split: RowWriter(folder / f"{split}.npy", (size, size, 3), "uint8") for split in SPLITS}
     kept: dict[str, list[str]] = {split: [] for split in SPLITS}
     seen: set[bytes] = set()
-    broken, copies, unread = [], 0, set(split_of)
+    broken, copies, unread, brightest = [], 0, set(split_of), 0.0
     try:
         for name, picture in tqdm(_decoded(files.read(split_of), size), total=len(split_of), unit="picture"):
             unread.discard(name)
@@ -72,12 +75,13 @@ def write(folder: Path, files: Files, splits: Mapping[str, Sequence[str]], *, si
                 broken.append(name)
                 tqdm.write(f"Skipped: {picture}")
                 continue
-            digest = photos.digest(picture)
+            brightest = max(brightest, picture.brightest)
+            digest = photos.digest(picture.pixels)
             if digest in seen:
                 copies += 1
                 continue
             seen.add(digest)
-            writers[split_of[name]].append(picture)
+            writers[split_of[name]].append(picture.pixels)
             kept[split_of[name]].append(name)
     finally:
         entries = {split: writer.close() for split, writer in writers.items()}
@@ -88,25 +92,36 @@ def write(folder: Path, files: Files, splits: Mapping[str, Sequence[str]], *, si
             "each split"
         )
     for split, names in kept.items():
-        (folder / f"{split}.txt").write_text("".join(f"{name}\n" for name in names), encoding="utf-8")
-    return {"kind": "pictures", "splits": entries, "skipped": broken + sorted(unread), "copies": copies}
+        (folder / f"{split}.txt").write_text("".join(f"{shown(name)}\n" for name in names), encoding="utf-8")
+    if brightest < ways_in.FAINT:
+        tqdm.write(
+            f"The pictures are nearly black: their largest number is {100 * brightest:.2g} % of what its type can "
+            "hold. Scale them first."
+        )
+    skipped = [shown(name) for name in broken + sorted(unread)]
+    return {"kind": "pictures", "splits": entries, "skipped": skipped, "copies": copies}
 
 
-def _decoded(members: Iterator[tuple[str, bytes]], size: int) -> Iterator[tuple[str, np.ndarray | LearnitError]]:
+def _decoded(members: Iterator[tuple[str, bytes]], size: int) -> Iterator[tuple[str, ways_in.Picture | LearnitError]]:
     """Pictures in the order of the members, decoded on all cores; an error stands in the place of its picture."""
 
-    def decode(name: str, content: bytes) -> np.ndarray | LearnitError:
+    def decode(name: str, content: bytes) -> ways_in.Picture | LearnitError:
         try:
-            return photos.decode(content, name, size, 3)
+            return ways_in.decode(content, name, channels=3, square=size)
         except LearnitError as error:
             return error
 
     with ThreadPoolExecutor() as pool:
         waiting: deque = deque()
+        sizes: deque[int] = deque()
+        held = 0
         for name, content in members:
             waiting.append((name, pool.submit(decode, name, content)))
-            if len(waiting) >= _AHEAD:
+            held += len(content)
+            sizes.append(len(content))
+            while waiting and (len(waiting) >= _AHEAD or held > _HELD):
                 first, result = waiting.popleft()
+                held -= sizes.popleft()
                 yield first, result.result()
         while waiting:
             first, result = waiting.popleft()
