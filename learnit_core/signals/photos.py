@@ -92,7 +92,7 @@ def _warn_if_faint(brightest: float, where: Path) -> None:
         warnings.warn(
             f"The pictures of {shown(where)} are nearly black: their largest number is {100 * brightest:.2g} % of what "
             "its type can hold, as of 12 bits in files of 16. Any answer that is black scores well on them: scale them "
-            "first (slices: data_scripts/slices.py with --bits or --window).",
+            "first.",
             stacklevel=3,
         )
 

@@ -45,10 +45,7 @@ def _check(path: Path) -> None:
         except LearnitError:
             continue
         if width != height:
-            raise LearnitError(
-                f"the slice {shown(file)} is {width} x {height} pixels: expected a square one "
-                "(data_scripts/slices.py pads fields that are not)"
-            )
+            raise LearnitError(f"the slice {shown(file)} is {width} x {height} pixels: expected a square one")
         first = first or (width, file)
         if width != first[0]:
             raise LearnitError(
