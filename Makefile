@@ -7,6 +7,8 @@ NOTEBOOK ?= 01_image_regression
 SET ?= prepare
 # What the environment is held to; empty for the newest versions there are.
 CONSTRAINTS ?= constraints/locked.txt
+# What is installed besides the project: its extras. otter-grader comes with `teach`, and is needed to grade only.
+EXTRAS ?= notebooks,data,mirrors,dev
 # Further arguments to the command, for example `make results ARGS=--help`. To pytest they come last, so that with
 # `make test ARGS='-m browser'` these tests are run, nightly or not, instead of all that are not nightly.
 ARGS ?=
@@ -17,7 +19,7 @@ RUN := $(VENV)/bin/python -m
 PYTEST := $(RUN) pytest --quiet --numprocesses=auto --maxprocesses=4 --dist=worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help demo lab data gallery test test-all check notebooks tune results weights pictures paper bench lock clean
+.PHONY: help demo lab data gallery exercises slides test test-all check notebooks tune results weights pictures paper bench lock clean
 
 help:  ## list these targets
 	@sed -n 's/^\([a-z-]*\): .*## /  make \1	/p' $(MAKEFILE_LIST) | expand -t 18
@@ -31,10 +33,17 @@ lab: $(READY)  ## open the notebooks in JupyterLab
 gallery: $(READY)  ## one page with all explorers, which needs no Python: out/gallery/index.html
 	@$(RUN) learnit_core.commands.gallery $(ARGS)
 
+exercises: $(READY)  ## copies for a class: make exercises ARGS='--kind student --out DIR', or instructor, or graded
+	@$(RUN) learnit_core.commands.exercises $(ARGS)
+
+slides: NOTEBOOK = 00_start_here
+slides: $(READY)  ## a deck of slides from a notebook's tagged cells, which needs no network: make slides [NOTEBOOK=00_start_here]
+	@$(RUN) learnit_core.commands.slides --notebook '$(NOTEBOOK)' --execute --out out/slides $(ARGS)
+
 data: $(READY)  ## prepare a real data set: make data [SET=celeba ARGS=--help]; alone, it lists them
 	@$(VENV)/bin/python 'data_scripts/$(SET).py' $(ARGS)
 
-test: check  ## the checks, the tests, every notebook in short; within 25 minutes on two cores
+test: check  ## the checks, the tests, every notebook in short; about half an hour on two cores
 	@$(PYTEST) -m 'not nightly' $(ARGS)
 
 test-all: check  ## everything that must hold, as every night: the same and all that takes longer
@@ -74,13 +83,13 @@ $(READY): pyproject.toml $(CONSTRAINTS)
 	  echo 'learnit needs Python 3.11 or newer; `$(PYTHON)` is not that. Name another: make demo PYTHON=python3.12' >&2; exit 1; }
 	@echo 'Setting up $(VENV); once, and it takes some minutes.'
 	@test -x $(VENV)/bin/pip || $(PYTHON) -m venv --clear $(VENV)
-	@$(RUN) pip install --quiet --disable-pip-version-check $(addprefix -c ,$(CONSTRAINTS)) -e '.[notebooks,data,mirrors,dev]'
+	@$(RUN) pip install --quiet --disable-pip-version-check $(addprefix -c ,$(CONSTRAINTS)) -e '.[$(EXTRAS)]'
 	@touch $@
 
 lock:  ## renew constraints/locked.txt: make lock PYTHON=python3.11
 	rm -rf build/lock
 	$(PYTHON) -m venv build/lock
-	build/lock/bin/pip install --quiet '.[notebooks,data,mirrors,dev]'
+	build/lock/bin/pip install --quiet '.[$(EXTRAS),teach]'
 	{ sed '/^[^#]/,$$d' constraints/locked.txt; build/lock/bin/pip freeze --exclude learnit; } > build/locked.txt
 	mv build/locked.txt constraints/locked.txt
 

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from getting import archives, commandline, manifest, pictures, scenes
+from getting import archives, commandline, lenses, manifest, pictures, scenes
 from getting.mirrors import Obtained
 from learnit_core.errors import LearnitError
 from learnit_core.signals import layouts
@@ -23,8 +23,8 @@ EPILOG = """examples:
   # 200 chairs from whichever source answers first.
   python data_scripts/shapenet.py chairs --accept-terms --limit 200
 
-  # You have a folder or archive in the authors' layout (transforms.json), in that of SRN (pose/, rgb/) or of ENR
-  # (render_params.json). Which one it is is seen by itself.
+  # You have a folder or archive of objects, each with a transforms.json (as the authors, Blender, instant-ngp and
+  # nerfstudio write it), or in the layout of SRN (pose/, rgb/) or of ENR (render_params.json). Which one is seen.
   python data_scripts/shapenet.py cars --from ~/Downloads/srn_cars.zip
 
   # ENR records azimuth and elevation only: you say the focal length, in widths of a picture, and the distance of the
@@ -34,8 +34,9 @@ EPILOG = """examples:
   python data_scripts/shapenet.py chairs --source enr --focal F --radius R --accept-terms
 
 What comes out has one form, whatever the layout: pictures over white, intrinsics in pixels, poses with the axes of
-OpenGL, near and far. Each object has a given number of views, of which the paper's first 25 are for fitting and the
-others are held out. Objects that are empty or incomplete are named and skipped.
+OpenGL, near and far (the layout's, or taken from the cameras, or --near and --far). Each object has a given number of
+views, of which the paper's first 25 are for fitting and the others are held out. Objects that are empty or incomplete
+are named and skipped. Of pictures that are not square the middle counts; distortion is taken out by pycolmap.
 
 Lamps have one source, the authors' drive. NMR's renderings (NMR_Dataset.zip, 33 GB, 64 x 64), which have lamps and need
 no account, are in a layout that this script does not read. Give a folder with all classes to --from as it is: the class
@@ -49,8 +50,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--focal", type=float, help="ENR only: focal length in widths of a picture")
     parser.add_argument("--radius", type=float, help="ENR only: distance of the cameras from the centre")
     parser.add_argument("--mirrored", action="store_true", help="ENR only: azimuth turns the other way")
-    parser.add_argument("--near", type=float, help="nearest depth of the objects (default: the layout's own)")
-    parser.add_argument("--far", type=float, help="farthest depth of the objects (default: the layout's own)")
+    parser.add_argument("--near", type=float, help="nearest depth of the objects (default: the layout's or cameras')")
+    parser.add_argument("--far", type=float, help="farthest depth of the objects (default: as --near)")
     options = parser.parse_args(arguments)
     data = manifest.find(options.manifest, f"shapenet-{options.kind}")
     check(options)
@@ -78,7 +79,11 @@ def make(options, obtained: Obtained, folder: Path) -> dict[str, Any]:
     with archives.opened(obtained.paths[0]) as files:
         label = obtained.paths[0].name if obtained.source is None else ""
         layout, parts, chosen, note = select(options, files, files.names(), label)
-        about = scenes.write(folder, files, chosen, parts, reader(layout, options), size=options.size)
+        known = [] if options.near is None else [(options.near, options.far)]
+        about = scenes.write(
+            folder, files, chosen, parts, reader(layout, options), layout=layout, size=options.size,
+            usual=known or [layouts.AUTHORS_BOUNDS, *layouts.SRN_BOUNDS.values()],
+        )  # fmt: skip
         return about | {"layout": layout, "note": note}
 
 
@@ -119,13 +124,9 @@ def reader(layout: str, options):
     """How one object of the layout is read; bounds that were given go before the layout's own."""
     bounds = None if options.near is None else (options.near, options.far)
     if layout == "authors":
-        return partial(layouts.authors, size=options.size, bounds=bounds or layouts.AUTHORS_BOUNDS)
+        return partial(layouts.authors, size=options.size, bounds=bounds, undistort=lenses.undistorted)
     if layout == "srn":
-        if bounds is None and options.kind not in layouts.SRN_BOUNDS:
-            raise LearnitError(
-                f"near and far of {options.kind} are not known in SRN's layout: expected --near and --far"
-            )
-        return partial(layouts.srn, size=options.size, bounds=bounds or layouts.SRN_BOUNDS[options.kind])
+        return partial(layouts.srn, size=options.size, bounds=bounds or layouts.SRN_BOUNDS.get(options.kind))
     if options.focal is None or options.radius is None:
         raise LearnitError(_without_camera(options))
     # Nothing says how large the objects are: this takes them to fit into a unit cube around the centre.

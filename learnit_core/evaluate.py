@@ -17,16 +17,32 @@ from jaxtyping import Float, Int
 
 from learnit_core.errors import LearnitError
 from learnit_core.fit import fit
-from learnit_core.structures import Batch, LossFn, Params, PRNGKey, Rated, Task
+from learnit_core.structures import Batch, Field, LossFn, Params, Pixels, PRNGKey, Rated, Task
 
 
-def psnr(prediction: Float[Array, "*shape"], target: Float[Array, "*shape"], *, clip: bool = True) -> Float[Array, ""]:
-    """Peak signal-to-noise ratio in dB of a whole signal with peak 1; the prediction is clipped to [0, 1] first.
+def psnr(
+    prediction: Float[Array | np.ndarray, "*shape"],
+    target: Float[Array | np.ndarray, "*shape"],
+    *,
+    peak: float = 1.0,
+    clip: bool = True,
+) -> Float[Array, ""]:
+    """Peak signal-to-noise ratio of a whole signal [dB]: 20 log₁₀(peak / e), where e is the root of the mean square
+    error.
 
-    The paper's authors do not ``clip`` pictures.
+    ``peak`` is the range of the signals' values, in their unit. The prediction is clipped to [0, peak] first; signals
+    that may lie elsewhere want ``clip`` off. (The paper's authors do not clip pictures.) Raises LearnitError if the
+    peak is not above 0.
     """
-    shown = jnp.clip(prediction, 0, 1) if clip else prediction
-    return -10 * jnp.log10(jnp.mean(jnp.square(shown - target)))
+    if not peak > 0:
+        raise LearnitError(f"the peak of a PSNR is {peak}: expected the range of the signals' values, above 0")
+    shown = jnp.clip(prediction, 0, peak) if clip else prediction
+    return -10 * jnp.log10(jnp.mean(jnp.square(shown - target)) / peak**2)
+
+
+def regression_score(field: Field, *, peak: float = 1.0, clip: bool = True) -> Callable[[Params, Pixels], Array]:
+    """``score(params, batch)``: the PSNR [dB] of the field over the samples of a batch, as :func:`psnr` has it."""
+    return lambda params, batch: psnr(field.apply(params, batch.coords), batch.values, peak=peak, clip=clip)
 
 
 class Setting(NamedTuple):

@@ -11,20 +11,25 @@ from learnit_core.tomography import project
 from learnit_core.volume import Background, rays_through, render_rays
 
 
-def image_loss(field: Field) -> LossFn:
-    """Mean squared error over all pixels and channels of a :class:`~learnit_core.structures.Pixels` batch.
+def regression_loss(field: Field) -> LossFn:
+    """Mean squared error over all samples and channels of a :class:`~learnit_core.structures.Pixels` batch.
 
-    The paper fits every image with all of its pixels in every step (section 4.1), so the key is not used.
+    The signal may have any number of dimensions. The paper fits every image with all of its pixels in every step
+    (section 4.1), so the key is not used.
     """
 
     def loss(params, batch, key):
         del key
         predicted = field.apply(params, batch.coords)
         if predicted.shape != batch.values.shape:  # broadcasting would hide it
-            raise LearnitError(f"the field gives values {predicted.shape} where the picture has {batch.values.shape}")
+            raise LearnitError(f"the field gives values {predicted.shape} where the signal has {batch.values.shape}")
         return jnp.mean(jnp.square(predicted - batch.values))
 
     return loss
+
+
+image_loss = regression_loss
+"""What the loss is called where the signals are pictures."""
 
 
 def ct_loss(field: Field, coords: Float[Array, "pixels in_dim"]) -> LossFn:

@@ -31,13 +31,23 @@ def pixel_grid(height: int, width: int) -> Float[Array, "pixels 2"]:
 
 
 def siren(
-    in_dim: int, out_dim: int, *, width: int = 256, depth: int = 5, w0: float = 200.0, precision: str = "highest"
+    in_dim: int,
+    out_dim: int,
+    *,
+    width: int = 256,
+    depth: int = 5,
+    w0: float = 200.0,
+    offset: float = 0.5,
+    precision: str = "highest",
 ) -> Field:
-    """SIREN (Sitzmann et al. 2020) as the paper uses it: sin(w0 (x W + b)), +0.5 on the output.
+    """SIREN (Sitzmann et al. 2020) as the paper uses it: sin(w0 (x W + b)), and ``offset`` added to the output.
 
     First layer U(±1/in), others U(±√(6/in)/w0), biases zero. The paper has ``w0`` 200 in all layers at 178²;
-    smaller pictures have lower frequencies and need a smaller ``w0``.
+    smaller pictures have lower frequencies and need a smaller ``w0``. Random weights give values around ``offset``: the
+    middle of the signals' range, 0.5 for values in [0, 1] and 0 for values around zero.
     """
+    if not math.isfinite(offset):
+        raise LearnitError(f"the offset of a siren is {offset}: expected a number, the middle of the signals' range")
 
     def init(key):
         params = _linear_layers(key, _sizes(in_dim, width, depth, out_dim), _uniform)
@@ -48,10 +58,10 @@ def siren(
         x = coords
         for layer in params[:-1]:
             x = sine(w0 * _linear(layer, x, precision))
-        return _linear(params[-1], x, precision) + 0.5
+        return _linear(params[-1], x, precision) + offset
 
     spec = dict(model="siren", in_dim=in_dim, out_dim=out_dim, width=width, depth=depth, w0=w0, precision=precision)
-    return Field(init, apply, spec)
+    return Field(init, apply, spec | _said("offset", offset, 0.5))
 
 
 def fourier_mlp(
@@ -96,7 +106,7 @@ def fourier_mlp(
         final=final,
         precision=precision,
     )
-    return Field(first, apply, spec | _said(init), fix)
+    return Field(first, apply, spec | _said("init", init, "lecun"), fix)
 
 
 def nerf_mlp(
@@ -143,7 +153,7 @@ def nerf_mlp(
         density=density,
         precision=precision,
     )
-    return Field(first, apply, spec | _said(init))
+    return Field(first, apply, spec | _said("init", init, "lecun"))
 
 
 def from_spec(spec: dict[str, Any]) -> Field:
@@ -236,9 +246,9 @@ def _weights(init: str, model: str) -> Callable:
     return _WEIGHTS[init]
 
 
-def _said(init: str) -> dict[str, str]:
-    """What a spec says of the initial weights: nothing of the default, as in files from before there was a choice."""
-    return {} if init == "lecun" else {"init": init}
+def _said(name: str, value: Any, default: Any) -> dict[str, Any]:
+    """What a spec says of a choice: nothing of the default, as in files from before there was one."""
+    return {} if value == default else {name: value}
 
 
 def _linear(layer, x, precision):

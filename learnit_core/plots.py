@@ -368,7 +368,7 @@ def one_ray(
     ``t``, ``density`` and ``weights`` [samples]; ``colours`` [samples, 3] fill the bars of the weights.
     """
     figure = Figure(figsize=(8.4, 3.4))
-    grid = figure.add_gridspec(2, 2, width_ratios=(1, 1.9), hspace=0.2, wspace=0.25)
+    grid = figure.add_gridspec(2, 2, width_ratios=(1, 1.9), hspace=0.2, wspace=0.32)
     shown, above, below = figure.add_subplot(grid[:, 0]), figure.add_subplot(grid[0, 1]), figure.add_subplot(grid[1, 1])
     shown.imshow(np.clip(picture, 0, 1), interpolation="nearest")
     shown.plot(pixel[1], pixel[0], "s", color="#d55e00", markersize=9, markerfacecolor="none", markeredgewidth=2)
@@ -394,6 +394,24 @@ def fit_curves(curves: Mapping[str, np.ndarray], steps: np.ndarray, *, title: st
         axis.axhline(last, color=COLOURS["standard"], linestyle=":", label=f"Standard after {steps_label(steps[-1])}")
     axis.set(xlabel="gradient steps at test time", ylabel=ylabel, title=title, xlim=(0, None))
     axis.legend(frameon=False, fontsize=9, loc="lower right")
+    return figure
+
+
+def seen_and_unseen(
+    courses: Mapping[str, Sequence[float]],
+    every: int,
+    *,
+    level: tuple[str, float],
+    title: str,
+    ylabel: str = "PSNR [dB]",
+) -> Figure:
+    """Scores [dB] of what a fit sees and of what it does not, after every ``every`` steps, and a ``level`` by name."""
+    figure, axis = _axes((7.0, 3.8))
+    for (label, scores), colour in zip(courses.items(), ("#0072b2", "#d55e00"), strict=True):
+        axis.plot(every * np.arange(len(scores)), scores, "o-", color=colour, label=label, linewidth=2.5, markersize=4)
+    axis.axhline(level[1], color="black", linestyle=":", label=level[0])
+    axis.set(xlabel="gradient steps", ylabel=ylabel, title=title, xlim=(0, None))
+    axis.legend(frameon=False, fontsize=10, loc="upper left")
     return figure
 
 

@@ -50,7 +50,11 @@ class Field:
         if "model" not in self.spec:  # made by hand: nothing says what it computes
             return (id(self),)
         # Fixed arrays count by their bytes, everything else by its value.
-        return tuple((k, v.tobytes() if hasattr(v, "tobytes") else v) for k, v in sorted(self.spec.items()))
+        return tuple((k, v.tobytes() if getattr(v, "ndim", 0) else _number(v)) for k, v in sorted(self.spec.items()))
+
+
+def _number(value: Any) -> Any:
+    return value.item() if hasattr(value, "item") else value
 
 
 class Rated(NamedTuple):

@@ -135,15 +135,16 @@ def train(
     checkpoint: Checkpoint | None = None,
     stop_after: float | None = None,
     over_tasks: str = "map",
+    progress: bool = True,
     description: str = "meta-training",
 ) -> tuple[MetaState, History]:
     """Run outer steps up to ``num_steps`` in all, from ``state`` or from the checkpoint if there is one.
 
     ``validate(params)`` [dB] is called every ``validate_every`` chunks and at the end. A call ends early, with all that
     the end of a run has, at the first end of a chunk that comes ``stop_after`` seconds or more after its beginning;
-    these hold compiling, validation and checkpoints, too. Every call makes one chunk at least. Raises LearnitError if
-    the loss stops being finite (the checkpoint then keeps the last good state) and if the checkpoint belongs to another
-    configuration.
+    these hold compiling, validation and checkpoints, too. Every call makes one chunk at least. ``progress`` shows a bar
+    that begins with ``description``, on the standard error or in the notebook. Raises LearnitError if the loss stops
+    being finite (the checkpoint then keeps the last good state) and if the checkpoint belongs to another configuration.
     """
     history = History()
     if checkpoint and Path(checkpoint.file).exists():
@@ -165,7 +166,8 @@ def train(
     chunks = [(start, stop - start) for start, stop in zip(bounds[:-1], bounds[1:], strict=True)]
     saved_at = began = time.perf_counter()
     earlier = history.seconds
-    with ThreadPoolExecutor(1) as host, tqdm(total=num_steps, initial=first, desc=description, unit="step") as bar:
+    shown = tqdm(total=num_steps, initial=first, desc=description, unit="step", disable=not progress)
+    with ThreadPoolExecutor(1) as host, shown as bar:
         upcoming = host.submit(source, *chunks[0])
         for index, (start, length) in enumerate(chunks):
             data = upcoming.result()

@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
-from jaxtyping import Float
+from jaxtyping import Float, PyTree
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
@@ -42,16 +42,35 @@ def path(a: Params, b: Params, ts: Float[Array | np.ndarray, " points"]) -> Para
     return jax.vmap(lambda t: lerp(a, b, t))(jnp.asarray(ts))
 
 
-def save(file: str | os.PathLike, field: Field, params: Params | Rated, provenance: dict[str, Any]) -> None:
-    """Write parameters with the field's spec and ``provenance`` (JSON: command, seed, steps, …) to ``file``."""
-    arrays = {f"params/{name}": leaf for name, leaf in named_leaves(params).items()}
-    spec = {}
-    for name, value in field.spec.items():
-        if isinstance(value, np.ndarray):
-            arrays[f"buffers/{name}"] = value
-        else:
-            spec[name] = value
-    write_arrays(file, arrays, {"spec": spec, "provenance": provenance})
+def save(file: str | os.PathLike, field: Field, params: PyTree, provenance: dict[str, Any]) -> None:
+    """Write parameters with the field's spec and ``provenance`` (JSON: command, seed, steps, …) to ``file``.
+
+    Raises LearnitError, and writes nothing, if :func:`load` could not make the same field and parameters of the file:
+    a network made by hand, other arrays than the network of the spec has, or other types, or what is not JSON.
+    """
+    buffers = {name: value for name, value in field.spec.items() if isinstance(value, np.ndarray) and value.ndim}
+    spec = {name: value for name, value in field.spec.items() if name not in buffers}
+    header = {name: _json(value, name) for name, value in {"spec": spec, "provenance": provenance}.items()}
+    leaves = {f"params/{name}": _array(leaf, name) for name, leaf in named_leaves(params).items()}
+    arrays = leaves | {f"buffers/{name}": value for name, value in buffers.items()}
+    if "model" not in spec:
+        raise LearnitError(
+            "the field's spec names no model, so that nobody could rebuild the field from the file: save fields of "
+            "learnit_core.models, or keep the weights of one made by hand with numpy.savez"
+        )
+    again, loaded = _rebuilt(arrays, header, "what is to be saved")
+    if again != field:
+        other = [name for name, value in again.spec.items() if not np.array_equal(value, field.spec.get(name))]
+        raise LearnitError(
+            f"the field's spec would come back with another {', '.join(other) or 'type of array'}: expected a spec as "
+            "learnit_core.models makes it"
+        )
+    if jax.tree.structure(loaded) != jax.tree.structure(params):
+        raise LearnitError(
+            "the parameters are nested in another way (tuples, None, …) than the field's init nests them: expected its "
+            "lists and dicts"
+        )
+    write_arrays(file, arrays, header)
 
 
 def load(file: str | os.PathLike) -> tuple[Field, Params | Rated, dict[str, Any]]:
@@ -60,19 +79,80 @@ def load(file: str | os.PathLike) -> tuple[Field, Params | Rated, dict[str, Any]
     Raises LearnitError if the file is missing, truncated, not safetensors, or its arrays do not fit its spec.
     """
     arrays, header = read_arrays(file)
+    field, params = _rebuilt(arrays, header, file)
+    return field, jax.tree.map(jnp.asarray, params), header.get("provenance", {})
+
+
+def _rebuilt(arrays: dict[str, np.ndarray], header: dict[str, Any], file: str | os.PathLike) -> tuple[Field, Any]:
+    """The field, and its parameters as numpy arrays, that a file holds; LearnitError if it holds none."""
     if not isinstance(header.get("spec"), dict):
         raise LearnitError(f"{file} holds no field spec in its header: expected a file written by learnit_core")
+    _check_spec(header, arrays, file)
     buffers = {n.removeprefix("buffers/"): a for n, a in arrays.items() if n.startswith("buffers/")}
     field = from_spec({**header["spec"], **buffers})
     try:
         template = jax.eval_shape(field.init, jax.random.key(0))
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, ArithmeticError) as error:
         raise LearnitError(f"the field spec in {file} has sizes that make no network: {header['spec']}") from error
     found = {n.removeprefix("params/"): a for n, a in arrays.items() if n[:7] == "params/"}
+    if jax.config.jax_enable_x64 and all(a.dtype == np.float32 for a in found.values()):
+        # The session's networks are of 64 bits, the file's is not, and is loaded as it stands.
+        template = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, np.float32), template)
     if any(name.startswith("rates/") for name in found):
         template = Rated(template, template)
-    params = unflatten_like(template, found, file)
-    return field, jax.tree.map(jnp.asarray, params), header.get("provenance", {})
+    return field, unflatten_like(template, found, file)
+
+
+def _json(value: Any, name: str) -> Any:
+    """``value`` as it comes out of JSON, where single numbers of numpy and JAX are numbers."""
+
+    def number(other):
+        if isinstance(other, np.generic | np.ndarray | Array) and np.ndim(other) == 0:
+            return other.item()
+        raise TypeError(f"{type(other).__name__} is none of these")
+
+    try:
+        return json.loads(json.dumps(value, default=number))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise LearnitError(
+            f"the {name} cannot be kept in the file: expected numbers, text, lists and dicts ({error})"
+        ) from error
+
+
+def _array(leaf: Any, name: str) -> np.ndarray:
+    try:
+        return np.asarray(leaf)
+    except (TypeError, ValueError) as error:
+        raise LearnitError(f"parameter {name} is no array of numbers: found a {type(leaf).__name__}") from error
+
+
+def _check_spec(header: dict[str, Any], arrays: dict[str, np.ndarray], file: str | os.PathLike) -> None:
+    """Raise LearnitError if the spec's values are of other types than a spec has, or larger than the file can hold.
+
+    Before any network is made of them: one of a billion layers takes all memory, whatever it is compared with later.
+    """
+    if not isinstance(header.get("provenance", {}), dict):
+        raise LearnitError(f"the provenance in {file} is no dictionary: expected a file written by learnit_core")
+    numbers = sum(array.size for array in arrays.values())
+    if not numbers:
+        raise LearnitError(f"{file} does not hold the arrays expected: it holds none")
+    for name, value in header["spec"].items():
+        if name in ("model", "precision", "final", "init", "density"):
+            sound = isinstance(value, str)
+        else:
+            sound = isinstance(value, int | float) and not isinstance(value, bool) and value - value == 0
+        if not sound:
+            raise LearnitError(f"the field spec in {file} has a {name} that is not of its type")
+        if name in ("in_dim", "out_dim", "width", "depth", "num_frequencies"):
+            most = len(arrays) if name == "depth" else numbers
+            if not isinstance(value, int) or not 1 <= value <= most:
+                raise LearnitError(
+                    f"the field spec in {file} has the {name} {value!r:.40}: expected a whole number of 1 to {most}, "
+                    f"as the file holds {len(arrays)} arrays with {numbers} numbers"
+                )
+    for name, array in arrays.items():
+        if name.startswith("buffers/") and (array.ndim != 2 or array.dtype.kind != "f" or not np.isfinite(array).all()):
+            raise LearnitError(f"the array {name} in {file} is {array.dtype}{list(array.shape)}: expected finite rows")
 
 
 def pretrained(name: str) -> tuple[Field, Params, dict[str, Any]]:
@@ -112,7 +192,10 @@ def write_arrays(file: str | os.PathLike, arrays: dict[str, Any], header: dict[s
     # Safetensors wants contiguous numpy arrays, and string metadata only.
     contiguous = {name: np.ascontiguousarray(np.asarray(a)).reshape(np.shape(a)) for name, a in arrays.items()}
     with files.whole(file) as partial:
+        partial.touch()
+        mode = partial.stat().st_mode  # what the umask leaves; safetensors would let its owner read it only
         save_file(contiguous, partial, metadata={key: json.dumps(value) for key, value in header.items()})
+        partial.chmod(mode)
 
 
 def read_arrays(file: str | os.PathLike) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
@@ -125,7 +208,6 @@ def read_arrays(file: str | os.PathLike) -> tuple[dict[str, np.ndarray], dict[st
             arrays = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
         raise LearnitError(f"{file} is not a whole safetensors file ({error})") from error
-    try:
-        return arrays, {key: json.loads(value) for key, value in metadata.items()}
-    except json.JSONDecodeError as error:
-        raise LearnitError(f"the header of {file} is not JSON: expected a file written by learnit_core") from error
+    except (TypeError, ValueError, KeyError, AttributeError) as error:  # types of numbers that numpy lacks
+        raise LearnitError(f"{file} has arrays of a type that cannot be read ({error})") from error
+    return arrays, {key: files.parse_json(value, f"the header of {file} ({key})") for key, value in metadata.items()}

@@ -9,7 +9,7 @@
 # %% [markdown] tags=["badges"]
 # [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/OWNER/learnit/blob/main/notebooks/00_start_here.ipynb)
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # # Start here: learning where to start
 #
 # A small network can *be* a picture: give it a position, and it returns the brightness there. To make it a picture of
@@ -65,13 +65,13 @@ MOST = int(os.environ.get("LEARNIT_MAX_STEPS") or 10_000)  # a trial run cuts ev
 folder = Path(os.environ.get("LEARNIT_OUT") or "out") / "00_start_here"
 gallery = plots.Gallery(folder / "figures")  # shows figures, with a text for people who do not see them
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## 1. A signal, and a network that stores it
 #
 # Our first signal is a wave: 128 positions `x` between 0 and 1, and a value `y` at each. There is a whole *class* of
 # such waves, each with a frequency, an amplitude and a phase of its own. Keep that word in mind.
 
-# %%
+# %% tags=["slide-more"]
 x = jnp.arange(128)[:, None] / 128
 
 
@@ -88,7 +88,7 @@ panel.plot(x, waves[:4, :, 0].T, linewidth=2)
 panel.set(xlabel="position x", ylabel="value y", title="Four signals of one class")
 gallery.show(figure, "waves", alt="Four waves that differ in frequency, height and phase.")
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # The network is called **SIREN**: every layer but the last multiplies by weights, adds biases, and takes a *sine*. It
 # maps a position to a value; there is no other input. Where a usual network stores how to classify pictures, this one
 # stores **one** signal, and to look at the signal is to evaluate the network everywhere. `W0` sets how fast the signal
@@ -99,7 +99,7 @@ gallery.show(figure, "waves", alt="Four waves that differ in frequency, height a
 # `jax.lax.map(f, ys)` applies `f` to each of `ys` in turn, and stacks the results along a new first axis; a `key` is a
 # seed, and `fold_in(key, i)` makes the i-th new seed of it.
 
-# %%
+# %% tags=["slide", "slide-code"]
 W0 = 60.0
 
 
@@ -111,6 +111,11 @@ def siren(params, x):
     return x @ w + b + 0.5  # so that small weights mean a medium grey
 
 
+# %% [markdown]
+# `params` is a list with a pair of arrays for each layer, and nothing more.
+
+
+# %%
 def random_params(key, sizes):
     """Random weights, scaled as in the SIREN paper, and zero biases: a pair of arrays for each layer."""
     params = []
@@ -124,7 +129,7 @@ def random_params(key, sizes):
 random_start = random_params(jax.random.key(SEED), (1, 64, 64, 64, 1))
 print("shapes of weights and biases:", [(w.shape, b.shape) for w, b in random_start])
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## 2. Fitting it, and why two steps are not enough
 #
 # The error is the mean of the squared differences over all positions. `jax.grad` gives its derivative with respect to
@@ -135,7 +140,7 @@ print("shapes of weights and biases:", [(w.shape, b.shape) for w, b in random_st
 # 10 dB, 0.01 is 20 dB, 0.001 is 30 dB, which is hard to tell from the truth.
 
 
-# %%
+# %% tags=["slide", "slide-code"]
 def loss(params, x, y):
     return jnp.mean((siren(params, x) - y) ** 2)
 
@@ -150,6 +155,7 @@ def psnr(error):
     return -10 * jnp.log10(error)
 
 
+# %% tags=["slide"]
 fast_step = jax.jit(step)
 params, example, shown = random_start, unseen_waves[0], (0, 2, 20, min(500, MOST))
 figure, panels = plt.subplots(1, 4, figsize=(11, 2.6), sharey=True, layout="constrained")
@@ -163,7 +169,7 @@ for i in range(shown[-1] + 1):
 panels[0].legend(loc="lower left", fontsize=9)
 gallery.show(figure, "fit", alt="From random weights: far off after 2 steps, close after 20, on the wave after 500.")
 
-# %% [markdown]
+# %% [markdown] tags=["slide-more"]
 # After two steps the humps are in the right places and far too low; twenty come close; hundreds are exact. **Question.**
 # The optimiser is fine, and so is the network. What could you change so that two steps are enough, for *any* wave of
 # the class, also one that you have not seen yet? Only one thing is left: where the steps begin.
@@ -176,7 +182,7 @@ gallery.show(figure, "fit", alt="From random weights: far off after 2 steps, clo
 # gradient, and step downhill.
 
 
-# %%
+# %% tags=["slide", "slide-code"]
 def inner(params, x, y, rate=1e-2, steps=2):
     """The inner loop: what the start ``params`` becomes when it is fitted to one signal."""
     for _ in range(steps):
@@ -194,7 +200,7 @@ def outer(params, x, ys, rate=1e-2, steps=2):
     return jnp.mean(jax.lax.map(lambda y: after(params, x, y, rate, steps), ys))
 
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # **`jax.grad(outer)` is MAML**, *model-agnostic meta-learning* (Finn et al., 2017): "meta" because it learns how to
 # learn. There is nothing more to it. The gradient runs backwards through both inner steps, through the gradients inside
 # of them, to the weights where they began; that it needs derivatives of derivatives, JAX handles. (In general the outer
@@ -204,7 +210,7 @@ def outer(params, x, ys, rate=1e-2, steps=2):
 # What is left is the **outer loop**. Bare, it is four lines: draw a few signals, take the gradient of `outer`, and let
 # the optimiser Adam take a step with it. Adam keeps running averages of gradients in `state`.
 
-# %%
+# %% tags=["slide", "slide-code"]
 adam = optax.adam(1e-3)
 params, state = random_start, adam.init(random_start)
 outer_grad = jax.jit(jax.grad(outer))
@@ -220,6 +226,17 @@ print(f"after ten outer steps:         {psnr(outer(params, x, unseen_waves)):.1f
 # new. `grad_of(params, x, ys)` may be *any* function that returns a gradient; and the rate of Adam falls along a
 # cosine from its first value to zero, unless we ask it not to. Section 6 shows why. Watch the curve while it runs: it is
 # measured on signals that are never trained on.
+
+
+# %%
+def curve(seen, title):
+    """The score along the way, as a figure."""
+    steps, values = zip(*seen, strict=True)
+    figure, panel = plt.subplots(figsize=(6, 2.6), layout="constrained")
+    panel.plot(steps, values, marker=".", color="#d55e00")
+    panel.set(xlabel="outer step", ylabel="PSNR after two steps [dB]", title=title)
+    plt.close(figure)
+    return figure
 
 
 # %%
@@ -239,16 +256,6 @@ def meta_train(grad_of, params, x, train, score, *, steps, batch, rate, title, d
     return params, seen
 
 
-def curve(seen, title):
-    """The score along the way, as a figure."""
-    steps, values = zip(*seen, strict=True)
-    figure, panel = plt.subplots(figsize=(6, 2.6), layout="constrained")
-    panel.plot(steps, values, marker=".", color="#d55e00")
-    panel.set(xlabel="outer step", ylabel="PSNR after two steps [dB]", title=title)
-    plt.close(figure)
-    return figure
-
-
 # %%
 @jax.jit
 def each_wave(params, rate=1e-2):
@@ -263,6 +270,8 @@ def score_waves(params):
 maml_waves, _ = meta_train(
     jax.grad(outer), random_start, x, waves, score_waves, steps=300, batch=8, rate=1e-3, title="MAML on waves"
 )
+
+# %% tags=["slide"]
 starts = {"random start": random_start, "learned start": maml_waves}
 figure, panels = plt.subplots(2, 3, figsize=(10, 4), sharex=True, sharey=True, layout="constrained")
 for row, name in zip(panels, starts, strict=True):
@@ -325,7 +334,7 @@ print(f"{falling[-1][0]} outer steps in {seconds:.0f} s")
 # both get the best of nine rates, chosen on the validation pictures (a rate that is too large gives no number at all).
 # Then both are judged on the **test** pictures, once.
 
-# %%
+# %% tags=["slide"]
 rates, chosen, found = 10.0 ** np.arange(-4, 0.1, 0.5), {}, {}
 starts = {"random start": picture_start, "MAML": maml}
 for name, start in starts.items():
@@ -336,7 +345,7 @@ for name, start in starts.items():
         f"{name:12} {found[name].mean():5.1f} dB after two steps at the rate {chosen[name]:.2g}: {len(test)} test pictures"
     )
 
-# %%
+# %% tags=["slide-more"]
 grid = []
 for name, start in starts.items():
     fits = [inner(start, pixels, y, chosen[name], steps) for y in test[:2] for steps in (0, 1, 2)]
@@ -345,7 +354,7 @@ for name, start in starts.items():
 figure = plots.picture_grid(grid, row_labels=list(starts), column_labels=["0 steps", "1 step", "2 steps", "truth"] * 2)
 gallery.show(figure, "pictures", alt="After two steps MAML's pictures can be read; those from random weights cannot.")
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## 5. Reptile: no derivative through the fit
 #
 # MAML differentiates through the inner loop, so it must keep every intermediate value of every inner step in memory.
@@ -411,6 +420,8 @@ right.legend(loc="center left", bbox_to_anchor=(1, 0.5))
 gallery.show(
     figure, "outer_rate", alt="With the constant rate of 3e-4 the score collapses; falling from there it rises."
 )
+
+# %%
 print("MAML's start at other inner rates:")
 for rate in (5e-3, 1e-2, 1.5e-2, 2e-2):
     print(f"  {rate:.3f}: {each_text(maml, validation, rate).mean():5.1f} dB")
@@ -449,29 +460,189 @@ print(f"largest difference of the two gradients, relative: {max(jax.tree.leaves(
 # %% [markdown]
 # ## Exercises
 #
-# All are on waves, where a training takes seconds.
+# Each has three parts. *Predict*: write down what you expect, before you see it. *Do*: put your code in the place of
+# `...`. Then run the check: it calls your function with random inputs, new ones each time, and says what is wrong in one
+# sentence. All that a function needs comes in as arguments; use those, and nothing from the cells above.
+
+# %% tags=["exercises"]
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from learnit_core.teaching import checks
+
+# %% [markdown]
+# ### Exercise 1: the inner loop
 #
-# 1. **Four steps.** Train a start for four inner steps: `partial(outer, steps=4)` from `functools` goes into `jax.grad`.
-#    How good is it after one, two, four and ten steps, `psnr(outer(start, x, unseen_waves, steps=...))`, and how good is
-#    `maml_waves`? Predict first: what does a start that was trained for two steps do after ten?
-# 2. **Off the class.** For frequencies from 1 to 16 draw a wave, take two steps from `maml_waves` and from
-#    `random_start`, and plot both errors against the frequency. Where does the learned start stop helping?
-# 3. **First-order MAML.** In `step`, put `jax.lax.stop_gradient` around `jax.grad(loss)(params, x, y)`, run the cells
-#    below it again, and compare with MAML and with Reptile. (Compiled functions do not notice a change of what they call:
-#    run `each_wave` again, too.) Which derivative have you left out?
+# *Predict:* with twice the rate, does the start move exactly twice as far? Does it after one step, after two, after both,
+# or after neither? *Do:* write the inner loop for any loss, any rate and any number of steps.
+
+# %% tags=["exercise"]
+prediction_1 = ...  # "one step", "two steps", "both" or "neither"
+
+
+def my_inner(loss, params, x, y, rate, steps):
+    """The weights after ``steps`` gradient steps of ``loss(params, x, y)`` with this rate, from ``params``."""
+    return ...  # your code: a loop, jax.grad and jax.tree.map
+
+
+# %% tags=["check"]
+checks.inner_loop(my_inner, prediction_1)
+
+# %% [markdown] tags=["solution"]
+# <details><summary>Solution</summary>
 #
-# <details><summary>What you should find</summary>
+# ```python
+# prediction_1 = "one step"
 #
-# 1. With four inner steps the start is at 37 dB after two and 52 after four; the one for two steps is ahead at both, 46
-#    and 57, and both pass 70 dB after ten. More steps make the outer loss harder to improve in as few outer steps; and a
-#    start that is good after two steps need not get worse after more.
-# 2. It helps everywhere: 49 dB inside the class (2 to 6), 35 at 11, 32 at 16, where the random start has 14. It has
-#    learned less what waves look like than how to bend quickly. That is worth knowing before one calls it a prior.
-# 3. Some 24 dB, about Reptile's, in less time a step. Left out is the derivative of the inner gradients by the start: the
-#    second derivative of the loss. Here it is what makes MAML good.
 #
+# def my_inner(loss, params, x, y, rate, steps):
+#     for _ in range(steps):
+#         grads = jax.grad(loss)(params, x, y)
+#         params = jax.tree.map(lambda p, g: p - rate * g, params, grads)
+#     return params
+# ```
+#
+# The first gradient is taken at the start, whatever the rate. The second is taken where the first step has led, and that
+# place depends on the rate. This dependence is what MAML differentiates.
 # </details>
+
+# %% [markdown]
+# ### Exercise 2: MAML without second derivatives
 #
+# *First-order MAML* (FOMAML) takes the gradients inside the inner loop for constants: `jax.lax.stop_gradient(g)` is `g`,
+# and has the derivative zero. *Predict:* the adapted weights are `params - rate * g`. If `g` counts as a constant, what
+# is their derivative with respect to `params`? *Do:* write the loss after **one** inner step, so that `jax.grad` of your
+# function is FOMAML's gradient. The value of your function must be the same as without `stop_gradient`.
+
+# %% tags=["exercise"]
+prediction_2 = ...  # "zero", "the identity" or "the second derivative of the loss"
+
+
+def my_after(loss, params, x, y, rate):
+    """The loss after one gradient step from ``params``, a number; its gradient is that of first-order MAML."""
+    return ...  # your code
+
+
+# %% tags=["check"]
+checks.first_order(my_after, prediction_2)
+
+# %% [markdown] tags=["solution"]
+# <details><summary>Solution</summary>
+#
+# ```python
+# prediction_2 = "the identity"
+#
+#
+# def my_after(loss, params, x, y, rate):
+#     grads = jax.lax.stop_gradient(jax.grad(loss)(params, x, y))
+#     adapted = jax.tree.map(lambda p, g: p - rate * g, params, grads)
+#     return loss(adapted, x, y)
+# ```
+#
+# With the identity, FOMAML's gradient is simply the gradient of the loss *at the adapted weights*. What is left out is
+# `rate` times the second derivative of the loss. Put your function into `meta_train` in the place of `after`, and compare
+# with MAML on waves: here the second derivative is what makes MAML good.
+# </details>
+
+# %% [markdown]
+# ### Exercise 3: Reptile without Adam
+#
+# *Predict:* there is one signal, and the share is 1. Where does a Reptile step lead? *Do:* move the start by a share of
+# the way towards the mean of where the inner loops ended. `ends` has the shape of `params`, but each array has a first
+# axis more, one entry a signal.
+
+# %% tags=["exercise"]
+prediction_3 = ...  # "back to the start", "to the end of the inner loop" or "beyond it"
+
+
+def my_reptile_step(params, ends, share):
+    """The new start: ``params`` moved by ``share`` of the way to the mean of ``ends`` over signals."""
+    return ...  # your code
+
+
+# %% tags=["check"]
+checks.reptile_step(my_reptile_step, prediction_3)
+
+# %% [markdown] tags=["solution"]
+# <details><summary>Solution</summary>
+#
+# ```python
+# prediction_3 = "to the end of the inner loop"
+#
+#
+# def my_reptile_step(params, ends, share):
+#     return jax.tree.map(lambda p, end: p + share * (end.mean(axis=0) - p), params, ends)
+# ```
+#
+# With one signal for ever and the share 1 this is ordinary training. With many signals the start ends up between the
+# weights that suit each of them.
+# </details>
+
+# %% [markdown]
+# ### Exercise 4: support and query
+#
+# In this notebook the inner and the outer loss look at the same samples. They need not: the inner loop sees the
+# **support**, the outer loss the **query**. *Predict:* a network is fitted for 300 steps to half of the samples of a wave
+# with noise, from random weights. Where is its error smaller: at these samples, or at the other half? *Do:* write the
+# outer loss of one signal. `inner(params, x, y)` is given; `support` and `query` are pairs `(x, y)`.
+
+# %% tags=["exercise"]
+prediction_4 = ...  # "at the support", "at the query" or "no difference"
+
+
+def my_outer(loss, inner, params, support, query):
+    """The outer loss: fit to the support, judge on the query; ``loss(params, x, y)`` and ``inner(params, x, y)``."""
+    return ...  # your code
+
+
+# %% tags=["check"]
+checks.support_and_query(my_outer, prediction_4)
+
+# %% [markdown] tags=["solution"]
+# <details><summary>Solution</summary>
+#
+# ```python
+# prediction_4 = "at the support"
+#
+#
+# def my_outer(loss, inner, params, support, query):
+#     return loss(inner(params, *support), *query)
+# ```
+#
+# A fit looks good where it was fitted. Judged on the query, a start is good only if what it makes of the support holds
+# elsewhere, too. The paper's experiments take the same samples for both.
+# </details>
+
+# %% [markdown]
+# ### Exercise 5: off the class
+#
+# The waves of the class have frequencies from 2 to 6. *Predict:* two steps are taken from `maml_waves` and from
+# `random_start`, on waves of frequencies from 1 to 16. From which frequency on is the learned start no better than the
+# random one? *Run* the cell. (The PSNR is that of `after`, and the rate 1e-2.)
+
+# %% tags=["exercise"]
+prediction_5 = ...  # a frequency from 1 to 16, or "never"
+
+# %% tags=["look"]
+frequencies = np.arange(1, 17)
+off_class = [0.5 + 0.4 * np.sin(2 * np.pi * f * np.asarray(x)) for f in frequencies]
+random_db, learned_db = ([float(psnr(after(s, x, y))) for y in off_class] for s in (random_start, maml_waves))
+checks.off_class(prediction_5, frequencies, random_db, learned_db)
+
+# %% [markdown] tags=["solution"]
+# <details><summary>Solution</summary>
+#
+# ```python
+# prediction_5 = "never"
+# ```
+#
+# Compare the two rows that the check prints inside the class and far outside. If the learned start still helps where no
+# training wave has been, it has learned less what waves look like than how to bend quickly. That is worth knowing before
+# one calls it a prior.
+# </details>
+
+# %% [markdown]
 # **Where next.** [01](01_image_regression.ipynb): pictures, against other ways to start, and what lies between two
 # fitted networks · [02](02_ct_reconstruction.ipynb): tomography from a few projections ·
 # [03](03_view_synthesis.ipynb): an object from one photograph · [04](04_phototourism.ipynb): a landmark in changing

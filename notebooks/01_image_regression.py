@@ -46,7 +46,7 @@ import numpy as np
 import optax
 from IPython.display import Markdown, display
 
-from learnit_core import evaluate, explorer, inits, meta, models, plots, signals, structures, teaching, weights
+from learnit_core import evaluate, explorer, meta, models, plots, signals, structures, teaching, weights
 from learnit_core.experiments import image
 from learnit_core.experiments.image import sections
 from learnit_core.fit import fit
@@ -90,7 +90,7 @@ gallery.show(
 #
 # | profile | machine | time | memory | what it trains | size | PSNR after two steps (text) |
 # |---|---|---|---|---|---|---|
-# | `quick` | 2 CPU cores | about 4 minutes | 1.6 GB | SIREN 4 × 128, 600 outer steps | 32 × 32 | 30 dB |
+# | `quick` | 2 CPU cores | 5 minutes | 2.1 GB | SIREN 4 × 128, 600 outer steps | 32 × 32 | 30 dB |
 # | `standard` | a T4-class GPU | not measured | not measured | SIREN 5 × 256, 10,000 outer steps | 64 × 64 | not measured |
 # | `paper` | a large GPU | not measured | not measured | SIREN 5 × 256, 150,000 outer steps | 178 × 178 | not measured |
 #
@@ -557,29 +557,42 @@ display(explorer.upload(lambda file: fit_photos(signals.load_test(str(file), siz
 # %% [markdown]
 # ## 9. Exercises
 #
-# **Exercise 1: Reptile by hand.** *Predict:* Reptile needs no derivative of the adaptation. What does it feed to
-# Adam? *Run:* complete the function; the check compares it with the package. *Explain:* why does a *minus* stand
-# there, when we want to move *towards* the adapted weights?
+# Each has three parts. *Predict*: write down what you expect, before you see it. *Do*: put your code in the place of
+# `...`. Then run the check: it calls your function with random inputs, new ones each time, and says what is wrong in one
+# sentence. All that a function needs comes in as arguments; use those, and nothing from the cells above.
 
+# %% tags=["exercises"]
+import jax
+import jax.numpy as jnp
+import numpy as np
 
-# %%
-def my_reptile_gradient(params, adapted):
-    """What the outer optimiser gets: a tree like ``params``."""
-    return ...  # your code: jax.tree.map(...)
-
-
-mine = my_reptile_gradient(random_weights, adapt(random_weights, example.support, jax.random.key(0)))
-_, theirs = meta.reptile(loss, adapt)(random_weights, example, jax.random.key(0))
-if mine is ...:
-    print("Not solved yet.")
-else:
-    close = jax.tree.map(lambda a, b: bool(jnp.allclose(a, b, atol=1e-6)), mine, theirs)
-    print("Correct." if all(jax.tree.leaves(close)) else "Not yet: compare the sign, and what is subtracted from what.")
+from learnit_core.teaching import checks
 
 # %% [markdown]
+# ### Exercise 1: Reptile by hand
+#
+# *Predict:* Reptile wants to move `params` towards `adapted`, and hands something to Adam in the place of a gradient.
+# What? *Do:* complete the function for any tree of arrays.
+
+# %% tags=["exercise"]
+prediction_1 = ...  # "adapted - params", "params - adapted" or "adapted"
+
+
+def my_reptile_gradient(params, adapted):
+    """What the outer optimiser gets: a tree like ``params``."""
+    return ...  # your code: jax.tree.map
+
+
+# %% tags=["check"]
+checks.reptile_gradient(my_reptile_gradient, prediction_1)
+
+# %% [markdown] tags=["solution"]
 # <details><summary>Solution</summary>
 #
 # ```python
+# prediction_1 = "params - adapted"
+#
+#
 # def my_reptile_gradient(params, adapted):
 #     return jax.tree.map(lambda p, a: p - a, params, adapted)
 # ```
@@ -587,46 +600,148 @@ else:
 # An optimiser *descends*: it subtracts a multiple of what it is given. Given $\theta_0 - \theta_2$ it moves
 # $\theta_0$ towards $\theta_2$.
 # </details>
-#
-# **Exercise 2: which layer carries it?** *Predict:* MAML's weights are shuffled in one layer only. In which does
-# that hurt most? *Run:* the cell below. *Explain:* the first layer decides which frequencies there are, the last how
-# they are added up.
-
-
-# %%
-def after_two_steps(params):
-    """Mean PSNR [dB] of the test pictures after MAML's own two steps."""
-    optimizer = optax.sgd(profile.inner_rate)
-    return evaluate.curves(loss, score, params, chosen.unseen, key, optimizer=optimizer, num_steps=2)[:, 2].mean()
-
-
-learned = metas["meta-maml"]
-mixed = inits.shuffled(learned, jax.random.key(SEED + 7))
-for index in range(len(learned)):
-    one_layer = [mixed[i] if i == index else layer for i, layer in enumerate(learned)]
-    print(f"layer {index + 1} shuffled: {after_two_steps(one_layer):.1f} dB after two steps")
-print(f"none shuffled: {after_two_steps(learned):.1f} dB")
 
 # %% [markdown]
+# ### Exercise 2: decibels
+#
+# *Predict:* every error of a picture becomes half as large. By how many decibels does its PSNR rise? *Do:* write the PSNR
+# for values between 0 and 1. The prediction is cut to [0, 1] first; the mean is over all pixels and channels.
+
+# %% tags=["exercise"]
+prediction_2 = ...  # a number [dB]
+
+
+def my_psnr(prediction, target):
+    """PSNR [dB] of a whole picture, a number: both arrays are [h, w, c]."""
+    return ...  # your code
+
+
+# %% tags=["check"]
+checks.decibels(my_psnr, prediction_2)
+
+# %% [markdown] tags=["solution"]
 # <details><summary>Solution</summary>
 #
-# Shuffling any single layer takes away nearly all of the gain: the result is about as poor as from random weights.
-# So no layer carries it alone; they were learned *together*. In our run of `text` the third of four hurt most. (Here every start
-# has MAML's own rate; in the table Shuffled has the rate that suits it, so the two numbers cannot be compared.)
+# ```python
+# prediction_2 = 6.02
+#
+#
+# def my_psnr(prediction, target):
+#     return -10 * np.log10(np.mean((np.clip(prediction, 0, 1) - target) ** 2))
+# ```
+#
+# Half the error is a quarter of the squared error, and $10 \log_{10} 4 = 6.02$.
 # </details>
+
+# %% [markdown]
+# ### Exercise 3: which layer carries it?
 #
-# **Exercise 3: more steps than it was trained for.** *Predict:* MAML was trained to be good after two steps. Is it
-# better or worse after ten, with the same step size? *Run:* read it off the curve in section 5, then try
-# `pictures_along(metas["meta-maml"], Setting("sgd", 1e-2), [2, 5, 10, 40])[1]`. *Explain* what would change if the inner loop
-# had ten steps.
-#
+# *Predict:* the weights of **one** layer of MAML's initialisation are shuffled, and all other layers stay. How much of the
+# lead over random weights is left after two steps? *Do:* write the shuffle. Each of the layer's arrays keeps its shape and
+# its numbers, and every entry may go anywhere within its own array. The check then shuffles each layer of a shipped
+# initialisation in this way, and takes two steps on unseen pictures of text.
+
+# %% tags=["exercise"]
+prediction_3 = ...  # "most of it", "about half" or "little"
+
+
+def my_shuffled_layer(params, index, key):
+    """``params``, a list of {"w": [in, out], "b": [out]}, with the entries of layer ``index`` permuted at random."""
+    return ...  # your code: jax.random.permutation(key, flat_array)
+
+
+# %% tags=["check"]
+checks.shuffled_layer(my_shuffled_layer, prediction_3)
+
+# %% [markdown] tags=["solution"]
 # <details><summary>Solution</summary>
 #
-# On average it goes on rising, more slowly; on a single picture it may fall back for a while, as nothing in the
-# training speaks of what comes after the second step. With ten inner steps MAML would spend them differently, accept
-# a worse first picture if that makes the tenth better, and take five times as long for an outer gradient.
-# </details>
+# ```python
+# prediction_3 = "little"
 #
+#
+# def my_shuffled_layer(params, index, key):
+#     mixed = {
+#         name: jax.random.permutation(jax.random.fold_in(key, i), array.ravel()).reshape(array.shape)
+#         for i, (name, array) in enumerate(params[index].items())
+#     }
+#     return [mixed if i == index else layer for i, layer in enumerate(params)]
+# ```
+#
+# No layer carries it alone: they were learned *together*, and one that no longer fits the others spoils the whole.
+# </details>
+
+# %% [markdown]
+# ### Exercise 4: steps to match
+#
+# How soon does a fit match what it is compared with? *Predict:* MAML was trained to be good after **two** steps. With the
+# same step size, is its mean PSNR on unseen pictures after ten steps higher or lower than after two? *Do:* find the first
+# step at which each picture reaches its own target. A picture that never does counts as the last step.
+
+# %% tags=["exercise"]
+prediction_4 = ...  # "higher" or "lower"
+
+
+def my_steps_to_match(curves, targets):
+    """First steps [pictures]; ``curves`` [pictures, steps + 1] is the PSNR from step 0 on, ``targets`` [pictures]."""
+    return ...  # your code
+
+
+# %% tags=["check"]
+checks.steps_to_match(my_steps_to_match, prediction_4)
+
+# %% [markdown] tags=["solution"]
+# <details><summary>Solution</summary>
+#
+# ```python
+# prediction_4 = "higher"
+#
+#
+# def my_steps_to_match(curves, targets):
+#     reached = curves >= targets[:, None]
+#     return np.where(reached.any(axis=1), reached.argmax(axis=1), curves.shape[1] - 1)
+# ```
+#
+# `argmax` of a row without any True is 0: without the second line, pictures that never match would count as the best.
+# The training says nothing of what comes after the second step, so that a single picture may fall back for a while. On
+# average it goes on rising here, more slowly.
+# </details>
+
+# %% [markdown]
+# ### Exercise 5: halfway between two networks
+#
+# *Predict:* two pictures are fitted from one and the same start, and the two networks' **weights** are averaged. For which
+# start is the picture of the mean weights nearer to the mean of the two pictures? *Do:* mix the weights. The check fits two
+# networks from each start, until both are as good, and compares.
+
+# %% tags=["exercise"]
+prediction_5 = ...  # "MAML's weights", "random weights" or "no difference"
+
+
+def my_mixture(a, b, t):
+    """Weights on the way from ``a`` (t = 0) to ``b`` (t = 1), trees of arrays of the same shape."""
+    return ...  # your code
+
+
+# %% tags=["check"]
+checks.mixture(my_mixture, prediction_5)
+
+# %% [markdown] tags=["solution"]
+# <details><summary>Solution</summary>
+#
+# ```python
+# prediction_5 = "MAML's weights"
+#
+#
+# def my_mixture(a, b, t):
+#     return jax.tree.map(lambda x, y: (1 - t) * x + t * y, a, b)
+# ```
+#
+# Where the two agree, the network is nearly linear in its weights along this line. Few small steps from a good start stay
+# in such a region.
+# </details>
+
+# %% [markdown]
 # ## Summary
 #
 # Two gradient steps are enough for a picture of a known class, if the weights to start from are learned. It is the

@@ -10,30 +10,15 @@
 # [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/OWNER/learnit/blob/main/notebooks/02_ct_reconstruction.ipynb)
 
 # %% [markdown]
-# # Computed tomography: a slice from a handful of projections
+# # A slice through a head, from four projections
 #
-# A scanner sends X-rays through a body from many directions and measures how much arrives. From hundreds of such
-# *projections* a slice through the body is computed; each of them costs dose. What if there are only two, or four?
-# Then very many slices agree with all that was measured, and the answer depends on what one *expects* a slice to look
-# like. In this notebook the expectation sits in the weights from which a network starts to be fitted. It follows
-# section 4.2 of *Learned Initializations for Optimizing Coordinate-Based Neural Representations* (Tancik, Mildenhall
-# et al., CVPR 2021), on the paper's own class of slices, which can be drawn rather than downloaded.
+# A scanner sends X-rays through a body and measures how much arrives. One direction gives one *projection*, and each
+# costs dose. From hundreds of projections a slice through the body can be computed. Below there are **four**, of two
+# heads, and three ways from them to a picture: the classical one, a network fitted from random weights, and the same
+# network fitted from weights that were *learned* on other heads.
 #
-# **You will be able to**
-#
-# 1. read a sinogram, and say why few projections do not determine a slice;
-# 2. fit a coordinate-based network to projections instead of pixels;
-# 3. explain why Reptile, and not MAML, is used when the inner loop is long;
-# 4. judge a learned initialisation as a *prior* against four other ways to start and against filtered back-projection;
-# 5. say what such a prior does to a slice that is not of its class.
-#
-# **You should know** notebook 01, or what a coordinate-based network and a meta-gradient are.
-#
-# | profile | machine | time | memory | what it trains | size |
-# |---|---|---|---|---|---|
-# | `quick` | 2 CPU cores | 6 minutes | 1.5 GB | 4 × 48 on 48 Fourier frequencies, 1500 outer steps | 64 × 64 |
-# | `standard` | a T4-class GPU | not measured | not measured | 5 × 128 on 128 frequencies, 10,000 outer steps | 128 × 128 |
-# | `paper` | a large GPU | not measured | not measured | 5 × 256 on 256 frequencies, 100,000 outer steps | 256 × 256 |
+# **Question.** Four projections leave most of a slice open. How can the last network know what no ray has told it? And
+# what would it do with a slice that is no head?
 
 # %% tags=["colab"]
 # @title In Colab: installs the package
@@ -53,36 +38,23 @@ if "google.colab" in sys.modules or os.environ.get("LEARNIT_COLAB"):
     subprocess.run([*pip, "install", "--quiet", "-c", constraints.name, project], check=True)
     importlib.invalidate_caches()
 
-# %%
-import dataclasses
-import os
+# %% tags=["setup"]
+# @title Set-up
 import time
-from pathlib import Path
-
-os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
-started = time.perf_counter()
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 from IPython.display import Markdown, display
 
-from learnit_core import evaluate, explorer, metrics, models, plots, signals, structures, tomography, weights
-from learnit_core.errors import LearnitError
-from learnit_core.evaluate import Setting
-from learnit_core.experiments import baselines, ct
-from learnit_core.experiments.ct import explorers, table
-from learnit_core.experiments.image import interpolation
-from learnit_core.experiments.settings import Settings
-from learnit_core.signals import phantoms, slices
+from learnit_core import evaluate, explorer, meta, models, plots, structures, teaching, tomography, weights
+from learnit_core.experiments import ct
+from learnit_core.experiments.ct import explorers, sections, table
+from learnit_core.fit import fit
 
-# %% [markdown]
-# ## Choices
-#
-# Leave a field empty to take the environment variable of the same meaning (`LEARNIT_PROFILE`, `LEARNIT_DATA`,
-# `LEARNIT_TEST_DATA`, `LEARNIT_OUT`), or its default.
-
-# %% tags=["parameters"]
+# %% tags=["parameters", "setup"]
+# @title Choices
 PROFILE = ""  # @param ["", "quick", "standard", "paper"]
 DATA = ""  # @param {type:"string"}
 TEST_DATA = ""  # @param {type:"string"}
@@ -90,33 +62,54 @@ SEED = 0  # @param {type:"integer"}
 TRAIN_LIVE = True  # @param {type:"boolean"}
 KEEP_ON_DRIVE = False  # @param {type:"boolean"}
 
+# %%
+lesson = teaching.begin(
+    "02_ct_reconstruction", profile=PROFILE, data=DATA, test_data=TEST_DATA, keep_on_drive=KEEP_ON_DRIVE
+)
+gallery, few = lesson.gallery, 4
+look = sections.first_look(lesson.settings, num_projections=few, seed=SEED)
+gallery.show(
+    look.figure,
+    "four_projections",
+    alt="Two heads: four grey bands, all that was measured; back-projection, crossing streaks; a network from random "
+    "weights, a rough outline; the same from learned weights, a head with skull and ventricles; and the slice.",
+)
+
 # %% [markdown]
+# Very many slices have these four projections, and every way back has to choose one of them. The learned weights choose
+# a *head*: what one expects of a slice, its **prior**, sits in the weights from which the fit begins. How it gets there,
+# what it is worth, and when it misleads are the subject of this notebook. It follows section 4.2 of *Learned
+# Initializations for Optimizing Coordinate-Based Neural Representations* (Tancik, Mildenhall et al., CVPR 2021), on the
+# paper's own class of slices, which can be drawn rather than downloaded.
+#
+# **You will be able to**
+#
+# 1. read a sinogram, and say why few projections do not determine a slice;
+# 2. fit a coordinate-based network to projections instead of pixels;
+# 3. explain why Reptile, and not MAML, is used when the inner loop is long;
+# 4. judge a learned initialisation as a prior: where it helps, and what it makes of a slice that is not of its class.
+#
+# **You should know** notebook 00 or 01, or what a coordinate-based network and a meta-gradient are.
+#
+# | profile | machine | time | memory | what it trains | size |
+# |---|---|---|---|---|---|
+# | `quick` | 2 CPU cores | 5 minutes | 1.9 GB | 4 × 48 on 48 Fourier frequencies, 1500 outer steps | 64 × 64 |
+# | `standard` | a T4-class GPU | not measured | not measured | 5 × 128 on 128 frequencies, 10,000 outer steps | 128 × 128 |
+# | `paper` | a large GPU | not measured | not measured | 5 × 256 on 256 frequencies, 100,000 outer steps | 256 × 256 |
+#
+# <details><summary>Your own data, the paper's data, Colab and Drive</summary>
+#
+# The folded form above has the choices. Leave a field empty to take the environment variable of the same meaning
+# (`LEARNIT_PROFILE`, `LEARNIT_DATA`, `LEARNIT_TEST_DATA`, `LEARNIT_OUT`), or its default.
+#
 # `DATA` is what is trained on: `phantoms`, or a folder of square grey slices of one size. `TEST_DATA` is what is
 # reconstructed; name slices of your own and leave `DATA` empty, and nothing is trained: they meet the initialisation that
 # was learned on phantoms (section 8). The real sets that
 # [`data_scripts/`](https://github.com/OWNER/learnit/blob/main/data_scripts/prepare.py) prepares are photographs and
 # renderings, for the other notebooks; none is of CT. In Colab, `KEEP_ON_DRIVE` puts results and checkpoints on your drive.
-
-# %%
-if KEEP_ON_DRIVE:
-    from google.colab import drive
-
-    drive.mount("/content/drive")
-    os.environ["LEARNIT_OUT"] = "/content/drive/MyDrive/learnit"
-for name, value in {"PROFILE": PROFILE, "DATA": DATA, "TEST_DATA": TEST_DATA}.items():
-    if value:
-        os.environ[f"LEARNIT_{name}"] = value
-
-settings = Settings.from_env()
-data = settings.data or "phantoms"
-profile = ct.PROFILES[settings.profile].capped(settings)
-only_fit = bool(settings.test_data) and not settings.data
-train_live = TRAIN_LIVE and not only_fit
-folder = settings.out / "02_ct_reconstruction"
-gallery = plots.Gallery(folder / "figures")
-print(f"{metrics.device()} · profile {profile.name} · JAX {jax.__version__} · results in {folder.name}/")
-
-# %% [markdown]
+#
+# </details>
+#
 # ## 1. The signals
 #
 # The **Shepp-Logan phantom** is a cartoon of a head: ten ellipses that stand for skull, brain, ventricles and a few
@@ -125,17 +118,15 @@ print(f"{metrics.device()} · profile {profile.name} · JAX {jax.__version__} ·
 #
 # All of these heads look alike at a glance, and we are about to claim that knowing the class helps. So we ask at once
 # how far *only* knowing the class gets us, with two controls that measure nothing of the slice in question: the **mean**
-# of the training slices, and (this one even knows the answer) the training slice that comes **nearest**.
+# of the training slices, and (this one even knows the answer) the training slice that comes **nearest**. Scores are
+# peak signal-to-noise ratios, $-10 \log_{10}$ of the mean squared error, in decibel (dB); more is better.
 
 # %%
-images = ct.load_signals(profile, data)
-if settings.data and settings.test_data:
-    images = images._replace(test=slices.load_test(settings.test_data, size=profile.size))
-size = profile.size
+chosen = sections.choose(lesson.settings, train=TRAIN_LIVE, seed=SEED)
+profile, images, field, tuned = chosen.profile, chosen.images, chosen.field, chosen.tuned
+grid = [list(images.test[:8]), list(images.train[:8])]
 gallery.show(
-    plots.picture_grid(
-        [list(images.test[:8]), list(images.train[:8])], row_labels=["to test", "to train on"], cell=1.4
-    ),
+    plots.picture_grid(grid, row_labels=["to test", "to train on"], cell=1.4),
     "signals",
     alt="Slices in two rows: ellipses of several greys within a bright ring, a little different in every slice.",
 )
@@ -143,9 +134,8 @@ print(
     f"{images.name}: {len(images.train)} to train on, {len(images.validation)} to choose by, "
     f"{len(images.test)} to test. {images.note}"
 )
-results = table.control_rows(images, data=images.name, seed=SEED)
-for row in results:
-    print(f"{table.LABELS[row['init']]}: {row['psnr_db']:.1f} dB")
+for row in chosen.controls:
+    print(f"{row['init']}: {row['psnr_db']:.1f} dB")
 
 # %% [markdown]
 # ## 2. What the scanner measures
@@ -157,10 +147,11 @@ for row in results:
 # other half turn sees the same lines from behind.
 
 # %%
-truth = images.test[0]
+size, truth = profile.size, images.test[0]  # [size, size, 1]
 half_turn = np.linspace(0, np.pi, 90, endpoint=False)
 sinogram = np.asarray(tomography.project(jnp.asarray(truth[..., 0]), jnp.asarray(half_turn, jnp.float32)))
 turned = np.asarray(tomography.turn(jnp.asarray(truth[..., 0]), jnp.float32(half_turn[15])))
+print("the sums of the turned slice's columns are row 15:", np.allclose(turned.sum(axis=0), sinogram[15], atol=1e-3))
 
 gallery.show(
     plots.scan(turned, sinogram[15], sinogram, 15, title="the slice, turned by 30°"),
@@ -181,27 +172,31 @@ explorers.scan(truth)
 # ### Back again
 #
 # **Filtered back-projection**, the classical way back, smears every projection over the plane along its rays, after a
-# filter that undoes the blur of smearing. It knows nothing of heads. With many projections and fine pixels it tends to the slice
-# (at 64 × 64 sharp edges stay a little blurred, whatever their number); with few, it leaves streaks:
+# filter that undoes the blur of smearing. It knows nothing of heads. Look at what it makes of more and more projections,
+# and when the slice can be read in it.
 
 # %%
-tuned = table.tuned_settings(profile.name, images.name)
-back_projections = {n: table.back_projected(images.test[:1], n, tuned.filters[n])[0] for n in ct.NUM_PROJECTIONS}
-back_projections |= {n: table.back_projected(images.test[:1], n, "ramp")[0] for n in (20, 180)}
+smeared = {}
+for n in (1, 2, 4, 8, 20, 180):
+    smeared[n] = table.back_projected(images.test[:1], n, tuned.filters.get(n, "ramp"))[0]
+back_captions = [f"{evaluate.psnr(picture, truth):.1f} dB" for picture in smeared.values()]
 gallery.show(
     plots.picture_grid(
-        [[*back_projections.values(), truth]],
-        column_labels=[*map(table.label, back_projections), "truth"],
-        captions=[[*(f"{table.psnrs(p[None], truth[None])[0]:.1f} dB" for p in back_projections.values()), ""]],
+        [[*smeared.values(), truth]],
+        column_labels=["1 view", *(f"{n} views" for n in list(smeared)[1:]), "truth"],
+        captions=[[*back_captions, ""]],
         cell=1.5,
     ),
     "back_projection",
     alt="Filtered back-projection of one slice from 1 to 180 projections: streaks with few, the slice with many.",
 )
+print(f"Measured from {few} views: {few * size} numbers. To be found: {size**2} pixels.")
 
 # %% [markdown]
-# At 64 × 64, four views of 64 rays are 256 numbers, and the slice has 4096 pixels: very many slices have exactly these projections.
-# Something has to choose among them.
+# With many projections and fine pixels it tends to the slice (here sharp edges stay a little blurred, whatever the number);
+# with few it leaves streaks, which are no head's. (Figures and tables say *views* for short, and mean projections.) From four
+# views there are far fewer numbers than pixels, so very many slices have exactly these projections. Something has to choose
+# among them.
 #
 # ## 3. A network fitted to projections
 #
@@ -213,37 +208,46 @@ gallery.show(
 # \,\text{measured} \right)^2$$
 #
 # The projection $P$ is linear and differentiable, so that gradient descent goes through it; dividing by the side $n$ makes
-# sums into averages. `losses.ct_loss` is these two lines. The features of the grid never change, and are computed once.
+# sums into averages. What the scanner saw of one slice, its angles and sums, is a **scan**.
 
 # %%
-field = ct.field_for(profile)
-random_weights = baselines.standard(field, seed=SEED)
-few = 4
+coords = models.pixel_grid(size, size)  # positions of all pixels [size², 2]
+brightness = field.at(coords)  # a function of the weights; the features of the pixels are computed once, here
 
 
 def picture(params):
-    """The picture [size, size, 1] that a network holds."""
-    return np.asarray(field.apply(params, models.pixel_grid(size, size))).reshape(size, size, 1)
+    """The picture [size, size] that a network holds."""
+    return brightness(params).reshape(size, size)
 
 
-def fitted_from(params, chosen, steps):
-    """Pictures of the test slice after each of ``steps`` gradient steps on its few projections."""
-    most = profile.limit(few)
-    shown = [ct.reconstruct(field, params, images.test[:1], few, chosen.setting, n, most=most)[0][0] for n in steps]
-    return shown, [f"{table.psnrs(p[None], truth[None])[0]:.1f} dB" for p in shown]
+def loss(params, scan, key):
+    """Mean squared error of line averages; ``key`` is for losses that draw some of the rays."""
+    averages = tomography.project(picture(params), scan.angles) / size
+    return jnp.mean((averages - scan.values / size) ** 2)
 
 
+def scanned(picture, angles):
+    """What the scanner sees of a picture [size, size] at its angles [rad]."""
+    return structures.Sinogram(angles, tomography.project(picture, angles))
+
+
+# %% [markdown]
+# Now the fit: gradient descent from random weights, with the optimiser, the rate and the number of steps that did best on
+# *validation* slices. Four angles share half a turn.
+
+# %%
+random_weights, key = chosen.random_weights, jax.random.key(0)
+scan = scanned(jnp.asarray(truth[..., 0]), jnp.linspace(0, np.pi, few, endpoint=False))
 best = tuned.fits["standard"][few]
-print(
-    f"Standard, {few} views: {best.setting.optimizer} {best.setting.learning_rate:g}, {best.steps} steps; "
-    f"chosen by: {best.tuned_on}"
-)
-steps = sorted({0, *(n for n in (10, 50) if n < profile.limit(few)), min(best.steps, profile.limit(few))})
-standard_pictures, captions = fitted_from(random_weights, best, steps)
+descend = {"optimizer": best.setting.build(), "num_steps": best.steps}
+fitted = fit(loss, random_weights, scan, key, **descend, probe=picture)
+steps = [0, *(n for n in (10, 50) if n < best.steps), best.steps]
+shown = [picture(random_weights), *fitted.probes]
+captions = [f"{evaluate.psnr(shown[n], truth[..., 0]):.1f} dB" for n in steps]
 gallery.show(
     plots.picture_grid(
-        [[*standard_pictures, truth]],
-        column_labels=[*(f"{n} steps" for n in steps), "truth"],
+        [[*(shown[n] for n in steps), truth]],
+        column_labels=[*map(plots.steps_label, steps), "truth"],
         captions=[[*captions, ""]],
         cell=1.7,
     ),
@@ -252,70 +256,115 @@ gallery.show(
 )
 
 # %% [markdown]
-# It is fitted to the four projections (exercise 2 measures how well), and still is not the slice: between the rays it
-# fills in whatever random weights fill in, and nothing tells it of heads.
-#
-# ## 4. Reptile, and why not MAML
-#
-# We want weights from which *these few projections* lead to *a head*. So let us meta-learn them. A training task is a
-# training slice with 20 projections at random angles (drawn once for the task), and the inner loop makes **twelve** steps of
-# SGD. In notebook 01 it was two, and MAML differentiated through them. Differentiating through a loop means keeping what
-# each of its steps computed. Here is what the compiled meta-gradient of one task needs:
+# Is that picture wrong because the fit is poor? Let us look at what the fit sees, and at what it does not see: by how much
+# does a ray's average differ from the truth's, at the four measured angles, and at 90 of which most were not measured?
 
 # %%
-draw_task = ct.sampler(profile)(jax.random.key(SEED), jnp.asarray(images.train[:8]))
-task = structures.rows(draw_task, 0)
-memory = {}
-for inner_steps in (1, 4, 12)[: 1 if settings.max_steps else 3]:
-    shorter = dataclasses.replace(profile, inner_steps=inner_steps)
-    for algorithm in ("reptile", "maml"):
-        compiled = (
-            jax.jit(ct.meta_grad_for(shorter, field, algorithm))
-            .lower(random_weights, task, jax.random.key(0))
-            .compile()
-        )
-        memory[algorithm, inner_steps] = compiled.memory_analysis().temp_size_in_bytes / 1e6
-display(
-    Markdown(
-        "| inner steps | Reptile [MB] | MAML, inner losses computed twice [MB] |\n|---|---|---|\n"
-        + "\n".join(
-            f"| {n} | {memory['reptile', n]:.0f} | {memory['maml', n]:.0f} |" for how, n in memory if how == "maml"
-        )
-    )
-)
+everywhere = scanned(jnp.asarray(truth[..., 0]), jnp.asarray(half_turn, jnp.float32))
+for what, seen in {"measured": scan, "all 90": everywhere}.items():
+    before, after = (float(jnp.sqrt(loss(params, seen, key))) for params in (random_weights, fitted.params))
+    print(f"off by, at {what:8} angles: {before:.4f} before the fit, {after:.4f} after it")
 
 # %% [markdown]
-# Reptile needs the same for any number of inner steps: it takes the fitted weights, and moves the initialisation towards
-# them. (MAML's column is kind to it: each inner loss is computed again on the way back, so that only weights are kept.)
-# This is why the paper takes Reptile for everything with a long inner loop.
+# It is fitted to the four projections, and still is not the slice: between the rays it fills in whatever random weights
+# fill in, and nothing tells it of heads.
 #
-# Now the outer loop. The score on the way is the PSNR of *validation* slices after those twelve steps on 20 projections.
-# Expect it to stay below filtered back-projection from the same 20: twelve steps are few, and 20 projections are where the
-# classical way is good. What the weights are worth shows with fewer projections and more steps, below.
+# ## 4. Learning where to start: Reptile
+#
+# We want weights from which *few projections* lead to *a head*. So let us meta-learn them. A **task** is one training
+# slice, seen from 20 random angles. Its **support** set is what the fit sees, its **query** set what the fitted weights are
+# judged by; here both are the same scan, as in the paper. The **inner loop** makes twelve steps of SGD on the support set.
+# The **outer step** then changes the start, and Reptile's is the simplest there is: move the start a little towards where
+# the inner loop ended. What Adam is given as a gradient is the way back, start minus end. Here is one outer step, written
+# out:
+
 
 # %%
-if train_live:
-    field, learned, history = ct.meta_train(profile, images, seed=SEED, folder=folder / "checkpoints")
+def draw_task(key):
+    """A training slice, seen from random angles."""
+    slice_key, angle_key = jax.random.split(key)
+    which = int(jax.random.randint(slice_key, (), 0, len(images.train)))
+    angles = jax.random.uniform(angle_key, (profile.num_views,), maxval=jnp.pi)
+    scan = scanned(jnp.asarray(images.train[which][..., 0]), angles)
+    return structures.Task(support=scan, query=scan)
+
+
+def inner_loop(params, scan):
+    """Weights after the inner steps."""
+    for _ in range(profile.inner_steps):
+        gradient = jax.grad(loss)(params, scan, key)
+        params = jax.tree.map(lambda p, g: p - profile.inner_rate * g, params, gradient)
+    return params
+
+
+# %%
+task, adam = draw_task(key), optax.adam(profile.outer_rate)
+ended = jax.jit(inner_loop)(random_weights, task.support)
+way_back = jax.tree.map(jnp.subtract, random_weights, ended)
+updates, _ = adam.update(way_back, adam.init(random_weights))
+moved = optax.apply_updates(random_weights, updates)  # the start after one outer step
+
+adapt = meta.adapt_with(loss, optax.sgd(profile.inner_rate), profile.inner_steps)
+_, by_package = jax.jit(meta.reptile(loss, adapt))(random_weights, task, key)
+away = optax.global_norm(jax.tree.map(jnp.subtract, way_back, by_package)) / optax.global_norm(by_package)
+print(f"length of the way {optax.global_norm(way_back):.3f}; the package's differs from ours by {away:.1e} of that")
+
+# %% [markdown]
+# ### Why not MAML?
+#
+# In notebook 01 the inner loop had two steps, and MAML differentiated *through* them. To go back through a loop means to
+# keep what each of its steps computed, or to compute it a second time on the way back. Here is what the compiled
+# meta-gradient of one task needs, and how long it takes, for inner loops of 1, 4 and 12 steps. (Time is the shortest of
+# some runs; what else your machine does meanwhile makes it longer.)
+
+# %%
+ways = {"Reptile": (meta.reptile, False), "MAML": (meta.maml, False), "MAML, computing twice": (meta.maml, True)}
+needs = {name: {} for name in ways}
+for inner_steps in (1, 4, 12) if lesson.settings.max_steps is None else (1, 2):
+    for name, (algorithm, twice) in ways.items():
+        adapt = meta.adapt_with(loss, optax.sgd(profile.inner_rate), inner_steps, remat=twice)
+        compiled = jax.jit(algorithm(loss, adapt)).lower(random_weights, task, key).compile()
+        seconds = []
+        for _ in range(lesson.settings.cap(10)):
+            started = time.perf_counter()
+            jax.block_until_ready(compiled(random_weights, task, key))
+            seconds.append(time.perf_counter() - started)
+        needs[name][inner_steps] = (compiled.memory_analysis().temp_size_in_bytes / 1e6, 1000 * min(seconds))
+lines = ["| inner steps | " + " | ".join(ways) + " |", "|---|---|---|---|"]
+for n in needs["Reptile"]:
+    lines.append(f"| {n} | " + " | ".join("{:.0f} MB, {:.0f} ms".format(*needs[name][n]) for name in ways) + " |")
+display(Markdown("\n".join(lines)))
+
+# %% [markdown]
+# **Memory.** MAML's grows with the number of inner steps: the activations of every step are kept. Computing each inner loss
+# a second time on the way back keeps only the weights of every step, and the growth is gone; the price is time. Reptile needs
+# the least, for any number of steps. **Time.** All take longer for more steps, and MAML longer than Reptile: it goes
+# back through every one of them. So for long inner loops the paper takes Reptile; in its view synthesis they have 32 steps
+# and more.
+#
+# Now the outer loop: the step above, over and over, each with a new task. The score on the way is the PSNR of *validation*
+# slices after those twelve steps on 20 projections. Expect it to stay below filtered back-projection from the same 20:
+# twelve steps are few, and 20 projections are where the classical way is good. What the weights are worth shows with fewer
+# projections and more steps, below.
+
+# %%
+learned, history = chosen.shipped, None
+if chosen.train:
+    _, learned, history = ct.meta_train(profile, images, seed=SEED, folder=lesson.folder / "checkpoints")
+    of_20 = table.back_projected(images.validation, 20, "ramp")
+    classical = np.mean([evaluate.psnr(*pair) for pair in zip(of_20, images.validation, strict=True)])
     gallery.show(
         plots.training_curves(
             {"meta-reptile": history.validation},
-            reference=float(table.psnrs(table.back_projected(images.validation, 20, "ramp"), images.validation).mean()),
+            reference=float(classical),
             reference_label="filtered back-projection, the same 20 views",
             ylabel="validation PSNR after\ntwelve steps [dB]",
             title=f"Meta-training on {images.name}: 20 projections",
         ),
         "meta_training",
-        alt="Line plot of the validation PSNR against the outer steps: it rises towards a dashed line, filtered "
+        alt="Line plot of the validation PSNR against the outer steps: it rises, and stays below a dashed line, filtered "
         "back-projection.",
     )
-else:
-    history = None
-    if settings.profile != "quick" or data != "phantoms":
-        raise LearnitError(
-            f"no initialisation is shipped for {data!r} in the profile {settings.profile!r}: expected the profile quick and "
-            "phantoms, or training to be allowed"
-        )
-    field, learned, _ = weights.pretrained(ct.SHIPPED["quick"]["phantoms"]["meta-reptile"])
 
 # %% [markdown]
 # ## 5. One slice, four projections
@@ -329,35 +378,28 @@ else:
 # Mean and Matched already *show* a head before they see any projection. Predict: is that enough?
 
 # %%
-made, reached = baselines.of_pictures(profile, field, images, learned, seed=SEED)
-made["meta-reptile"] = [learned]
-print("Mean and Matched agree with their targets to", {name: f"{db:.0f} dB" for name, db in reached.items()})
-
+made, agreement = sections.starts(chosen, learned, seed=SEED)
 shown_slices = images.test[:3]
+print(agreement)
 
 
 def fitted_best(name):
     """Pictures and weights from one initialisation, fitted as was best for it."""
-    chosen, most = tuned.fits[name][few], profile.limit(few)
-    steps = min(chosen.steps, most)
-    return ct.reconstruct(field, made[name][0], shown_slices, few, chosen.setting, steps, most=most)
+    best = tuned.fits[name][few]
+    return ct.reconstruct(field, made[name][0], shown_slices, few, best.setting, best.steps, most=profile.limit(few))
 
 
-fits = dict(zip(table.INITS, evaluate.side_by_side(fitted_best, table.INITS), strict=True))
-rows = [
-    [picture(made[name][0]) for name in table.INITS],
-    [fits[name][0][0] for name in table.INITS],
-    [plots.error_map(fits[name][0][0], truth) for name in table.INITS],
-]
-fbp = back_projections[few]
-rows = [[*rows[0], None, None], [*rows[1], fbp, truth], [*rows[2], plots.error_map(fbp, truth), None]]
-psnr_captions = [f"{table.psnrs(p[None], truth[None])[0]:.1f} dB" for p in rows[1][:-1]]
+fits = dict(zip(made, evaluate.side_by_side(fitted_best, made), strict=True))
+
+# %%
+before = [np.asarray(picture(draws[0]))[..., None] for draws in made.values()]
+after = [*(pictures[0] for pictures, _ in fits.values()), smeared[few]]
 gallery.show(
     plots.picture_grid(
-        rows,
+        [[*before, None, None], [*after, truth], [*(plots.error_map(shown, truth) for shown in after), None]],
         row_labels=["before\nthe fit", f"{few} views", "error"],
-        column_labels=[*(plots.LABELS[name] for name in table.INITS), "back-\nprojection", "truth"],
-        captions=[[], psnr_captions, []],
+        column_labels=[*(plots.LABELS[name] for name in made), "back-\nprojection", "truth"],
+        captions=[[], [f"{evaluate.psnr(shown, truth):.1f} dB" for shown in after], []],
         cell=1.45,
     ),
     "reconstructions",
@@ -366,270 +408,369 @@ gallery.show(
 )
 
 # %% [markdown]
+# All of these networks agree with the same four projections, and they differ in what they put between the rays. Only
+# Reptile's keeps skull and ventricles in their places.
+#
 # ## 6. The table
 #
-# All test slices, from 1, 2, 4 and 8 projections. Every initialisation, ours too, has the optimiser, the rate **and the
-# number of steps** that did best on 16 validation phantoms for that number of views: with few views more steps can make a
-# picture worse, because they fit the network's own idea of what lies between the rays. (In `quick` a fit has 250 steps at
-# most from one view, and 500 from more. At four and eight views most would still gain from further ones; `make results`
-# goes up to 1000.) Filtered back-projection has the
-# filter that did best. (All scores of the search stand in a file beside the experiment.)
+# One slice proves little, so: all test slices, from 1, 2, 4 and 8 projections. This is the loop that makes the table. A
+# *runner* measures all slices from `n` angles; given weights and a setting, it fits each slice and returns its PSNR before
+# the fit, after every tenth step, and at the end.
+#
+# Every initialisation, ours too, has the optimiser, the rate **and the number of steps** that did best on 16 validation
+# phantoms for that number of views: with few views more steps can make a picture worse, because they fit the network's own
+# idea of what lies between the rays. All scores of that search stand in a file beside the experiment.
 
 # %%
-table_rows, _ = table.table_rows(
-    field,
-    images.test,
-    made,
-    tuned,
-    {num_projections: profile.limit(num_projections) for num_projections in ct.NUM_PROJECTIONS},
-    trained_on=images.name,
-    data=images.name,
-    seed=SEED,
-    paper_too=profile.name != "quick",
-)
-results += table_rows
-display(Markdown(table.markdown(results)))
+runners = {n: table.runner(field, images.test, n, most=profile.limit(n)) for n in (1, 2, 4, 8)}
 
-# %%
-by_init = {
-    name: {
-        num_projections: np.array(row["psnr_per_signal"])
-        for num_projections in ct.NUM_PROJECTIONS
-        for row in results
-        if row["in_table"] and row["init"] == name and row["observations"] == ct.observation(num_projections)
-    }
-    for name in (*table.INITS, "fbp")
-}
-gallery.show(
-    plots.view_curves(by_init, title=f"{images.name}: unseen slices"),
-    "psnr_against_views",
-    alt="PSNR against the number of projections, one line for each initialisation; Reptile's lies above the others from two "
-    "views on.",
-)
-for num_projections in ct.NUM_PROJECTIONS:
-    gap = evaluate.paired_interval(by_init["meta-reptile"][num_projections], by_init["standard"][num_projections])
-    print(
-        f"{table.label(num_projections)}: Reptile over Standard {gap.mean:+.1f} dB, 95 % interval [{gap.low:+.1f}, {gap.high:+.1f}]"
-    )
-for num_projections in (2, 4):
-    gap = evaluate.paired_interval(by_init["meta-reptile"][num_projections], by_init["standard"][2 * num_projections])
-    print(
-        f"Reptile with {num_projections} views over Standard with {2 * num_projections}: {gap.mean:+.1f} dB, "
-        f"95 % interval [{gap.low:+.1f}, {gap.high:+.1f}]"
-    )
+
+def fit_and_score(cell):
+    """PSNR [dB] of every test slice along the fit, [slices, points]."""
+    name, n = cell
+    best = tuned.fits[name][n]
+    return runners[n](made[name], best.setting, best.steps)
+
+
+cells = [(name, n) for n in runners for name in made]
+scores = dict(zip(cells, evaluate.side_by_side(fit_and_score, cells), strict=True))
 
 # %% [markdown]
-# **What to notice.** The gaps in the list are paired: the same slices from two initialisations, so that hard and easy
-# slices do not blur the comparison; with as few slices as here the intervals are wide, and `make results` prints the table
-# on 32, for a larger network trained for longer, whose numbers differ (see `docs/results/ct.md`). The last two lines ask
-# the paper's question: is Reptile with n views as good as Standard with 2n? One projection says hardly more than the class does. From two on the learned
-# initialisation pulls away from random weights. Mean and Matched start from a head *as a picture*, and that helps: they end
-# in between. But Matched started from the very picture that Reptile's weights show, and still ends below it: beyond its
-# picture, a learned initialisation is a way of *changing*, and that sits in how its weights are arranged.
+# The table adds the controls and filtered back-projection, which has the filter that did best on the same validation
+# phantoms. Below it stands who is ahead of whom, and by how much.
+
+# %%
+compared = sections.compared(chosen, made, scores, seed=SEED)
+results = list(compared.rows)
+display(Markdown(compared.said))
+
+# %%
+gallery.show(
+    plots.view_curves(compared.psnr, title=f"{images.name}: unseen slices"),
+    "psnr_against_views",
+    alt="PSNR against the number of projections, one line for each initialisation; Reptile's lies above the others.",
+)
+
+# %% [markdown]
+# **What to notice.** From every number of projections Reptile is ahead of all other ways, back-projection included.
+# From *one* projection it gets no further than the nearest training slice: one projection says hardly more than the
+# class does. From two on it is ahead of both controls. **Mean** starts from a head *as a picture*, and that helps: it
+# ends between Standard and Reptile, from every number of projections. So does **Matched** up to four, although it
+# started from the very picture that Reptile's weights show; from eight it has lost that lead over Standard. Beyond its
+# picture, then, a learned initialisation is a way of *changing*, and that sits in how its weights are arranged.
+#
+# The last two lines of the list of differences ask the paper's question: is Reptile with n views as good as Standard
+# with 2n? With two it is, with four it is not. All differences are paired: the same slices from two initialisations, so
+# that hard and easy slices do not blur the comparison. With as few slices as here the intervals are wide;
+# `docs/results/ct.md` has the table on 32 slices, for the larger network, whose fits may also be longer. (In `quick` a
+# fit has 250 steps at most from one view, 500 from more; from four and eight views most fits take all of them, and
+# would gain from further ones.)
 #
 # ## 7. Between two reconstructions
 #
-# Take two of the slices above, each reconstructed from four projections, and walk in a straight line from one network's
-# *weights* to the other's. As in notebook 01 the optimiser of the fit matters: Adam moves every weight by about the same
-# amount and leaves the region where the network is nearly linear. So the learned initialisation is shown with its tuned
-# setting, and with the paper's SGD, for 100 steps instead of the paper's 1000.
+# Take the two heads at the top of this notebook, each reconstructed from four projections by the larger network, and walk in a
+# straight line from one network's *weights* to the other's. The optimiser of the fit matters: Adam moves every weight
+# by about the same amount, whatever its gradient, and leaves the region where the network is nearly linear in its weights.
+# So the learned start is shown twice: fitted with its tuned setting, which is Adam, and with the paper's, SGD.
 
 # %%
-walks = {
-    "Standard": fits["standard"][1],
-    "Reptile": fits["meta-reptile"][1],
-    "Reptile, SGD 10": ct.reconstruct(
-        field, learned, shown_slices, few, Setting("sgd", 10.0), min(100, profile.limit(few))
-    )[1],
-}
+walks = {"Standard": look.fitted["standard"], "Reptile": look.fitted["meta-reptile"]}
+by_sgd, few_steps = evaluate.Setting("sgd", 10.0), lesson.settings.cap(300)
+_, walks["Reptile, SGD"] = ct.reconstruct(look.field, look.learned, look.truth, few, by_sgd, few_steps)
+height, width, _ = look.truth[0].shape
 
 
-def between(fitted, t, a=0, b=1):
-    """The picture of the weights at ``t`` on the line from network ``a`` to network ``b``."""
-    return picture(weights.lerp(structures.rows(fitted, a), structures.rows(fitted, b), t))
+def between(networks, t):
+    """The picture of the weights at ``t`` on the line from the first network to the second."""
+    mixed = weights.lerp(structures.rows(networks, 0), structures.rows(networks, len(look.truth) - 1), t)
+    return np.clip(look.field.apply(mixed, models.pixel_grid(height, width)), 0, 1).reshape(height, width, 1)
 
 
+# %%
 stops = (0, 0.25, 0.5, 0.75, 1)
 gallery.show(
     plots.picture_grid(
-        [[between(fitted, t) for t in stops] for fitted in walks.values()],
-        row_labels=[name.replace(", ", ",\n") for name in walks],
-        column_labels=["first", "", "half", "", "second"],
+        [[between(networks, t) for t in stops] for networks in walks.values()],
+        row_labels=list(walks),
+        column_labels=["first head", "", "half way", "", "second head"],
         cell=1.6,
     ),
     "interpolation",
     alt="Straight lines in weight space between two reconstructions, a row for each way of fitting: how far the picture "
     "half way is still a head differs from row to row.",
 )
-pairs = np.array([(i, j) for i in range(len(shown_slices)) for j in range(i)])
-if len(pairs):
-    lines = ["| fitted from | pairs | mean-weights picture vs. mean picture [dB] |", "|---|---|---|"]
-    for name, fitted in walks.items():
-        agreements = interpolation.agreement(field, fitted, pairs, (size, size))
-        lines.append(f"| {name} | {len(pairs)} | {agreements.mean():.1f} |")
-    display(Markdown("\n".join(lines)))
 
 # %% [markdown]
-# The number is the PSNR between the picture of the *mean weights* and the *mean of the two pictures*: where it is high,
-# mixing weights mixes pictures. Unlike in notebook 01 the rows were *not* fitted equally well, and weights that moved less
-# are mixed more easily: the number alone makes no start better than another. Now drag it yourself; your browser mixes the
-# weights and computes the networks.
+# Look at the skull, the brightest of a head: it moves from one head to the other, or it fades and comes again. As numbers:
+# how bright is the brightest fiftieth of the pixels, at the ends and half way? Beside it the number of notebook 01, the
+# agreement of the picture half way with the mean of the two pictures.
+
 
 # %%
-num_corners = len(shown_slices)
-heads = (
-    None
-    if num_corners < 2
-    else explorer.networks(
-        field,
-        {name: [structures.rows(fitted, i) for i in range(num_corners)] for name, fitted in walks.items()},
-        labels=("first head", "second head", "third head")[:num_corners],
-        shape=(size, size),
+def skull(picture):
+    """Mean brightness of the brightest fiftieth of the pixels."""
+    return float(np.sort(picture.ravel())[-picture.size // 50 :].mean())
+
+
+half_way = {}
+for name, networks in walks.items():
+    first, half, second = (between(networks, t) for t in (0, 0.5, 1))
+    half_way[name] = {"skull": [skull(picture) for picture in (first, half, second)]}
+    half_way[name]["mean_picture_db"] = float(evaluate.psnr(half, (first + second) / 2))
+    print(
+        f"{name:13} skull: {skull(first):.2f}, half way {skull(half):.2f}, then {skull(second):.2f}; half way against the "
+        f"mean of the two pictures: {half_way[name]['mean_picture_db']:.1f} dB"
+    )
+
+# %% [markdown]
+# Between networks fitted from random weights the skull fades: half way there is a grey blur, and no head. Between those
+# from the learned start it stays: half way there is a head, although nobody's. Both are fitted with Adam; the third row
+# shows that the paper's SGD, which stays nearer to the start, makes smoother heads.
+#
+# The other number says nothing of the kind: by it, Standard is about level with Reptile. We measured the skull *because*
+# we had seen it in the pictures; a number chosen that way describes a picture, and proves nothing. Nor were the rows fitted
+# equally well, as in notebook 01, and these are two heads only. So take the walk as a picture of what the
+# weights know. Now drag it yourself; your browser mixes the weights and computes the networks.
+
+# %%
+heads = None
+if len(look.truth) == 2:
+    heads = explorer.networks(
+        look.field,
+        {name: [structures.rows(networks, i) for i in range(2)] for name, networks in walks.items()},
+        labels=("first head", "second head"),
+        shape=(height, width),
         side=200,
         title=f"Between reconstructions from {few} projections",
     )
-)
 heads
 
 # %% [markdown]
 # ## 8. Off the class
 #
 # A prior is an opinion. What does it do to a slice that is *not* a Shepp-Logan head? With `LEARNIT_TEST_DATA=folder` (or
-# one file) your own slices are reconstructed here; otherwise we take smooth blobs, cut to the same circle. The weights
-# here are the larger of the two networks that are shipped, which was trained for longer. **No claim goes with this
-# section:** they were learned on phantoms, this is another class, and their settings were tuned on phantoms, too.
+# one file) your own slices are reconstructed here; otherwise we take smooth blobs, cut to the same circle. The network is
+# again the larger one of the first picture. Its start was learned on phantoms, and its settings were tuned on phantoms, too.
+#
+# *Predict:* two, four and eight projections. Where will the start that expects a head do harm, and where will it help?
 
 # %%
-off_training = "quick" if settings.max_steps else "long"
-off_field, off_learned, _ = weights.pretrained(ct.SHIPPED[off_training]["phantoms"]["meta-reptile"])
-off_profile = ct.PROFILES[off_training].capped(settings)
-if only_fit:
-    off_name, off_class = Path(settings.test_data).name, slices.load_test(settings.test_data, size=off_profile.size)
-else:
-    off_name = "sdf"
-    circle = phantoms.scanner_circle(off_profile.size)[..., None]
-    off_class = (1 - signals.load("sdf", size=off_profile.size, counts=(1, 1, 3)).test) * circle
-off_class = off_class[: settings.cap(8)]
-off_tuned = table.tuned_settings(off_training, off_name).fits
-off_starts = {"standard": baselines.standard(off_field, seed=SEED), "meta-reptile": off_learned}
-off_rows, off_captions, off_projections = [], [], 8
-off_limit = off_profile.limit(off_projections)
-off_steps = {name: min(off_tuned[name][off_projections].steps, off_limit) for name in off_starts}
-
-
-def off_pictures(name):
-    """What one initialisation makes of the slices that are not of its class."""
-    start, setting = off_starts[name], off_tuned[name][off_projections].setting
-    fit = (off_field, start, off_class, off_projections, setting, off_steps[name])
-    return ct.reconstruct(*fit, most=off_limit)[0]
-
-
-off_fits = dict(zip(off_starts, evaluate.side_by_side(off_pictures, off_starts), strict=True))
-off_fits["fbp"] = table.back_projected(off_class, off_projections, tuned.filters[off_projections])
-for i, off_truth in enumerate(off_class[:4]):
-    off_rows.append([*(pictures[i] for pictures in off_fits.values()), off_truth])
-    off_captions.append([*(f"{table.psnrs(p[i][None], off_truth[None])[0]:.1f} dB" for p in off_fits.values()), ""])
+off = sections.off_class(lesson.settings, seed=SEED)
+results += off.rows
 gallery.show(
-    plots.picture_grid(
-        off_rows, captions=off_captions, column_labels=[*(plots.LABELS[name] for name in off_fits), "truth"], cell=1.7
-    ),
+    off.figure,
     "off_class",
-    alt="Slices that are no phantoms, from eight projections: Standard, the initialisation learned on phantoms, filtered "
-    "back-projection, and the truth.",
+    alt="A blob from two, four and eight projections: Standard, the start learned on phantoms, back-projection, truth. "
+    "From two, the learned start draws parts of a skull around the blob; from eight, all are close to the truth.",
 )
-print(f"{off_name}: the class differs from the phantoms that the initialisation was learned on.")
-for name, pictures in off_fits.items():
-    scores = table.psnrs(pictures, off_class)
-    print(f"{plots.LABELS[name]:16} {scores.mean():.1f} dB with {off_projections} views on {len(off_class)} slices")
-    results.append(
-        metrics.row(
-            experiment="ct-off-class",
-            trained_on="phantoms" if name == "meta-reptile" else None,
-            data=off_name,
-            split="test",
-            init=name,
-            observations=ct.observation(off_projections),
-            seed=SEED,
-            psnr_per_signal=scores,
-            steps=off_steps.get(name, 0),
-            tuned_on=off_tuned["standard" if name == "fbp" else name][off_projections].tuned_on,
-        )
-    )
+display(Markdown(off.said))
 
 # %% [markdown]
-# Compare with filtered back-projection, which has no opinion: on blobs there is little that a prior of heads can help with.
-# And look for pieces of skull where there should be none (with `off_projections = 2` there is more to make up): where the
-# projections leave a choice, the start decides. In medicine that is the danger of *every* learned prior, and a high PSNR on the class it knows says nothing about the patient who is
-# not of that class.
+# Drag through the number of projections, and through the slices. Where does the ghost of a skull end?
+
+# %%
+off.slider
+
+# %% [markdown]
+# From **two** projections the learned start loses to random weights: it puts skull, and the dark of ventricles, where
+# there is only a blob. The measurement does not forbid it, and where the measurement is silent, the start decides. From
+# **four** it is still behind. From **eight** the rays leave little to invent, and the learned start is ahead on
+# average: perhaps because a dark surround and smooth areas, which it expects, are true of blobs, too.
+#
+# In medicine the first row is the danger of *every* learned prior: a high PSNR on the class it knows says nothing about
+# the patient who is not of that class, and the picture does not show which parts of it were measured. That answers the
+# second half of the question at the top. (No claim of the paper goes with this section: it is three slices of one
+# class.)
 #
 # ## 9. Exercises
 #
-# **Exercise 1: a projection by hand.** *Predict:* what is the projection at $\theta = 0$ of a slice, in one line of numpy?
-# *Run:* complete the function. *Explain:* which line of code would $\theta = 90°$ need?
+# Each has three parts. *Predict*: write down what you expect, before you see it. *Do*: put your code in the place of
+# `...`. Then run the check: it calls your function with random inputs, new ones each time, and says what is wrong in one
+# sentence. All that a function needs comes in as arguments; use those, and nothing from the cells above.
+
+# %% tags=["exercises"]
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from learnit_core import tomography
+from learnit_core.teaching import checks
+
+# %% [markdown]
+# ### Exercise 1: two projections by hand
+#
+# *Predict:* the rays of one projection are added up to one number. Does that number depend on the angle? *Do:* write the
+# projections at $0°$, where rays run down the columns, and at $90°$, where they run along the rows and **the lowest row comes
+# first**. (The size is odd here, so that there is a middle pixel to turn around.)
+
+# %% tags=["exercise"]
+prediction_1 = ...  # "yes" or "no"
 
 
-# %%
-def my_projection(picture):
-    """The sums of a picture [size, size] along the rays of angle 0: an array [size]."""
+def my_projections(picture):
+    """The projections [2, size] of a picture [size, size] at 0 and at 90 degrees."""
     return ...  # your code
 
 
-mine = my_projection(truth[..., 0])
-if mine is ...:
-    print("Not solved yet.")
-else:
-    print("Correct." if np.allclose(mine, sinogram[0], atol=1e-3) else "Not yet: rays run down the columns.")
+# %% tags=["check"]
+checks.two_projections(my_projections, prediction_1)
 
-# %% [markdown]
+# %% [markdown] tags=["solution"]
 # <details><summary>Solution</summary>
 #
 # ```python
-# def my_projection(picture):
-#     return picture.sum(axis=0)
+# prediction_1 = "no"
+#
+#
+# def my_projections(picture):
+#     return np.stack([picture.sum(axis=0), picture.sum(axis=1)[::-1]])
 # ```
 #
-# At 90° the rays run along the rows, the lowest first: `np.roll(picture.sum(axis=1)[::-1], 1)`. The roll by one ray is
-# there because the axis of rotation is the centre of pixel n/2, and an even side has no middle pixel.
+# Every projection adds up the whole slice, whatever the angle. (Between 0° and 90°, interpolation between pixels changes
+# the sum a little.)
 # </details>
-#
-# **Exercise 2: what was not measured.** *Predict:* take the reconstruction from four views and measure it from *other*
-# angles. By how much do Standard's and Reptile's sinograms differ from the truth there, compared with the measured angles?
-# *Run:* the cell. *Explain:* which of the two errors does the loss know of?
-
-# %%
-angles = jnp.asarray(half_turn, jnp.float32)
-for name in ("standard", "meta-reptile"):
-    error = np.asarray(tomography.project(jnp.asarray(fits[name][0][0][..., 0]), angles)) - sinogram
-    measured = np.isin(np.arange(len(half_turn)), np.round(ct.test_angles(few) / np.pi * len(half_turn)).astype(int))
-    here, elsewhere = (np.sqrt(np.mean(error[rows] ** 2)) for rows in (measured, ~measured))
-    print(f"{plots.LABELS[name]:9} off by {here:.2f} at (or next to) the measured angles, by {elsewhere:.2f} elsewhere")
 
 # %% [markdown]
+# ### Exercise 2: the loss of a sinogram
+#
+# *Predict:* add to the slice a pattern that none of the measured rays notices: along each of them it adds up to zero. How
+# does the loss change? *Do:* write the loss of a fit to projections: the mean over all rays of the squared difference of line
+# *averages*. `tomography.project(picture, angles)` gives the sums of a picture, `measured` has the sums of the scanner, and
+# an average is a sum divided by the picture's side.
+
+# %% tags=["exercise"]
+prediction_2 = ...  # "it grows", "it falls" or "not at all"
+
+
+def my_ct_loss(picture, angles, measured):
+    """The loss, a number: ``picture`` [size, size], ``angles`` [views] in radians, ``measured`` sums [views, size]."""
+    return ...  # your code
+
+
+# %% tags=["check"]
+checks.sinogram_loss(my_ct_loss, prediction_2)
+
+# %% [markdown] tags=["solution"]
 # <details><summary>Solution</summary>
 #
-# The loss knows of the measured angles only, and both are close there. What a prior is worth shows at the angles that were
-# not measured.
-# </details>
+# ```python
+# prediction_2 = "not at all"
 #
-# **Exercise 3: more views than it was trained for.** *Predict:* the training had 20 projections. With 60, is Reptile still
-# ahead of Standard, and of filtered back-projection? *Run:* the cell with other numbers. *Explain* what is left for a prior
-# to decide.
-
-# %%
-many, num_steps = 8, min(200, profile.limit(8))  # try 20 and 60 views, and 1000 steps
-for name in ("standard", "meta-reptile"):
-    reconstructed, _ = ct.reconstruct(field, made[name][0], shown_slices, many, tuned.fits[name][8].setting, num_steps)
-    print(f"{plots.LABELS[name]:9} {table.psnrs(reconstructed, shown_slices).mean():.1f} dB after {num_steps} steps")
-smeared = table.back_projected(shown_slices, many, "ramp" if many >= 20 else tuned.filters[8])
-print(f"filtered back-projection {table.psnrs(smeared, shown_slices).mean():.1f} dB")
+#
+# def my_ct_loss(picture, angles, measured):
+#     averages = tomography.project(picture, angles) / len(picture)
+#     return jnp.mean((averages - measured / len(picture)) ** 2)
+# ```
+#
+# Such patterns exist as long as there are fewer independent rays than pixels. The loss cannot choose among slices that differ
+# by them; the start of the fit does.
+# </details>
 
 # %% [markdown]
+# ### Exercise 3: what was not measured
+#
+# *Predict:* among all slices that agree with four measured projections, the check takes the one with the smallest numbers.
+# Where does its sinogram differ more from the truth: at the measured angles or at the others? *Do:* compute the root of
+# the mean squared error of a sinogram, once over the rays of the measured angles and once over those of all others.
+
+# %% tags=["exercise"]
+prediction_3 = ...  # "measured" or "others"
+
+
+def my_errors(found, truth, measured):
+    """A pair of numbers: found and truth are [angles, size], ``measured`` [angles] is True where the scanner looked."""
+    return ...  # your code: at the measured angles, at the others
+
+
+# %% tags=["check"]
+checks.unmeasured(my_errors, prediction_3)
+
+# %% [markdown] tags=["solution"]
 # <details><summary>Solution</summary>
 #
-# With many projections the measurement determines the slice, and the prior has little left to choose: after enough steps
-# (the 1000, not the 200) the gap should close, and filtered back-projection come into its own. What remains is speed; compare few steps with many.
-# </details>
+# ```python
+# prediction_3 = "others"
 #
+#
+# def my_errors(found, truth, measured):
+#     squared = (found - truth) ** 2
+#     return np.sqrt(squared[measured].mean()), np.sqrt(squared[~measured].mean())
+# ```
+#
+# The loss knows of the measured angles only, and there any good fit is right. What a prior is worth shows at the others.
+# </details>
+
+# %% [markdown]
+# ### Exercise 4: the other half turn
+#
+# *Predict:* a scanner measures for a full turn instead of half a turn. How many of the additional projections say something
+# new? *Do:* make the sinogram of the full turn out of that of the half turn. After half a turn the same lines are seen
+# **from behind**: what was the first ray is then the last. (The size is odd again.)
+
+# %% tags=["exercise"]
+prediction_4 = ...  # "none", "half of them" or "all"
+
+
+def my_full_turn(half):
+    """Sinogram [2 views, size] at angles in [0, 2 pi), from that of [0, pi), ``half`` [views, size]."""
+    return ...  # your code
+
+
+# %% tags=["check"]
+checks.full_turn(my_full_turn, prediction_4)
+
+# %% [markdown] tags=["solution"]
+# <details><summary>Solution</summary>
+#
+# ```python
+# prediction_4 = "none"
+#
+#
+# def my_full_turn(half):
+#     return np.concatenate([half, half[:, ::-1]])
+# ```
+#
+# This is why scanners of parallel rays stop after half a turn, and why a sinogram continues upside down at its edge.
+# </details>
+
+# %% [markdown]
+# ### Exercise 5: how many views determine a slice?
+#
+# A projection is linear in the slice, so there is a matrix: one column for each pixel, one row for each ray. *Predict:* a
+# slice has 9 × 9 pixels, of which 49 lie inside the scanner's circle, and each view has 9 rays. How many views, spread over half a
+# turn, does it take until the rays determine all 49? *Do:* build the matrix. Its column for a pixel is the sinogram, ray after
+# ray, of the picture that is 1 there and 0 elsewhere; pixels are counted row by row.
+
+# %% tags=["exercise"]
+prediction_5 = ...  # a number of views
+
+
+def my_matrix(project, size, angles):
+    """The matrix [views * size, size * size] of ``project(picture, angles)``, which gives sums [views, size]."""
+    return ...  # your code
+
+
+# %% tags=["check"]
+checks.projection_matrix(my_matrix, prediction_5)
+
+# %% [markdown] tags=["solution"]
+# <details><summary>Solution</summary>
+#
+# ```python
+# prediction_5 = 7
+#
+#
+# def my_matrix(project, size, angles):
+#     pixels = np.eye(size * size, dtype=np.float32).reshape(-1, size, size)
+#     return np.stack([np.asarray(project(jnp.asarray(pixel), angles)).ravel() for pixel in pixels], axis=1)
+# ```
+#
+# Counting alone says six views, 54 rays for 49 pixels, at least. But rays of different views are not independent (each view
+# adds up to the same number, to begin with), and the outermost see little, so that more may be needed: the check prints how many. With
+# fewer, a prior has to decide; with more, it has less and less to say.
+# </details>
+
+# %% [markdown]
 # ## Summary
 #
 # A few projections leave a choice, and the weights from which a network is fitted make it. Learned weights turn that into
@@ -643,21 +784,14 @@ print(f"filtered back-projection {table.psnrs(smeared, shown_slices).mean():.1f}
 # Slaney, *Principles of Computerized Tomographic Imaging*, 1988.
 
 # %%
-report = metrics.write(
-    folder / "metrics.json",
-    notebook="02_ct_reconstruction",
+lesson.finish(
+    results,
     profile=profile.name,
     seed=SEED,
     precision=field.spec["precision"],
-    seconds={
-        "compile": history.compile_seconds if history else 0.0,
-        "meta_train": history.seconds if history else 0.0,
-        "total": time.perf_counter() - started,
-    },
-    results=results,
+    histories=[history] if history else [],
+    needs={name: {str(n): [round(x, 2) for x in pair] for n, pair in found.items()} for name, found in needs.items()},
+    half_way=half_way,
+    validation_db=[round(float(db), 2) for _, db in history.validation] if history else [],
+    back_projection_20_db=round(float(classical), 2) if history else None,
 )
-print(
-    f"{len(results)} results in metrics.json after {report['seconds']['total']:.0f} s, of which meta-training "
-    f"{report['seconds']['meta_train']:.0f} s; peak memory {report['peak_memory_bytes'] / 1e9:.1f} GB"
-)
-display(Markdown("Versions: " + ", ".join(f"{name} {v}" for name, v in report["versions"].items())))

@@ -9,11 +9,11 @@ import numpy as np
 import optax
 import pytest
 
-from learnit_core import evaluate
+from learnit_core import evaluate, models
 from learnit_core.errors import LearnitError
 from learnit_core.evaluate import Setting
 from learnit_core.experiments import report
-from learnit_core.structures import Task
+from learnit_core.structures import Pixels, Task
 
 
 @pytest.mark.parametrize("shape", [(5,), (4, 6, 3)])
@@ -35,6 +35,34 @@ def test_psnr_clips_the_prediction_only():
     # As the paper's authors have it: one below and one above make a mean square of (1 + 1) / 4.
     unclipped = evaluate.psnr(jnp.array([-1.0, 2.0, 0.5, 0.5]), target, clip=False)
     np.testing.assert_allclose(unclipped, 10 * np.log10(2), rtol=1e-5)
+
+
+@pytest.mark.parametrize("peak", [1e-3, 1.0, 2500.0])
+@pytest.mark.parametrize("db", [0.0, 6.5, 40.0])
+def test_psnr_of_a_known_error_in_another_unit(peak, db):
+    """A peak in metres, an error in metres: as many decibels as with a peak of 1."""
+    error = peak * 10 ** (-db / 20)
+    target = jnp.full((4, 6), peak - error)
+    np.testing.assert_allclose(evaluate.psnr(jnp.full((4, 6), peak), target, peak=peak), db, atol=1e-3)
+    np.testing.assert_allclose(evaluate.psnr(jnp.full((4, 6), 3 * peak), target, peak=peak), db, atol=1e-3)
+    # What is not clipped is three peaks where the target lacks the error to one.
+    unclipped = evaluate.psnr(jnp.full((4, 6), 3 * peak), target, peak=peak, clip=False)
+    np.testing.assert_allclose(unclipped, -20 * np.log10(2 + error / peak), atol=1e-3)
+
+
+@pytest.mark.parametrize("peak", [0.0, -1.0, float("nan")])
+def test_a_peak_that_is_none(peak):
+    with pytest.raises(LearnitError, match=f"peak of a PSNR is {peak}: expected the range"):
+        evaluate.psnr(jnp.zeros(3), jnp.ones(3), peak=peak)
+
+
+def test_the_score_is_the_psnr_of_what_the_field_says():
+    field = models.siren(2, 3, width=4, depth=2)
+    params = field.init(jax.random.key(0))
+    batch = Pixels(jax.random.uniform(jax.random.key(1), (7, 2)), 2 + jax.random.normal(jax.random.key(2), (7, 3)))
+    for given in ({}, {"peak": 3.0}, {"clip": False}, {"peak": 3.0, "clip": False}):
+        expected = evaluate.psnr(field.apply(params, batch.coords), batch.values, **given)
+        assert evaluate.regression_score(field, **given)(params, batch) == expected
 
 
 def test_psnr_of_a_whole_signal_is_not_the_mean_of_its_parts():

@@ -254,6 +254,71 @@ def test_frames_show_the_nearest_picture(control):
         _ = widget.value
 
 
+GRIDS = [
+    (explorer.line("a", "b"), [4]),
+    (explorer.fit_steps([0, 1, 2]), [3]),
+    (explorer.triangle(*"abc"), [10]),
+    (explorer.triangle(*"abc"), [15]),
+    (explorer.square(*"abcd"), [4, 4]),
+    (explorer.square(*"abcd"), [3, 5]),
+    (explorer.camera("Path", low=-1, high=2), [5]),
+    (explorer.camera("Azimuth", high=360, wraps=True), [7]),
+]
+
+
+def anywhere(control, rng):
+    """A random place of a control."""
+    if control.kind == "steps":
+        return [float(rng.integers(len(control.labels)))]
+    if control.kind == "triangle":
+        return rng.dirichlet([1, 1, 1])[1:].tolist()
+    return rng.uniform(control.low, control.high, control.numbers).tolist()
+
+
+@pytest.mark.parametrize(("control", "counts"), GRIDS, ids=lambda given: getattr(given, "kind", str(given)))
+def test_what_is_drawn_is_the_nearest_place_of_the_grid(control, counts):
+    """Nearest by distance in every number (a triangle's: within a step of its grid), computed here by itself."""
+    rng, seen = np.random.default_rng(2), set()
+    if control.kind == "square":
+        places = [[u, v] for v in np.linspace(0, 1, counts[0]) for u in np.linspace(0, 1, counts[1])]
+    else:
+        side = controls_side(counts[0]) if control.kind == "triangle" else counts[0]
+        places = control.grid(side)[0]
+    for _ in range(60):
+        numbers = anywhere(control, rng)
+        drawn = control.drawn(counts, numbers)
+        index = int(np.ravel_multi_index(control.nearest(counts, numbers), counts))
+        assert drawn == pytest.approx(places[index]) and control.holds(drawn)
+        assert control.drawn(counts, drawn) == pytest.approx(drawn), "what is drawn there is the same"
+        away = np.abs(np.array(places) - numbers)
+        away = np.minimum(away, 360 - away) if control.wraps else away
+        nearest = away.max(axis=1).min()
+        assert away[index].max() <= (nearest + 1e-9 if control.kind != "triangle" else 1 / (side - 1))
+        seen.add(index)
+    assert len(seen) >= min(len(places), 7)
+
+
+def controls_side(count):
+    """Pictures along the edge of a triangle of so many."""
+    return {10: 4, 15: 5}[count]
+
+
+@pytest.mark.parametrize("engine", ["browser", "kernel", "frames"])
+@pytest.mark.parametrize("count", [2, 3, 4])
+def test_the_weights_given_are_those_of_the_picture(engine, count):
+    """Of pictures made beforehand the nearest is shown, and with it go its coefficients, not those of the handle."""
+    corners = drawn(SIREN, count)
+    options = {"engine": engine, "frame_counts": (4,)} if engine == "frames" else {"engine": engine}
+    widget = explorer.networks(SIREN, {"a": corners}, labels=list("abcd"[:count]), shape=SHAPE, **options)
+    rng, control = np.random.default_rng(3), controls.between("abcd"[:count])
+    for _ in range(8):
+        widget.position = anywhere(control, rng)
+        picture = widget.pictures()[0].astype(int)
+        assert np.abs(picture - grid_picture(SIREN, widget.value["a"])).max() <= 1
+        mixture = weights.barycentric(corners, control.coefficients(widget.position))
+        assert (np.abs(picture - grid_picture(SIREN, mixture)).max() > 1) == (engine == "frames")
+
+
 def test_networks_as_frames_and_with_a_camera():
     asked = []
 
@@ -283,6 +348,45 @@ def test_networks_as_frames_and_with_a_camera():
     assert live.scene["engine"] == "kernel" and live.data == b""
 
 
+# Signals as pictures
+
+
+def test_a_curve_is_dark_where_the_signal_is():
+    ramp = np.linspace(0, 1, 50)[:, None]
+    picture = explorer.drawn(ramp, height=40, width=100)
+    assert picture.shape == (40, 100, 3) and picture.dtype == np.float32
+    dark = picture.mean(axis=-1).argmin(axis=0)  # the row of the curve, from the top
+    np.testing.assert_allclose(dark, 38 - 36 * np.arange(100) / 99, atol=1.5)
+    over = explorer.drawn(ramp, height=40, width=100, truth=1 - ramp)
+    light = np.argmax(over[..., 0] - over[..., 2], axis=0)
+    np.testing.assert_allclose(light[:40], 2 + 36 * np.arange(40) / 99, atol=2.5)
+    both = explorer.drawn(np.concatenate([ramp, 1 - ramp], axis=1), height=40, width=100)
+    assert np.ptp(both - picture) > 0.5, "the second channel is not drawn"
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3])
+def test_a_picture_stays_one(channels):
+    picture = np.random.default_rng(0).uniform(0, 1, (4, 6, channels)).astype(np.float32)
+    found = explorer.drawn(picture, height=4, width=12 if channels == 2 else 6)
+    beside = picture if channels == 3 else np.concatenate(np.moveaxis(picture, -1, 0), axis=1)[..., None]
+    np.testing.assert_allclose(found, np.broadcast_to(beside, found.shape), atol=1 / 500)
+    assert (explorer.drawn(7 * picture - 3, height=4, width=6) <= 1).all()
+
+
+def test_a_box_is_four_slices():
+    box = np.broadcast_to(np.linspace(0, 1, 16)[:, None, None, None], (16, 5, 5, 1))
+    found = explorer.drawn(box, height=10, width=40)
+    assert found.shape == (10, 40, 3)
+    slices = found.reshape(10, 4, 10, 3)
+    assert (slices == slices[:1, :, :1]).all() and (np.diff(slices[0, :, 0, 0]) > 0.1).all()
+
+
+@pytest.mark.parametrize("shape", [(4,), (2, 2, 2, 2, 1)])
+def test_a_signal_of_other_dimensions_is_refused(shape):
+    with pytest.raises(LearnitError, match="expected one to three dimensions"):
+        explorer.drawn(np.zeros(shape), height=8, width=8)
+
+
 # What is sent to the browser
 
 
@@ -301,6 +405,16 @@ def test_bytes_are_frequencies_then_layers_the_first_in_full_precision():
                 np.testing.assert_array_equal(read, np.asarray(layer[name]).ravel().astype(kind))
                 offset += size
     assert offset == len(data)
+
+
+@pytest.mark.parametrize("offset", [0.0, 0.3])
+def test_an_offset_travels_in_the_last_biases(offset):
+    """The page knows one offset, 0.5. Mixtures stay what they are: their coefficients sum to one."""
+    field, corners = models.siren(2, 1, width=8, depth=3, w0=10.0, offset=offset), drawn(SIREN, 2)
+    usual, sent = (export.network_bytes(f, [corners], weights_type="float32")[1] for f in (SIREN, field))
+    usual, sent = (np.frombuffer(data, "<f4").reshape(2, -1) for data in (usual, sent))
+    np.testing.assert_array_equal(sent[:, :-1], usual[:, :-1])
+    np.testing.assert_allclose(sent[:, -1] + 0.5, usual[:, -1] + offset, atol=1e-6)
 
 
 def test_a_layer_too_large_for_half_precision_stays_in_full():

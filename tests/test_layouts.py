@@ -243,7 +243,7 @@ def edit(change):
         ("authors", dict(transforms=edit(lambda a: a.update(camera_angle_x=4.0))), "camera_angle_x is 4.0"),
         ("authors", dict(transforms=edit(lambda a: a.update(frames=[]))), "no pictures"),
         ("authors", dict(transforms=edit(lambda a: a["frames"][0].pop("file_path"))), "file_path"),
-        ("authors", dict(transforms=edit(lambda a: a["frames"][0].update(file_path="../x"))), "is missing"),
+        ("authors", dict(transforms=edit(lambda a: a["frames"][0].update(file_path="../x"))), r"\.\./x is missing"),
         (
             "authors",
             dict(transforms=edit(lambda a: a["frames"][0]["transform_matrix"][0].__setitem__(0, 9.0))),
@@ -251,7 +251,7 @@ def edit(change):
         ),
         ("authors", dict(transforms=b"["), "not JSON"),
         ("authors", dict(r_003=b"not a picture"), "cannot be decoded"),
-        ("authors", dict(r_003=png(np.zeros((8, 9, 4), np.uint8))), "9 x 8 pixels; expected a square"),
+        ("authors", dict(r_003=png(np.zeros((8, 9, 4), np.uint8))), "9 x 8 pixels; expected 64 x 64"),
         ("srn", dict(intrinsics=b"1 2\n"), "not as expected"),
         ("srn", {"pose/000002": b"1 2 3"}, "16 numbers"),
         ("srn", {"pose/000002": b" ".join([b"nan"] * 16)}, "finite"),

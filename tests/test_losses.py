@@ -14,11 +14,15 @@ from learnit_core.tomography import project
 LINEAR = Field(lambda key: jnp.zeros((2, 3)), lambda params, coords: coords @ params, {})
 
 
-def test_image_loss_is_the_mean_over_pixels_and_channels():
+def test_there_is_one_loss_under_two_names():
+    assert losses.image_loss is losses.regression_loss
+
+
+def test_regression_loss_is_the_mean_over_samples_and_channels():
     rng = np.random.default_rng(0)
     params, coords, values = (rng.normal(size=shape).astype(np.float32) for shape in ((2, 3), (7, 2), (7, 3)))
     batch = Pixels(jnp.asarray(coords), jnp.asarray(values))
-    loss = losses.image_loss(LINEAR)
+    loss = losses.regression_loss(LINEAR)
     expected = sum((coords[i] @ params[:, c] - values[i, c]) ** 2 for i in range(7) for c in range(3)) / 21
     np.testing.assert_allclose(loss(jnp.asarray(params), batch, jax.random.key(0)), expected, rtol=1e-5)
     assert loss(jnp.asarray(params), batch, jax.random.key(1)) == loss(jnp.asarray(params), batch, jax.random.key(0))
@@ -30,8 +34,8 @@ def test_image_loss_is_the_mean_over_pixels_and_channels():
 def test_a_picture_with_other_channels_than_the_field_is_refused(shape):
     """Some of these would broadcast, and be fitted to something that is no picture."""
     batch = Pixels(jnp.zeros((7, 2)), jnp.zeros(shape))
-    with pytest.raises(LearnitError, match=r"the field gives values \(7, 3\) where the picture has \(\d, \d\)"):
-        jax.jit(losses.image_loss(LINEAR))(jnp.zeros((2, 3)), batch, jax.random.key(0))
+    with pytest.raises(LearnitError, match=r"the field gives values \(7, 3\) where the signal has \(\d, \d\)"):
+        jax.jit(losses.regression_loss(LINEAR))(jnp.zeros((2, 3)), batch, jax.random.key(0))
 
 
 def test_ct_loss_is_the_mean_over_rays_of_line_averages():

@@ -148,6 +148,7 @@ print(len(sys.modules), learnit_core.metrics.peak_memory_bytes())
 """
 
 
+@pytest.mark.nightly
 def test_everything_is_imported_where_the_system_has_less():
     """Windows has neither resource nor fcntl, and psutil need not be installed."""
     scripts = ROOT / "data_scripts"

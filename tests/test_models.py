@@ -113,6 +113,21 @@ def test_siren_against_numpy():
     np.testing.assert_allclose(found, expected, atol=2e-5)
 
 
+@pytest.mark.parametrize("offset", [0.0, 0.5, -7.25])
+def test_the_offset_of_a_siren_is_added_to_what_it_gives(offset):
+    half, moved = models.siren(2, 3, width=8, depth=3), models.siren(2, 3, width=8, depth=3, offset=offset)
+    params, coords = drawn(half), jax.random.uniform(jax.random.key(1), (7, 2))
+    np.testing.assert_allclose(moved.apply(params, coords), half.apply(params, coords) + (offset - 0.5), atol=1e-6)
+    assert (moved == half) == (offset == 0.5) and models.from_spec(moved.spec) == moved
+    assert ("offset" in moved.spec) == (offset != 0.5), "files of the default are not what they were"
+
+
+@pytest.mark.parametrize("offset", [float("nan"), float("inf")])
+def test_an_offset_that_is_no_number(offset):
+    with pytest.raises(LearnitError, match=f"offset of a siren is {offset}: expected a number"):
+        models.siren(2, 1, offset=offset)
+
+
 @pytest.mark.parametrize("in_dim, width, depth, w0", [(2, 200, 4, 60.0), (3, 64, 2, 200.0)])
 def test_siren_is_drawn_from_the_stated_ranges(in_dim, width, depth, w0):
     params = models.siren(in_dim, 2, width=width, depth=depth, w0=w0).init(jax.random.key(5))

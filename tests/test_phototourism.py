@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from getting import commandline, photographs
+from getting import commandline, lenses, photographs
 from learnit_core.errors import LearnitError
 from learnit_core.experiments import tourism as experiment
 from learnit_core.signals import photographer, prepared, tourism
+from learnit_core.signals.cameras import Camera
 from learnit_core.structures import Views
 
 pycolmap = pytest.importorskip("pycolmap")
@@ -235,16 +236,17 @@ def test_a_list_that_is_none():
 
 def test_distortion_is_taken_out():
     """White dots where a distorting camera sees points are found where the prepared pinhole sees them."""
-    camera = pycolmap.Camera(camera_id=1, model="SIMPLE_RADIAL", width=200, height=150, params=[160, 100, 75, -0.15])
+    bent = Camera("SIMPLE_RADIAL", 200, 150, (160.0, 100.0, 75.0, -0.15))
+    camera = pycolmap.Camera(camera_id=1, model=bent.model, width=200, height=150, params=list(bent.params))
     picture = np.zeros((150, 200, 3), np.uint8)
     directions = np.array([[x, y, 1.0] for x in (-0.4, 0.0, 0.4) for y in (-0.3, 0.0, 0.3)])
     for u, v in camera.img_from_cam(directions):
         picture[int(v) - 1 : int(v) + 2, int(u) - 1 : int(u) + 2] = 255
-    image, pinhole = photographs._undistorted(Image.fromarray(picture), camera)
-    k = pinhole.calibration_matrix()
+    image, pinhole = lenses.undistorted(Image.fromarray(picture), bent)
+    fx, fy, cx, cy = pinhole.intrinsics
     bright = np.argwhere(np.asarray(image)[..., 0] > 120)[:, ::-1] + 0.5
     for x, y, _ in directions:
-        u, v = k[0, 0] * x + k[0, 2], k[1, 1] * y + k[1, 2]
+        u, v = fx * x + cx, fy * y + cy
         assert np.linalg.norm(bright - [u, v], axis=1).min() < 1.5
 
 

@@ -40,6 +40,9 @@ def figures():
         "cameras": plots.cameras(
             RNG.normal(size=(50, 3)), None, {"some": POSES, "others": POSES + 0.1 * np.eye(3, 4, 3)}, title="t"
         ),
+        "seen": plots.seen_and_unseen(
+            {"given": [1.0, 2.0, 3.0], "held out": [1.0, 2.0, 1.5]}, 25, level=("white", 1.2), title="t"
+        ),
         "table": plots.heat_table(np.eye(2), rows=["a", "b"], columns=["c", "d"], title="t", xlabel="x", ylabel="y"),
     }
 
@@ -234,3 +237,12 @@ def test_an_error_map_has_a_colour_for_each_sign():
     assert bright[0] > 0.8 > bright[2] and dark[2] > 0.6 > dark[0]
     faint = plots.error_map(truth + 0.1, truth, scale=0.5)[0, 0]
     assert (bright < faint)[1:].all() and (faint < 1)[1:].all()
+
+
+def test_what_is_seen_and_what_is_not_are_drawn_with_a_level():
+    courses = {"given": [1.0, 2.0, 3.0], "held out": [1.0, 2.5, 1.5]}
+    (axis,) = plots.seen_and_unseen(courses, 25, level=("white", 1.2), title="t").axes
+    drawn = lines(axis)
+    np.testing.assert_allclose(drawn["given"], [[0, 1.0], [25, 2.0], [50, 3.0]])
+    np.testing.assert_allclose(drawn["held out"], [[0, 1.0], [25, 2.5], [50, 1.5]])
+    assert {y for _, y in drawn["white"]} == {1.2}

@@ -19,6 +19,7 @@ from learnit_core import meta, signals, training
 from learnit_core.commands import demo
 from learnit_core.errors import LearnitError
 from learnit_core.experiments import image
+from learnit_core.experiments.image import table
 from learnit_core.signals import Pictures, prepared
 from learnit_core.structures import Task
 
@@ -253,6 +254,13 @@ def test_bytes_become_the_numbers_that_numpy_makes_of_them():
     bytes_ = np.arange(256, dtype=np.uint8).reshape(1, 16, 16, 1)
     found = jax.jit(lambda pictures: image.tasks(pictures).support.values)(bytes_)
     np.testing.assert_array_equal(found.ravel(), np.arange(256, dtype=np.float32) / 255)
+
+
+def test_controls_are_the_same_from_disk(made):
+    images = signals.load(made[0], size=8)
+    assert isinstance(images.train, Pictures)
+    in_memory = table.control_rows(images._replace(train=images.train[:]), data="mine", seed=0)
+    assert table.control_rows(images, data="mine", seed=0) == in_memory and len(in_memory) == 2
 
 
 @pytest.mark.nightly

@@ -37,7 +37,7 @@ def test_a_folder_in_the_authors_layout(tmp_path):
     made = write_folder(tmp_path, names, splits={"train": names[:5], "val": names[5:], "test": []})
     (tmp_path / "empty").mkdir()
     (tmp_path / "lamp2" / "r_003.png").unlink()
-    with pytest.warns(UserWarning, match=r"empty \(0 pictures\), lamp2 \(5 pictures\)"):
+    with pytest.warns(UserWarning, match=r"empty \(0 pictures\), lamp2 \(5 pictures, r_003 is missing\)"):
         found = scenes.load(tmp_path, size=12, counts=(9, 9, 9))
     assert found.test_names == names[5:]  # val, as test is empty
     np.testing.assert_array_equal(found.test.images[0], made.images[5, :6])
@@ -84,18 +84,13 @@ def test_folds_keep_twins_together(tmp_path):
         (lambda about: about.pop("frames"), "lacks or spoils 'frames'; expected camera_angle_x and frames"),
         (lambda about: about["frames"][1].pop("file_path"), "lacks or spoils 'file_path'; expected"),
         (lambda about: about["frames"][1].pop("transform_matrix"), "lacks or spoils 'transform_matrix'; expected"),
-        (lambda about: about["frames"].clear(), "found no pictures; expected one or more"),
         (
             lambda about: about["frames"][1]["transform_matrix"][0].__setitem__(0, 9.0),
-            r"r_001.png is not a rigid motion; found columns that are off by \d+ .*, expected a rotation",
+            r"r_001 is not a rigid motion; found columns that are off by \d+ .*, expected a rotation",
         ),
         (
             lambda about: about["frames"][1].update(transform_matrix=[[1, 2], [3, 4]]),
-            r"r_001.png is no finite matrix; found \[\[1, 2\], \[3, 4\]\], expected 4 x 4 numbers",
-        ),
-        (
-            lambda about: about["frames"][1].update(file_path="./elsewhere"),
-            r"elsewhere.png is missing",
+            r"r_001 is no finite matrix; found \[\[1, 2\], \[3, 4\]\], expected 4 x 4 numbers",
         ),
     ],
 )
@@ -111,13 +106,13 @@ def test_a_spoilt_transforms_file_is_named(tmp_path, spoil, message):
 
 @pytest.mark.parametrize(
     "problem, message",
-    [("alpha", "r_001.png has the mode RGB; expected RGBA"), ("size", "r_001.png has a side of 8 pixels; expected 12")],
+    [("alpha", "r_001.png has no alpha; expected RGBA"), ("size", "r_001.png has a side of 8 pixels; expected 12")],
 )
 def test_a_spoilt_picture_is_named(tmp_path, problem, message):
     write_folder(tmp_path, [f"lamp{i}" for i in range(5)], num_views=2)
     file = tmp_path / "lamp1" / "r_001.png"
     image = Image.open(file)
-    (image.convert("RGB") if problem == "alpha" else image.resize((8, 8))).save(file)
+    (Image.new("RGB", image.size, "grey") if problem == "alpha" else image.resize((8, 8))).save(file)
     with pytest.raises(LearnitError, match=f"lamp1: .*{message}"):
         scenes.load(tmp_path, size=12, counts=(9, 9, 9))
 

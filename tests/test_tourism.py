@@ -1,5 +1,6 @@
 """The phototourism experiment: what a fit sees, what it is judged by, training at a tiny size, table and explorers."""
 
+import ast
 import functools
 import json
 from dataclasses import replace
@@ -8,14 +9,16 @@ from pathlib import Path
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 
 from learnit_core import explorer, weights
+from learnit_core.commands.repository import ROOT
 from learnit_core.errors import LearnitError
 from learnit_core.evaluate import Setting
 from learnit_core.experiments import report, tourism, tuned
 from learnit_core.experiments.settings import Settings
-from learnit_core.experiments.tourism import explorers, pictures, results, table
+from learnit_core.experiments.tourism import explorers, pictures, results, sections, table
 from learnit_core.experiments.tourism.record import TOURISM
 from learnit_core.fit import fit
 from learnit_core.signals import prepared
@@ -324,22 +327,72 @@ def test_the_path_of_another_collection_lies_among_its_cameras(collection):
     assert path(0.5).pose[1, 1] > 0.9, "upright"
 
 
-def test_a_grid_has_the_corners_in_its_corners(run):
+def from_notebook(name, **known):
+    """The function of this name as it stands in notebook 04."""
+    tree = ast.parse((ROOT / "notebooks" / "04_phototourism.py").read_text("utf-8"))
+    (found,) = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == name]
+    exec(compile(ast.Module([found], []), "04_phototourism.py", "exec"), known)
+    return known[name]
+
+
+def test_the_notebooks_mixture_is_the_explorers(run):
+    """So that a grid has its corners in its corners, and the label of the square is of the same weights."""
     field, centre, _ = run[1]
     corners = [jax.tree.map(lambda leaf, i=i: leaf + 0.05 * i, centre) for i in range(4)]
-    camera = explorers.landmark_path(0.5)._replace(height=8, width=12)
-    grid = explorers.grid(TINY, field, corners, camera, side=3, centre=centre)
+    mixed, square = from_notebook("mixed", weights=weights), explorer.square(*"abcd")
+    for u, v in [(0.0, 0.0), (1.0, 0.0), (0.0, 1.0), (1.0, 1.0), (0.25, 0.75)]:
+        expected = weights.barycentric(corners, square.coefficients([u, v]))
+        for a, b in zip(jax.tree.leaves(mixed(corners, u, v)), jax.tree.leaves(expected), strict=True):
+            np.testing.assert_allclose(a, b, atol=1e-6)
+    for (u, v), corner in zip([(0.0, 0.0), (1.0, 0.0), (0.0, 1.0), (1.0, 1.0)], corners, strict=True):
+        for a, b in zip(jax.tree.leaves(mixed(corners, u, v)), jax.tree.leaves(corner), strict=True):
+            np.testing.assert_allclose(a, b, atol=1e-6)
 
-    def seen(params):
-        return pictures.picture(field, params, camera, num_samples=TINY.num_samples)
 
-    for place, corner in zip(((0, 0), (0, 2), (2, 0), (2, 2)), corners, strict=True):
-        np.testing.assert_allclose(grid[place[0]][place[1]], seen(corner), atol=1e-6)
-    np.testing.assert_allclose(grid[1][1], seen(centre), atol=1e-6)
-    np.testing.assert_allclose(grid[0][1], seen(weights.lerp(corners[0], corners[1], 0.5)), atol=1e-5)
-    assert grid[0][0].shape == (8, 12, 3)
-    same = table.agreement(TINY, field, [centre] * 4, camera)
-    assert same > 80 > table.agreement(TINY, field, corners, camera)
+def test_one_inner_step_is_the_gradient(collection, field, start):
+    """ "The way back from the adapted weights is then the plain gradient, times the rate" """
+    loss = tourism.loss_for(TINY, field)
+    back = from_notebook("way_back", fit=fit, loss=loss, inner=optax.sgd(TINY.inner_rate), jax=jax, jnp=jnp)
+    photograph, key = jax.tree.map(jnp.asarray, rows(collection.train, 0)), jax.random.key(1)
+    gradient = jax.grad(loss)(start, photograph, jax.random.fold_in(key, 0))
+    for a, b in zip(jax.tree.leaves(back(start, photograph, key, 1)), jax.tree.leaves(gradient), strict=True):
+        np.testing.assert_allclose(a, TINY.inner_rate * b, atol=1e-5)
+    several = jax.tree.leaves(back(start, photograph, key, 3))
+    assert (
+        max(np.abs(a - TINY.inner_rate * b).max() for a, b in zip(several, jax.tree.leaves(gradient), strict=True))
+        > 1e-3
+    )
+
+
+def test_a_grids_figure_names_its_corners():
+    """Every name stands at its own corner of the picture, above or below it."""
+    cells = [[np.full((4, 6, 3), (3 * r + c) / 9) for c in range(3)] for r in range(3)]
+    figure = sections.grids_figure({"Reptile": cells, "Standard": cells}, ["one", "two", "three", "four"])
+    assert [axis.get_title() for axis in figure.axes] == ["Reptile", "Standard"]
+    assert figure.axes[0].get_position().y0 > figure.axes[1].get_position().y1
+    figure.draw_without_rendering()
+    for axis in figure.axes:
+        box = axis.get_window_extent()
+        boxes = {text.get_text(): text.get_window_extent() for text in axis.texts}
+        assert list(boxes) == ["one", "two", "three", "four"]
+        for name, above, left in (("one", 1, 1), ("two", 1, 0), ("three", 0, 1), ("four", 0, 0)):
+            found = boxes[name]
+            assert found.y0 >= box.y1 - 1 if above else found.y1 <= box.y0 + 1
+            assert abs(found.x0 - box.x0) < 2 if left else abs(found.x1 - box.x1) < 2
+        assert axis.texts[0].get_fontsize() >= 14
+
+
+def test_fits_that_were_made_are_not_made_again(run, collection, monkeypatch):
+    """The notebook's loop makes the fits; the rows are those that the table would have made."""
+    field, learned, _ = run[1]
+    few, name = rows(collection.test, slice(2)), "meta-reptile"
+    chosen = {name: Chosen(Setting("sgd", 1.0), 4, "these")}
+    about = {"trained_on": "landmark", "data": "landmark", "seed": 0, "paper_too": False}
+    expected, _ = table.table_rows(TINY, field, few, {name: learned}, chosen, **about)
+    curves = tourism.fit(TINY, field, learned, tourism.tasks(few), chosen[name].setting, 4).curves
+    monkeypatch.setattr(tourism, "fit", lambda *_, **__: pytest.fail("fitted again"))
+    found, _ = table.table_rows(TINY, field, few, {name: learned}, chosen, curves={name: curves}, **about)
+    assert found == expected
 
 
 def test_a_montage_has_its_pictures_in_order():

@@ -323,6 +323,22 @@ def test_weights_that_are_not_finite_are_never_kept(checkpoint):
     assert_same(train(source=numbered, num_steps=6, checkpoint=checkpoint)[0], good)
 
 
+# Progress
+
+
+@pytest.mark.parametrize("shown", [{}, {"progress": True}, {"progress": False}])
+def test_a_bar_is_shown_unless_it_is_switched_off(uninterrupted, capsys, shown):
+    state, history = train(description="strings", validate=lambda _: 31.25, **shown)
+    assert_same(state, uninterrupted[0])
+    assert history.losses == uninterrupted[1].losses and history.validation == [(20, 31.25)]
+    out, err = capsys.readouterr()
+    if shown.get("progress", True):
+        assert "strings" in err and "20/20" in err and "31.25 dB" in err
+    else:
+        assert err == ""
+    assert out == ""
+
+
 # Data
 
 

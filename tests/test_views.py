@@ -7,13 +7,16 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from learnit_core import metrics
 from learnit_core.errors import LearnitError
 from learnit_core.evaluate import Setting
 from learnit_core.experiments import baselines, runs, views
 from learnit_core.experiments.settings import Settings
 from learnit_core.experiments.views import baselines as views_baselines
 from learnit_core.experiments.views import explorers as views_explorers
+from learnit_core.experiments.views import sections
 from learnit_core.experiments.views import table as views_table
+from learnit_core.experiments.views.record import VIEWS
 from learnit_core.signals import objects
 from learnit_core.structures import Views, rows
 from learnit_core.tuning import Chosen
@@ -165,6 +168,95 @@ def test_the_table_and_its_baselines(chairs, learned):
     ends = [rows(fitted["meta-mv"], i) for i in range(2)]
     explorer = views_explorers.between_objects(TINY, field, {"a": ends}, labels=("x", "y"), counts=(2, 3))
     assert explorer.scene["engine"] == "frames"
+
+
+def test_what_is_shipped_stands_in_rows_that_say_its_training():
+    """SV and Joint with the training that the notebook makes; the longer MV in a row of its own."""
+    shipped = sections.shipped_for("quick", "chairs")
+    quick = views.PROFILES["quick"]
+    assert {name: how for name, (_, how) in shipped.items()} == {
+        "meta-mv": f"{quick.num_steps} × {quick.inner_steps}, shipped",
+        "meta-sv": f"{quick.num_steps} × {quick.inner_steps}, shipped",
+        "joint": f"{quick.num_steps * quick.inner_steps} steps, shipped",
+        "meta-mv-long": "1000 × 128, shipped",
+    }
+    assert list(sections.shipped_for("quick", "lamps")) == ["meta-mv-long"]
+    assert sections.shipped_for("paper", "chairs") == sections.shipped_for("quick", "a folder") == {}
+
+
+@pytest.fixture
+def study(chairs, monkeypatch):
+    """What the notebook works with, at the size of the tests; nothing is trained, and nothing that is shipped fits."""
+    monkeypatch.setattr(sections, "VIEWS", dataclasses.replace(VIEWS, profiles={"quick": TINY}))
+    return sections.study(Settings(), seed=0)._replace(shipped={})
+
+
+def test_the_notebooks_rows_say_who_was_trained_how(study, learned):
+    _, params, _ = learned
+    long = sections.Trained(params, "9 × 9, shipped")
+    study = study._replace(shipped={views_table.LONGER: long, "meta-sv": sections.Trained(params, "4 × 2, shipped")})
+    made, _ = sections.starts(study, {"meta-mv": params}, seed=0)
+    assert list(made) == ["standard", "matched", "shuffled", "meta-sv", "meta-mv", "meta-mv-long"]
+    curves = {name: np.array([[1.0, 10.0 + i + j / 9] for j in range(3)]) for i, name in enumerate(made)}
+    found, text = sections.table_of(study, made, curves, seed=0)
+    trainings = {row["init"]: row.get("training") for row in found if row["in_table"]}
+    assert trainings == {
+        "standard": None,
+        "matched": "from this MV",
+        "shuffled": "from this MV",
+        "meta-sv": "4 × 2, shipped",
+        "meta-mv": "4 × 2, here",
+        "meta-mv-long": "9 × 9, shipped",
+        "class-mean": None,
+        "nearest-training": None,
+    }
+    keys = [tuple(row[name] for name in metrics.KEY) for row in found]
+    assert len(set(keys)) == len(keys), "the shipped MV and the one trained here are told apart by their key"
+    lines = {line.split(" | ")[0].strip("| "): line.split(" | ") for line in text.splitlines() if line.startswith("| ")}
+    assert lines["initialisation"][1] == "training" and lines["Standard"][1] == "–"
+    assert lines["MV Reptile"][1] == "4 × 2, here" and lines[made["meta-mv-long"].label][1] == "9 × 9, shipped"
+    told = "MV Reptile is ahead of Standard, Matched, Shuffled, SV Reptile; behind MV Reptile of the longer training."
+    assert text.endswith(told)
+    # With scores that jump from object to object nothing can be told.
+    noisy = {name: curve.copy() for name, curve in curves.items()}
+    noisy["meta-sv"][:, 1] += np.array([-9.0, 9.0, 0.0])
+    assert "within noise of SV Reptile" in sections.table_of(study, made, noisy, seed=0)[1]
+
+
+def test_the_first_picture_shows_views_that_no_fit_saw(monkeypatch):
+    """The given view in the first column; the others are held out, and are no fit's support."""
+    seen = []
+    fit = views.fit
+    monkeypatch.setattr(views, "fit", lambda *args, **more: (seen.append(args[3]), fit(*args, **more))[1])
+    figure = sections.first_look(Settings(max_steps=2))
+    shown = [axis.get_images()[0].get_array() for axis in figure.axes]
+    assert len(shown) == 15 and len(seen) == 2
+    for task in seen:
+        support, query = (np.asarray(part.images[0]) / 255 for part in task)
+        assert support.shape[0] == 1
+        np.testing.assert_allclose(shown[0], support[0])
+        np.testing.assert_allclose(shown[1:5], query[:4])
+        assert not any(np.array_equal(support[0], view) for view in query)
+
+
+def test_where_only_a_longer_training_is_shipped_it_stands_for_mv_and_says_so(study, learned):
+    _, params, _ = learned
+    study = study._replace(shipped={views_table.LONGER: sections.Trained(params, "9 × 9, shipped")})
+    made, _ = sections.starts(study, {}, seed=0)
+    assert list(made) == ["standard", "matched", "shuffled", "meta-mv"]
+    assert made["meta-mv"].training == "9 × 9, shipped" and made["meta-mv"].draws == [params]
+
+
+def test_what_is_trained_follows_from_the_choices(study, monkeypatch, chairs):
+    monkeypatch.setattr(views, "load_signals", lambda profile, data: chairs)
+
+    def trained(live=True, shipped=True, **chosen):
+        monkeypatch.setattr(sections, "shipped_for", lambda *_: {"meta-mv": None} if shipped else {})
+        return sections.study(Settings(**chosen), seed=0, train_live=live).algorithms
+
+    assert trained() == trained(shipped=False, live=False) == {"meta-mv": "mv"}
+    assert trained(live=False) == trained(test_data="lamps") == {}
+    assert trained(data="lamps", test_data="lamps") == {"meta-mv": "mv"}
 
 
 def test_matched_holds_what_it_is_matched_to(chairs):

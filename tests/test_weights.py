@@ -1,6 +1,9 @@
 """Mixing weights, and weights files: round trips, damage, and files that are written whole or not at all."""
 
 import json
+import os
+import struct
+import time
 
 import jax
 import jax.numpy as jnp
@@ -10,6 +13,7 @@ from safetensors.numpy import save_file
 
 from learnit_core import models, weights
 from learnit_core.errors import LearnitError
+from learnit_core.structures import Field
 
 FREQUENCIES = np.random.default_rng(0).normal(0, 30, (6, 2)).astype(np.float32)
 FIELDS = {
@@ -204,9 +208,118 @@ def test_a_save_that_fails_leaves_the_old_file(saved, monkeypatch, failure):
 
 def test_provenance_that_is_no_json_writes_nothing(saved):
     kept = saved.read_bytes()
-    with pytest.raises(TypeError):
+    with pytest.raises(LearnitError, match="the provenance cannot be kept in the file: .*object is none of these"):
         weights.save(saved, FIELDS["siren"], drawn(1), {"where": object()})
     assert saved.read_bytes() == kept and list(saved.parent.iterdir()) == [saved]
+
+
+SIREN = FIELDS["siren"]
+_SPARSE = {name: value for name, value in SIREN.spec.items() if name != "precision"}
+UNREADABLE = {
+    "half precision": (
+        SIREN,
+        lambda p: _leaf(p, p[1]["b"].astype(jnp.bfloat16)),
+        r"1/b .* bfloat16\[8\]: expected float32",
+    ),
+    "double precision": (SIREN, lambda p: _leaf(p, np.zeros(8)), r"float64\[8\]: expected float32\[8\]"),
+    "bytes the other way round": (SIREN, lambda p: _leaf(p, np.zeros(8, ">f4")), "expected float32"),
+    "complex": (SIREN, lambda p: _leaf(p, p[1]["b"] + 1j), r"complex64\[8\]: expected float32"),
+    "integers": (SIREN, lambda p: _leaf(p, np.zeros(8, int)), r"int64\[8\]: expected float32"),
+    "objects": (SIREN, lambda p: _leaf(p, np.array([None] * 8)), r"object\[8\]: expected float32"),
+    "text": (SIREN, lambda p: _leaf(p, "weights"), "expected float32"),
+    "a number": (SIREN, lambda p: _leaf(p, 1.0), r"float64\[\]: expected float32\[8\]"),
+    "ragged": (SIREN, lambda p: _leaf(p, _Ragged()), "parameter 1/b is no array of numbers: found a _Ragged"),
+    "a key": (SIREN, lambda p: _leaf(p, jax.random.key(0)), "1/b"),
+    "another shape": (
+        SIREN,
+        lambda p: _leaf(p, np.zeros((8, 1), np.float32)),
+        r"float32\[8, 1\]: expected float32\[8\]",
+    ),
+    "another width": (models.siren(2, 3, width=9, depth=3, w0=7.5), None, r"expected float32\[9\]"),
+    "a layer short": (SIREN, lambda p: p[:-1], "does not hold the arrays expected: 2/b, 2/w"),
+    "a layer too many": (SIREN, lambda p: [*p, p[-1]], "does not hold the arrays expected: 3/b, 3/w"),
+    "one name too many": (SIREN, lambda p: [{**layer, "scale": layer["b"]} for layer in p], "0/scale"),
+    "nothing": (SIREN, lambda p: [], "does not hold the arrays expected"),
+    "pairs": (SIREN, lambda p: [(layer["w"], layer["b"]) for layer in p], "does not hold the arrays expected: 0/0"),
+    "a tuple": (SIREN, tuple, "nested in another way"),
+    "a dictionary of layers": (SIREN, lambda p: {str(i): layer for i, layer in enumerate(p)}, "nested in another way"),
+    "None beside them": (SIREN, lambda p: [{**layer, "scale": None} for layer in p], "nested in another way"),
+    "a stack of networks": (
+        SIREN,
+        lambda p: jax.tree.map(lambda leaf: jnp.stack([leaf] * 2), p),
+        r"\[2, 8\]: expected",
+    ),
+    "without what it says by default": (
+        Field(SIREN.init, SIREN.apply, _SPARSE),
+        None,
+        "would come back with another pre",
+    ),
+    "made by hand": (Field(SIREN.init, SIREN.apply, {}), None, "the field's spec names no model"),
+    "of an unknown model": (Field(SIREN.init, SIREN.apply, {"model": "unet"}), None, "'unet'"),
+    "without its width": (Field(SIREN.init, SIREN.apply, {"model": "fourier_mlp"}), None, "does not fit the model"),
+    "with too much": (Field(SIREN.init, SIREN.apply, SIREN.spec | {"colour": 1}), None, "colour"),
+    "with a function": (
+        Field(SIREN.init, SIREN.apply, SIREN.spec | {"w0": np.sin}),
+        None,
+        "spec cannot be kept in the file",
+    ),
+    "with sizes that are none": (Field(SIREN.init, SIREN.apply, SIREN.spec | {"width": -1}), None, "has the width -1"),
+    "frequencies of another type": (
+        Field(
+            FIELDS["fourier_mlp"].init,
+            SIREN.apply,
+            FIELDS["fourier_mlp"].spec | {"frequencies": FREQUENCIES.astype(float)},
+        ),
+        None,
+        "would come back with another type of array",
+    ),
+}
+
+
+class _Ragged:
+    def __array__(self, *_, **__):
+        raise ValueError("rows of different lengths")
+
+
+def _leaf(params, value):
+    """The parameters with another bias in the second layer."""
+    return [params[0], {**params[1], "b": value}, params[2]]
+
+
+@pytest.mark.parametrize("kind", UNREADABLE)
+def test_what_could_not_be_loaded_is_not_saved(saved, kind):
+    field, change, said = UNREADABLE[kind]
+    params = drawn(0, SIREN if "frequencies" not in field.spec else FIELDS["fourier_mlp"])
+    kept = saved.read_bytes()
+    with pytest.raises(LearnitError, match=said) as error:
+        weights.save(saved, field, change(params) if change else params, {})
+    assert "\n" not in str(error.value)
+    assert saved.read_bytes() == kept and list(saved.parent.iterdir()) == [saved]
+
+
+@pytest.mark.parametrize("value", [np.float32(7.5), jnp.float32(7.5), np.array(7.5)])
+def test_numbers_of_numpy_in_a_spec_or_a_provenance_are_numbers(tmp_path, value):
+    field = Field(SIREN.init, SIREN.apply, SIREN.spec | {"width": np.int64(8), "w0": value})
+    weights.save(tmp_path / "w.safetensors", field, drawn(0, field), {"score": value})
+    again, _, said = weights.load(tmp_path / "w.safetensors")
+    assert again.spec["w0"] == said["score"] == float(value) and again == field
+
+
+def test_parameters_of_numpy_are_as_good(tmp_path):
+    params = jax.tree.map(np.asarray, drawn(0))
+    weights.save(tmp_path / "w.safetensors", SIREN, params, {})
+    assert_same(weights.load(tmp_path / "w.safetensors")[1], params)
+
+
+@pytest.mark.parametrize("offset", [0.5, 0.0, -2.5])
+def test_a_siren_keeps_its_offset(tmp_path, offset):
+    field = models.siren(2, 3, width=8, depth=3, w0=7.5, offset=offset)
+    weights.save(tmp_path / "w.safetensors", field, drawn(0), {})
+    again, params, _ = weights.load(tmp_path / "w.safetensors")
+    coords = jax.random.uniform(jax.random.key(9), (11, 2))
+    np.testing.assert_array_equal(again.apply(params, coords), field.apply(drawn(0), coords))
+    header = weights.read_arrays(tmp_path / "w.safetensors")[1]
+    assert ("offset" in header["spec"]) == (offset != 0.5), "a file of the default is not what it was"
 
 
 def test_named_leaves_go_back_into_their_tree():
@@ -222,3 +335,96 @@ def test_named_leaves_go_back_into_their_tree():
 def test_an_unknown_shipped_name_lists_those_there_are(name):
     with pytest.raises(LearnitError, match="image-faces-25, .*image-text-quick-maml"):
         weights.pretrained(name)
+
+
+# Files from strangers
+
+
+def crafted(spec, provenance="{}", kind="F32", width=4, names=("params/0/b", "params/0/w", "params/1/b", "params/1/w")):
+    """A safetensors file of zeros with the arrays of a small SIREN, and a spec as wanted."""
+    shapes = dict(zip(names, ([width], [2, width], [1], [width, 1]), strict=True))
+    size = {"F32": 4, "BF16": 2, "F8_E5M2": 1, "I32": 4}[kind]
+    header = {"__metadata__": {"spec": spec if isinstance(spec, str) else json.dumps(spec), "provenance": provenance}}
+    end = 0
+    for name, shape in shapes.items():
+        start, end = end, end + size * int(np.prod(shape))
+        header[name] = {"dtype": kind, "shape": shape, "data_offsets": [start, end]}
+    text = json.dumps(header).encode()
+    return struct.pack("<Q", len(text)) + text + bytes(end)
+
+
+SOUND = {"model": "siren", "in_dim": 2, "out_dim": 1, "width": 4, "depth": 2, "w0": 5.0, "precision": "highest"}
+RADIANCE = {"model": "nerf_mlp", "width": 4, "depth": 2, "num_frequencies": 3, "max_log2": 2.0, "density": "relu"}
+STRANGE = {
+    "a depth of 50 million": crafted(SOUND | {"depth": 50_000_000}),
+    "a depth below zero": crafted(SOUND | {"depth": -1}),
+    "a depth with a comma": crafted(SOUND | {"depth": 2.5}),
+    "a depth of 4,000 digits": crafted(json.dumps(SOUND).replace('"depth": 2', f'"depth": {"9" * 4000}')),
+    "a width beyond all memory": crafted(SOUND | {"width": 2**62}),
+    "an input of many dimensions": crafted(SOUND | {"in_dim": 10**12}),
+    "a width in words": crafted(SOUND | {"width": "4"}),
+    "a width that is true": crafted(SOUND | {"width": True}),
+    "a width that is a list": crafted(SOUND | {"width": [4]}),
+    "w0 zero": crafted(SOUND | {"w0": 0}),
+    "w0 in words": crafted(SOUND | {"w0": "five"}),
+    "w0 that is none": crafted(json.dumps(SOUND | {"w0": float("nan")})),
+    "a model that is a list": crafted(SOUND | {"model": ["siren"]}),
+    "a model nobody knows": crafted(SOUND | {"model": "kan"}),
+    "frequencies beyond all memory": crafted(RADIANCE | {"num_frequencies": 2**40}),
+    "no frequencies": crafted(RADIANCE | {"num_frequencies": 0}),
+    "the highest frequency in words": crafted(RADIANCE | {"max_log2": "8"}),
+    "frequencies in the spec": crafted({"model": "fourier_mlp", "out_dim": 1, "frequencies": {"a": 1}}),
+    "frequencies in words": crafted({"model": "fourier_mlp", "out_dim": 1, "frequencies": "many"}),
+    "a precision that is a number": crafted(SOUND | {"precision": 3}),
+    "frequencies of one axis": crafted(
+        {"model": "fourier_mlp", "out_dim": 1, "width": 4, "depth": 1},
+        names=("buffers/frequencies", "params/0/w", "params/1/b", "params/1/w"),
+    ),
+    "a spec that is a list": crafted("[1, 2]"),
+    "a spec nested in names": crafted('{"a":' * 60_000 + "1" + "}" * 60_000),
+    "a spec that is no JSON": crafted("{width: 4}"),
+    "provenance that is a list": crafted(SOUND, "[]"),
+    "provenance nested": crafted(SOUND, '{"a":' * 60_000 + "1" + "}" * 60_000),
+    "numbers of 8 bits": crafted(SOUND, kind="F8_E5M2"),
+    "whole numbers": crafted(SOUND, kind="I32"),
+}
+
+
+@pytest.mark.parametrize("kind", STRANGE)
+def test_a_strangers_file_is_refused_at_once(tmp_path, kind):
+    (tmp_path / "w.safetensors").write_bytes(STRANGE[kind])
+    began = time.monotonic()
+    with pytest.raises(LearnitError):
+        weights.load(tmp_path / "w.safetensors")
+    assert time.monotonic() - began < 30  # most take milliseconds; the machine may be busy
+
+
+def test_a_crafted_file_that_is_sound_loads(tmp_path):
+    (tmp_path / "w.safetensors").write_bytes(crafted(SOUND))
+    field, params, _ = weights.load(tmp_path / "w.safetensors")
+    assert field.spec["depth"] == 2 and all((np.asarray(leaf) == 0).all() for leaf in jax.tree.leaves(params))
+
+
+@pytest.mark.parametrize("umask", [0o077, 0o022, 0o000])
+def test_a_weights_file_has_the_rights_of_any_other(tmp_path, umask):
+    before = os.umask(umask)
+    try:
+        weights.write_arrays(tmp_path / "a.safetensors", {"x": np.zeros(2)}, {})
+        (tmp_path / "any").write_text("")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "a.safetensors").stat().st_mode == (tmp_path / "any").stat().st_mode
+
+
+def test_weights_of_32_bits_load_in_a_session_of_64(tmp_path):
+    field = models.siren(2, 1, width=4, depth=2, w0=5.0)
+    params = field.init(jax.random.key(0))
+    weights.save(tmp_path / "w.safetensors", field, params, {})
+    jax.config.update("jax_enable_x64", True)
+    try:
+        _, found, _ = weights.load(tmp_path / "w.safetensors")
+    finally:
+        jax.config.update("jax_enable_x64", False)
+    for one, other in zip(jax.tree.leaves(params), jax.tree.leaves(found), strict=True):
+        assert other.dtype == np.float32
+        np.testing.assert_array_equal(one, other)

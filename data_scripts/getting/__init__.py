@@ -9,7 +9,10 @@ archives      what is inside folders, tar, zip and parquet files, without unpack
 output        writing the prepared form, whole or not at all
 pictures      names → splits → a prepared set of pictures
 scenes        posed pictures → a prepared set of objects
-photographs   a COLMAP model → a prepared collection of photographs
+colmap, ply   cameras and points in the files of COLMAP and nerfstudio
+lenses        distortion taken out of pictures
+places        photographs with cameras, from any of these
+photographs   these → a prepared collection
 commandline   arguments, messages and exit codes
 report        what would be done, and what was made
 """

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from learnit_core.signals import cameras
 from learnit_core.structures import Views
 
 _GRID = 40  # points along an edge of the cube that is carved
@@ -17,7 +18,7 @@ def agreement(views: Views, *, white: int = 250) -> float:
     count, height, _, _ = views.images.shape
     half = float(views.far[0] - views.near[0]) / 2
     axis = np.linspace(-half, half, _GRID)
-    points = np.stack(np.meshgrid(axis, axis, axis), axis=-1).reshape(-1, 3)
+    points = np.stack(np.meshgrid(axis, axis, axis), axis=-1).reshape(-1, 3) + cameras.aim_of(views).focus
     depth = float(views.far[0] + views.near[0]) / 2
     block = int(np.ceil(views.intrinsics[0, 0] * (axis[1] - axis[0]) / (depth - half / 2))) + 1
     object_there = _blocks(views.images.min(axis=-1) < white, block)

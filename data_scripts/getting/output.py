@@ -14,11 +14,18 @@ from typing import Any
 
 import numpy as np
 from filelock import FileLock, Timeout
+from tqdm import tqdm
 
+from learnit_core import names
 from learnit_core.errors import LearnitError
 from learnit_core.signals import prepared
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+def say(text: str) -> None:
+    """Print between bars of progress; names in the text are made fit to be shown."""
+    tqdm.write(names.lines(text))
 
 
 class RowWriter:

@@ -1,6 +1,5 @@
 """From posed pictures in any of the known layouts to a prepared set of objects."""
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -11,7 +10,8 @@ from getting import hull, output, pictures
 from getting.archives import Files
 from getting.output import RowWriter
 from learnit_core.errors import LearnitError
-from learnit_core.signals import layouts
+from learnit_core.files import parse_json
+from learnit_core.signals import cameras, layouts
 from learnit_core.signals.prepared import SPLITS
 from learnit_core.structures import Views
 
@@ -27,15 +27,20 @@ def write(
     parts: Mapping[str, Sequence[str]],
     read: Callable[[Mapping[str, bytes]], Views],
     *,
+    layout: str,
     size: int,
+    usual: Sequence[tuple[float, float]] = (),
 ) -> dict[str, Any]:
     """Read the objects of all splits into ``folder``; returns what `prepared.json` says of them.
 
     ``splits`` are folders of objects, ``parts`` the files of each, ``read`` makes views of their contents. An object
-    that is empty, incomplete or broken is named and skipped. Raises ``LearnitError`` if none is left to train on.
+    that is empty, incomplete or broken is named and skipped. Of near and far other than ``usual`` it is said that they
+    come from the cameras. Raises ``LearnitError`` if none is left to train on.
     """
     split_of = {name: split for split, names in splits.items() for name in names}
-    expected = {split: layouts.usual_count({name: parts[name] for name in names}) for split, names in splits.items()}
+    counts = _counts(files, {name: parts[name] for name in split_of}, layout)
+    expected = {split: layouts.usual(counts.get(name, 0) for name in names) for split, names in splits.items()}
+    remarks = cameras.Remarks(usual)
     pictures_in_all = sum(expected[split] * len(names) for split, names in splits.items())
     output.check_room({folder: pictures_in_all * 3 * size**2})
     writers: dict[str, dict[str, RowWriter]] = {split: {} for split in SPLITS}
@@ -50,8 +55,9 @@ def write(
                 raise LearnitError(f"{len(views.images)} views; expected {expected[split]}, as most have.")
         except LearnitError as error:
             skipped.append(name)
-            tqdm.write(f"Skipped: {name}: {error}")
+            output.say(f"Skipped: {name}: {error}")
             continue
+        remarks.add(PurePosixPath(name).name, views)
         if len(agreements) < CHECKED:
             agreements.append(hull.agreement(views))
         if not kept[split]:
@@ -78,9 +84,11 @@ def write(
             "arrays": {field: [entry["shape"], types[field]] for field, entry in arrays.items()},
             "crc32": {field: entry["crc32"] for field, entry in arrays.items()},
         }
+    for sentence in remarks.sentences():
+        output.say(f"Note: {sentence}.")
     found = sum(agreements) / len(agreements)
     if found < ENOUGH:
-        tqdm.write(
+        output.say(
             f"Warning: the visual hulls of {len(agreements)} objects cover {100 * found:.0f} % of their silhouettes; "
             f"expected at least {100 * ENOUGH:.0f} %. Cameras and pictures do not fit: axes, or the sense of rotation."
         )
@@ -108,14 +116,14 @@ def split(
         by_name = {PurePosixPath(name).name: name for name in found}
         try:
             # Lists of other classes may stand beside it: take those whose objects are here.
-            contents = [json.loads(content) for _, content in files.read(lists)]
+            contents = [parse_json(content, name) for name, content in files.read(lists)]
             listed = max(contents, key=lambda one: len(by_name.keys() & {n for part in one.values() for n in part}))
             named = {own: list(map(str, listed.get(theirs, []))) for theirs, own in zip(_THEIRS, SPLITS, strict=True)}
         except (ValueError, AttributeError, TypeError) as error:
             raise LearnitError(f"{lists[0]} is no list of splits ({error}); expected train, val and test") from None
         missing = [name for part in named.values() for name in part if name not in by_name]
         if missing:
-            tqdm.write(f"{len(missing)} objects of the list are not there, such as {missing[0]}.")
+            output.say(f"{len(missing)} objects of the list are not there, such as {missing[0]}.")
         splits = {own: [by_name[name] for name in part if name in by_name] for own, part in named.items()}
         note = "The splits are those of the list that came with the set."
     else:
@@ -135,6 +143,17 @@ def split(
         splits["validation"], splits["train"] = pictures.held_out(splits["train"], count, seed)
         note += f" Validation is {count} of the training objects, drawn by chance."
     return splits, note
+
+
+def _counts(files: Files, parts: Mapping[str, Sequence[str]], layout: str) -> dict[str, int]:
+    """How many views each object has; what is in its mark is read for it where the layout counts by that."""
+    marks = {layouts.mark(layout, name, names): name for name, names in parts.items()}
+    counts = {}
+    for file, content in files.read(marks):
+        name = marks[file]
+        inside = [str(PurePosixPath(one).relative_to(name)) for one in parts[name]]
+        counts[name] = layouts.count(layout, inside, content)[0]
+    return counts
 
 
 def _grouped(files: Files, parts: Mapping[str, Sequence[str]]) -> Iterator[tuple[str, dict[str, bytes]]]:

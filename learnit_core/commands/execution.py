@@ -107,15 +107,23 @@ def read(path: Path) -> nbformat.NotebookNode:
 
 
 def execute(
-    path: Path, *, env: dict[str, str], python: str = sys.executable, target: io.TextIOBase | None = None
+    path: Path,
+    *,
+    env: dict[str, str],
+    python: str = sys.executable,
+    target: io.TextIOBase | None = None,
+    first: str = "",
 ) -> nbformat.NotebookNode:
     """Run the notebook at ``path`` in its own directory with the kernel of ``python``; returns it with its outputs.
 
-    ``env`` is the kernel's environment, ``target`` where progress is shown (by default standard output). Raises
-    :class:`NotebookFailed` if a cell fails, the kernel dies or the user interrupts; no kernel stays behind.
+    ``env`` is the kernel's environment, ``target`` where progress is shown (by default standard output), ``first`` code
+    that the kernel runs before the notebook. Raises :class:`NotebookFailed` if a cell fails, the kernel dies or the
+    user interrupts; no kernel stays behind.
     """
     echo = Echo(target or sys.stdout)
     notebook = read(path)
+    if first:
+        notebook.cells.insert(0, nbformat.v4.new_code_cell(first))
     manager = AsyncKernelManager(kernel_spec_manager=_OnePython(python=python))
     client = _Client(
         notebook,
@@ -128,7 +136,9 @@ def execute(
         coalesce_streams=True,
     )
     try:
-        return client.execute(env=env | {"PYDEVD_DISABLE_FILE_VALIDATION": "1"}, cleanup_kc=True)
+        executed = client.execute(env=env | {"PYDEVD_DISABLE_FILE_VALIDATION": "1"}, cleanup_kc=True)
+        del executed.cells[: bool(first)]
+        return executed
     except CellExecutionError as error:
         raise NotebookFailed(_explain(error, notebook, client.section)) from None
     except DeadKernelError:

@@ -76,7 +76,7 @@ def of_pictures(
         "mean": Pixels(coords, jnp.asarray(signals.mean_signal(images.train)).reshape(-1, channels)),
         "matched": Pixels(coords, field.apply(learned, coords)),
     }
-    return make(field, losses.image_loss, targets, learned, fit_steps=profile.fit_steps, seed=seed)
+    return make(field, losses.regression_loss, targets, learned, fit_steps=profile.fit_steps, seed=seed)
 
 
 @functools.partial(jax.jit, static_argnames=("loss_for", "field", "num_steps"))

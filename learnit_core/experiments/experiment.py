@@ -102,7 +102,7 @@ class Tuning:
 
     ``grid`` are the rates tried by optimiser, ``rounds`` the sizes of the search's rounds (JSON), ``protocol`` says how
     in words. Every shipped initialisation is tuned, in the profile and on the class that it is shipped for (``only``
-    some classes, if they are named);
+    some classes and some ``profiles``, if they are named: the others borrow their settings);
     ``profile(name, data, settings)`` is that profile, cut short if asked, where tuning takes another than that;
     ``jobs(profile, data)`` are groups of jobs, those of a group side by side, and what else the file says of this part.
     ``borrowed`` is the class whose settings other data take.
@@ -115,6 +115,7 @@ class Tuning:
     rounds: Any = None
     profile: Callable[[str, str, Settings], Profile] | None = None
     only: tuple[str, ...] = ()
+    profiles: tuple[str, ...] = ()
 
 
 class Paper(NamedTuple):
@@ -222,10 +223,11 @@ class Experiment:
 
     def tuned(self) -> dict[str, tuple[str, ...]]:
         """The classes whose settings are tuned, by profile."""
-        only = self.tuning.only
+        only, profiles = self.tuning.only, self.tuning.profiles
         return {
             profile: tuple(data for data in classes if not only or data in only)
             for profile, classes in self.shipped.items()
+            if not profiles or profile in profiles
         }
 
     def profile(self, settings: Settings) -> Profile:

@@ -9,7 +9,7 @@ import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -25,22 +25,12 @@ from learnit_core.experiments.experiment import Experiment, Job, Part, Results, 
 from learnit_core.experiments.report import Gap, cell
 from learnit_core.experiments.rows import Entry
 from learnit_core.experiments.settings import Settings
-from learnit_core.signals import mean_signal
+from learnit_core.signals import Splits, arrays, mean_signal
 from learnit_core.structures import Field, Params, Pixels, Task
-from learnit_core.tuning import GRID, tune
+from learnit_core.tuning import GRID, Chosen, tune
 
 INITS = ("standard", "mean", "matched", "shuffled", "meta-reptile", "meta-maml")
 ALGORITHMS = {"meta-maml": "maml", "meta-reptile": "reptile"}
-
-
-class Splits(NamedTuple):
-    """Signals of one class, float32 [n, *shape, channels] in [0, 1], in three disjoint splits."""
-
-    name: str
-    train: np.ndarray
-    validation: np.ndarray
-    test: np.ndarray
-    note: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,27 +60,19 @@ class Profile(records.Profile):
 
 def tasks(signals: np.ndarray | Array) -> Task:
     """Signals [n, *shape, channels] as tasks whose support and query are all samples, at positions in [0, 1)."""
-    num, *shape, channels = signals.shape
-    places = np.stack(np.meshgrid(*(np.arange(side) / side for side in shape), indexing="ij"), axis=-1)
-    coords = np.broadcast_to(places.reshape(-1, len(shape)).astype(np.float32), (num, places[..., 0].size, len(shape)))
-    samples = Pixels(jnp.asarray(coords), jnp.asarray(signals).reshape(num, -1, channels))
-    return Task(samples, samples)
+    return arrays.tasks(signals, arrays.grid(signals.shape[1:-1]))
 
 
 def measures(field: Field, tasks: Task) -> tuple[Callable, Callable]:
     """What a fit descends and is scored by: squared error and PSNR [dB] over all samples."""
     del tasks
-    return losses.image_loss(field), lambda params, seen: evaluate.psnr(field.apply(params, seen.coords), seen.values)
+    return losses.regression_loss(field), evaluate.regression_score(field)
 
 
 def sampler(profile: Profile, algorithm: str) -> Callable:
     """``sample_tasks`` that draws a batch of signals, with replacement, from data [n, *shape, channels]."""
     del algorithm
-
-    def sample_tasks(key, data):
-        return tasks(data[jax.random.randint(key, (profile.batch,), 0, len(data))])
-
-    return sample_tasks
+    return arrays.sampler(profile.batch, tasks)
 
 
 def meta_train(
@@ -121,7 +103,7 @@ def starts(
     mean = jnp.asarray(mean_signal(splits.train)).reshape(-1, splits.train.shape[-1])
     maml = learned["meta-maml"]
     targets = {"mean": Pixels(coords, mean), "matched": Pixels(coords, field.apply(maml, coords))}
-    made, reached = baselines.make(field, losses.image_loss, targets, maml, fit_steps=profile.fit_steps, seed=seed)
+    made, reached = baselines.make(field, losses.regression_loss, targets, maml, fit_steps=profile.fit_steps, seed=seed)
     return made | {name: [params] for name, params in learned.items()}, reached
 
 
@@ -142,6 +124,14 @@ def table_rows(
     entries = [Entry(name, "full", settings[name]._replace(steps=steps)) for name in INITS if name in made]
     rows, _ = rows_of.table(entries, lambda entry, n: curve(entry.init)[:, : n + 1], lambda entry: steps, **about)
     return rows, {entry.init: curve(entry.init) for entry in entries}
+
+
+def rows_for(init: str, curve: np.ndarray, chosen: Chosen, steps: int, **about: Any) -> list[dict[str, Any]]:
+    """Rows of the metrics file for one initialisation: un-adapted, and after ``steps`` steps of ``curve`` [n, points].
+
+    ``chosen`` is how the curve was fitted; ``about`` is experiment, trained_on, data and seed.
+    """
+    return rows_of.fitted(Entry(init, "full", chosen), curve[:, : steps + 1], steps, **about)
 
 
 def control_rows(splits: Splits, **about: Any) -> list[dict[str, Any]]:
@@ -248,7 +238,7 @@ def experiment(
         profile = replace(profiles["paper"], size=size or profiles["paper"].size, counts=(16, 1, 1)).capped(settings)
         splits = load_signals(profile, data)
         field, optimizer = field_for(profile, splits), runs.outer_optimizer(profile)
-        loss, steps = losses.image_loss(field), profile.inner_steps
+        loss, steps = losses.regression_loss(field), profile.inner_steps
         ways = {}
         for way, over in {"core": "map", "plain": "vmap"}.items():
             grad = meta.maml(loss, meta.adapt_with(loss, optax.sgd(profile.inner_rate), steps, remat=way == "core"))

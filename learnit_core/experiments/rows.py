@@ -76,7 +76,7 @@ def controls(scores: Mapping[str, Any], **about: Any) -> list[dict[str, Any]]:
 def array_controls(train: Any, test: np.ndarray, **about: Any) -> list[dict[str, Any]]:
     """The same for signals [n, *shape, channels] in [0, 1]; ``train`` may be pictures on disk."""
     mean = signals.mean_signal(train)
-    flat = [a if a.ndim == 4 else a.reshape(len(a), -1, 1, 1) for a in (train, test)]
+    flat = [a if len(a.shape) == 4 else a.reshape(len(a), -1, 1, 1) for a in (train, test)]
     scores = {"class-mean": psnrs(mean, test), "nearest-training": signals.nearest(*flat)[1]}
     return controls(scores, **about)
 

@@ -122,6 +122,19 @@ class Control:
             i, j = (i - 1, j) if i - a * n > j - b * n else (i, j - 1)
         return [i * (n + 1) - i * (i - 1) // 2 + j]
 
+    def drawn(self, counts: Sequence[int], numbers: Sequence[float]) -> list[float]:
+        """The place whose picture :meth:`nearest` finds in a grid of ``counts`` places: what is drawn for ``numbers``.
+
+        As `drawnPlaces` in the explorer's module.
+        """
+        if self.kind == "steps":
+            return [float(self.nearest(counts, numbers)[0])]
+        side = counts[0] if self.kind != "triangle" else _rounded((math.sqrt(8 * counts[0] + 1) - 1) / 2)
+        if self.kind == "square":
+            row, column = self.nearest(counts, numbers)
+            return [column / (counts[1] - 1), row / (side - 1)]
+        return self.grid(side)[0][self.nearest(counts, numbers)[0]]
+
 
 def _rounded(x: float) -> int:
     return math.floor(x + 0.5)  # as JavaScript rounds
@@ -170,6 +183,15 @@ def between(labels: Sequence[str]) -> Control:
     if len(labels) not in kinds:
         raise LearnitError(f"found {len(labels)} corners: expected 2 (a line), 3 (a triangle) or 4 (a square)")
     return kinds[len(labels)](*labels)
+
+
+def drawn(controls: Sequence[Control], counts: Sequence[int], position: Sequence[float]) -> list[list[float]]:
+    """The place of the picture nearest to a position in a grid of ``counts`` pictures, as one list a control."""
+    remaining, places = list(counts), []
+    for control, numbers in zip(controls, split(controls, position), strict=True):
+        places.append(control.drawn(remaining, numbers))
+        remaining = remaining[control.axes :]
+    return places
 
 
 def start(controls: Sequence[Control], position: Sequence[float] | None) -> list[float]:

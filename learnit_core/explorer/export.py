@@ -43,6 +43,9 @@ def network_bytes(
     for i in range(1, len(layers)):
         if any(np.abs(leaf).max() > largest for pane in panes for corner in pane for leaf in corner[i].values()):
             types[i] = "float32"
+    if (beyond := field.spec.get("offset", 0.5) - 0.5) and field.spec["model"] == "siren":
+        # The page adds 0.5. What is left goes into the last biases: mixtures have coefficients that sum to one.
+        panes = [[_shifted(corner, beyond) for corner in pane] for pane in panes]
     buffer = np.asarray(field.spec.get("frequencies", np.zeros((0, 2))), np.float32)
     chunks = [buffer.tobytes()]
     for pane in panes:
@@ -60,6 +63,12 @@ def network_bytes(
         "panes": [len(pane) for pane in panes],
     }
     return network, b"".join(chunks)
+
+
+def _shifted(params: Params, offset: float) -> Params:
+    """The same network with ``offset`` added to its output."""
+    *first, last = params
+    return [*first, {"w": last["w"], "b": last["b"] + offset}]
 
 
 def frame_bytes(panes: Sequence[np.ndarray], counts: Sequence[int]) -> tuple[dict[str, Any], bytes]:

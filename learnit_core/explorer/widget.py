@@ -75,13 +75,23 @@ class Explorer(anywidget.AnyWidget):
 
     @property
     def coefficients(self) -> list[float]:
-        """The coefficient of each corner's weights at the present position."""
-        parts = zip(self._controls, places.split(self._controls, self.position), strict=True)
-        return [c for control, numbers in parts for c in control.coefficients(numbers)]
+        """The coefficient of each corner's weights in what is drawn at the present position.
+
+        Of pictures made beforehand that is the nearest one, so that label, picture and weights are of one mixture.
+        """
+        frames, position = self.scene.get("frames"), self.position
+        if frames:
+            at = places.drawn(self._controls, frames["counts"], position)
+        else:
+            at = places.split(self._controls, position)
+        return [c for control, numbers in zip(self._controls, at, strict=True) for c in control.coefficients(numbers)]
 
     @property
     def value(self) -> dict[str, Params]:
-        """The weights at the present position, by pane. Raises LearnitError if the explorer shows pictures only."""
+        """The weights of what is drawn at the present position, by pane.
+
+        Raises LearnitError if the explorer shows pictures only.
+        """
         if self._corners is None:
             raise LearnitError("this explorer shows pictures made beforehand: it has no weights to give")
         here = self.coefficients  # read once: another thread may move the controls meanwhile

@@ -4,6 +4,7 @@
     load("holiday/2023", size=64)    the same from a folder of photographs
     load("data/celeba", size=64)     the same from a set made by data_scripts; training pictures stay on disk
     load_test("me.jpg", size=64)     only pictures to fit: one file, a folder or a built-in class's test split
+    from_arrays({"name": array, …})  the same from arrays of one's own: sounds, maps, boxes, in their own unit
 
 Pictures are float32 [n, height, width, channels] in [0, 1]; row 0 is the top. No picture is in two splits.
 """
@@ -16,11 +17,26 @@ import numpy as np
 
 from learnit_core.errors import LearnitError
 from learnit_core.names import shown
-from learnit_core.signals import faces, phantoms, photos, prepared, sdf, text
+from learnit_core.signals import examples, faces, phantoms, photos, prepared, sdf, text
+from learnit_core.signals.arrays import Scale, Splits, from_arrays
 from learnit_core.signals.controls import mean_signal, nearest
 from learnit_core.signals.prepared import Pictures
 
-__all__ = ["BUILTIN", "Builtin", "ImageSplits", "Pictures", "load", "load_test", "mean_signal", "nearest", "with_test"]
+__all__ = [
+    "BUILTIN",
+    "Builtin",
+    "ImageSplits",
+    "Pictures",
+    "Scale",
+    "Splits",
+    "examples",
+    "from_arrays",
+    "load",
+    "load_test",
+    "mean_signal",
+    "nearest",
+    "with_test",
+]
 
 
 class ImageSplits(NamedTuple):

@@ -1,11 +1,12 @@
 """The one way in for pictures: which files of a folder are pictures, and what numbers are in one.
 
-Photographs, slices, collections and `data_scripts` all read through this module, so that a file counts for all of them
-or for none. A picture is turned upright (EXIF), laid over white where it is transparent, and has 8 bits a channel;
-16 bits are scaled by their whole range. Colour profiles are ignored; of an animation the first frame counts.
+Photographs, slices, objects, collections and `data_scripts` all read through this module, so that a file counts for all
+of them or for none. A picture is turned upright (EXIF), laid over white where it is transparent, and has 8 bits a
+channel; 16 bits are scaled by their whole range, but where the file (or the caller) says that they hold fewer. Colour
+profiles are ignored; of an animation the first frame counts.
 
-A file is opened only if its *content* is of a kind in ``FORMATS``, whatever its name; its bytes and pixels are
-held against limits before anything is decoded, and all threads together hold at most ``TOGETHER`` bytes of pixels.
+A file is opened only if its *content* is of a kind in ``FORMATS``, whatever its name; its bytes, its pixels and the
+memory that they take (:mod:`learnit_core.signals.pixels`) are held against limits before anything is decoded.
 """
 
 import io
@@ -19,28 +20,25 @@ from pathlib import Path, PurePath
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from learnit_core.errors import LearnitError
 from learnit_core.names import shown
+from learnit_core.signals import pixels
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF")
-EXTENSIONS = (
-    *(".jpg", ".jpeg", ".jfif", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".avif"),
+EXTENSIONS = (  # ".png" first: where a list of cameras names pictures without a suffix it is mostly this one
+    *(".png", ".jpg", ".jpeg", ".jfif", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".avif"),
     *(".heic", ".heif"),  # read if pillow-heif (extra "heic") is installed, named if not
 )
 
 MOST_PIXELS = 2 * 89_478_485  # where Pillow, too, takes a picture for an attack
 MOST_BYTES = 1 << 28
-TOGETHER = 800 << 20  # bytes of decoded pixels, of all threads; a picture that has more is decoded alone
 
 FAINT = 0.1
-"""A warning is due where 16-bit numbers use less than this part of their range: they are nearly black."""
+"""A warning is due where pictures use less than this part of their range: they are nearly black."""
 
-_STRIP = 1 << 24  # bytes of pixels that are converted at a time
-_LARGE = 1 << 24  # pixels, beyond which a picture is first averaged over blocks
 _TOO_LARGE = "too large"
-_BYTES = f"is too large to be decoded safely: expected {MOST_BYTES:,} bytes at most"
 _OTHERS = ("thumbs.db", "desktop.ini", "__macosx")  # what systems leave behind
 
 
@@ -52,7 +50,9 @@ class Picture(NamedTuple):
     size: tuple[int, int]
     """Width and height in the file, upright."""
     brightest: float
-    """The largest number as a part of the range of its type, before it is rounded to 8 bits; 1 for 8 bits."""
+    """The largest number as a part of the range."""
+    alpha: bool
+    """Whether the file can tell what is transparent: an alpha channel, or a transparent colour."""
     opaque: bool
     """Whether no pixel is transparent."""
 
@@ -118,6 +118,14 @@ def left_out(refused: Mapping[str, "Refused"], total: int, where: object) -> str
     return f"{most}Skipped: {len(refused)} of the {total} pictures in {shown(where)}: {', '.join(told)}."
 
 
+def faint(where: object) -> str:
+    """The sentence that is due where the brightest of all pictures is below ``FAINT``."""
+    return (
+        f"The pictures of {shown(where)} are nearly black: their largest number is below a tenth of what its type can "
+        "hold, as of 12 bits in files of 16. Any answer that is black scores well on them: scale them first."
+    )
+
+
 # What is in one
 
 
@@ -129,75 +137,125 @@ class Refused(LearnitError):
         self.kind, self.reason = kind, reason
 
 
-def read(path: Path, *, channels: int, square: int | None = None, upright: bool = True) -> Picture:
+def read(path: Path, **options) -> Picture:
     """:func:`decode` of a file. Raises ``LearnitError`` also if it cannot be opened."""
-    try:
-        with open(path, "rb") as file:
-            if os.fstat(file.fileno()).st_size > MOST_BYTES:
-                raise Refused(
-                    str(path), _TOO_LARGE, f"is too large to be decoded safely: expected {MOST_BYTES:,} bytes at most"
-                )
-            return _decode(file, str(path), channels, square, upright)
-    except OSError as error:
-        raise Refused(str(path), "unreadable", f"cannot be decoded: {error.strerror or error}") from None
+    with _file(path) as file:
+        return _decode(file, str(path), **options)
 
 
-def decode(content: bytes, name: str, *, channels: int, square: int | None = None, upright: bool = True) -> Picture:
-    """The picture in a file's content, with 1 (grey) or 3 channels; ``name`` is for errors.
+def decode(content: bytes, name: str, **options) -> Picture:
+    """The picture in a file's content; ``name`` is for errors. ``options``:
 
-    With ``square`` it is its largest centred square, scaled to that side; without it has the size of the file.
-    ``upright=False`` leaves it as it is stored. Raises ``LearnitError`` if it is of no known kind, damaged, too large,
-    or has numbers beyond its range.
+    ``channels``   1 (grey) or 3 (colour)
+    ``square``     the side that its largest centred square is scaled to; without it has the size of the file
+    ``upright``    False leaves it as it is stored, which cameras speak of
+    ``largest``    the largest number of 16-bit files, such as 4095 for 12 bits, where it is not their whole range
+    ``behind``     the colour behind transparent parts, white if it is not given
+
+    Raises ``LearnitError`` if it is of no known kind, damaged, too large, or has numbers beyond its range.
     """
     if len(content) > MOST_BYTES:
-        raise Refused(name, _TOO_LARGE, _BYTES)
-    return _decode(io.BytesIO(content), name, channels, square, upright)
+        raise Refused(name, _TOO_LARGE, _too_many(len(content)))
+    return _decode(io.BytesIO(content), name, **options)
+
+
+def content(path: Path) -> bytes:
+    """What is in a file, be it a picture or not. Raises ``LearnitError`` if it is too large or cannot be read."""
+    with _file(path) as file:
+        return file.read()
 
 
 def size_of(path: Path) -> tuple[int, int]:
     """Width and height of a picture as it is stored, from the head of its file. Errors as of :func:`decode`."""
+    with _file(path) as file, _opened(file, str(path)) as image:
+        return image.size
+
+
+@contextmanager
+def _file(path: Path) -> Iterator[io.BufferedIOBase]:
     try:
-        with open(path, "rb") as file, _opened(file, str(path)) as image:
-            return image.size
+        with open(path, "rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            if size > MOST_BYTES:
+                raise Refused(str(path), _TOO_LARGE, _too_many(size))
+            yield file
     except OSError as error:
-        raise Refused(str(path), "unreadable", f"cannot be decoded: {error.strerror or error}") from None
+        raise Refused(str(path), "unreadable", f"cannot be read: {error.strerror or error}") from None
 
 
-def _decode(file: io.BufferedIOBase, name: str, channels: int, square: int | None, upright: bool) -> Picture:
-    with _opened(file, name) as image, _room(image.width * image.height * 4):
-        size, box = image.size, (0, 0, *image.size)
+def _too_many(size: int) -> str:
+    return f"is too large to be decoded safely: {size:,} bytes; expected {MOST_BYTES:,} at most"
+
+
+def _decode(
+    file: io.BufferedIOBase,
+    name: str,
+    *,
+    channels: int,
+    square: int | None = None,
+    upright: bool = True,
+    largest: int | None = None,
+    behind: str = "white",
+) -> Picture:
+    with _opened(file, name) as image:
+        stored, size, box = image.size, image.size, (0, 0, *image.size)
         if square is not None:
             image.draft(image.mode, (2 * square, 2 * square))  # a large JPEG is decoded at a fraction of its side
             side = min(image.size)
             left, top = (image.width - side) / 2, (image.height - side) / 2
             box = (left, top, left + side, top + side)
-        image.load()  # before its metadata: asking a PNG for them loads it, and hides that it ends too early
-        turned = _orientation(image) if upright else 1
-        size = size[::-1] if turned >= 5 else size
-        pixels, brightest, opaque, box = _eight_bit(image, channels, box, square)
-        if turned != 1:
-            pixels, box = _turned(pixels, box, turned)
+        with pixels.room(pixels.memory(image, stored, square)):
+            image.load()  # before its metadata: asking a PNG for them loads it, and hides that it ends too early
+            turn = _orientation(image) if upright else 1
+            alpha = image.has_transparency_data
+            made, brightest, opaque, box = pixels.eight_bit(image, channels, box, square, largest, behind)
     if square is not None:
-        pixels = pixels.resize((square, square), Image.Resampling.LANCZOS, box=box)
-    return Picture(np.asarray(pixels).reshape(pixels.height, pixels.width, channels), size, brightest, opaque)
+        made = np.asarray(Image.fromarray(made).resize((square, square), Image.Resampling.LANCZOS, box=box))
+    made, size = pixels.turned(made, turn), size[::-1] if turn >= 5 else size
+    return Picture(np.ascontiguousarray(made).reshape(*made.shape[:2], channels), size, brightest, alpha, opaque)
 
 
 @contextmanager
 def _opened(file: io.BufferedIOBase, name: str) -> Iterator[Image.Image]:
     """The picture, not yet decoded, of an allowed kind and size; what goes wrong with it is one sentence."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of large but safe pictures and of odd metadata
-            with Image.open(file, formats=(*FORMATS, *_heif())) as image:
-                if image.width * image.height > MOST_PIXELS:
-                    raise Image.DecompressionBombError(f"{image.width} x {image.height} pixels")
-                yield image
+        with _SILENCE, Image.open(file, formats=(*FORMATS, *_heif())) as image:
+            if image.width * image.height > MOST_PIXELS:
+                raise Image.DecompressionBombError(f"{image.width} x {image.height} pixels")
+            yield image
     except UnidentifiedImageError:
         raise Refused(name, "of no known kind", f"is not a picture of a known kind ({_beginning(file)})") from None
     except Image.DecompressionBombError as error:
         raise Refused(name, _TOO_LARGE, f"is too large to be decoded safely: {str(error).rstrip('.')}") from None
     except Exception as error:  # a damaged file can make a decoder raise almost anything
         raise Refused(name, "damaged or out of range", f"cannot be decoded: {shown(error).rstrip('.')}") from None
+
+
+class _Silence:
+    """No warnings while any thread decodes: Pillow warns of large but safe pictures and of odd metadata.
+
+    Python's own ``catch_warnings``, entered by several threads, would leave them off for good.
+    """
+
+    def __init__(self) -> None:
+        self.count, self.lock = 0, threading.Lock()
+
+    def __enter__(self) -> None:
+        with self.lock:
+            self.count += 1
+            if self.count == 1:
+                self.caught = warnings.catch_warnings()
+                self.caught.__enter__()
+                warnings.simplefilter("ignore")
+
+    def __exit__(self, *_) -> None:
+        with self.lock:
+            self.count -= 1
+            if not self.count:
+                self.caught.__exit__(None, None, None)
+
+
+_SILENCE = _Silence()
 
 
 def _heif() -> tuple[str, ...]:
@@ -224,79 +282,3 @@ def _orientation(image: Image.Image) -> int:
     except Exception:  # metadata of a picture that is sound can be damaged
         return 1
     return found if found in range(1, 9) else 1
-
-
-def _turned(pixels: Image.Image, box: tuple[float, float, float, float], orientation: int):
-    """The picture upright, and its box."""
-    tagged = pixels.copy()
-    tagged.getexif()[0x0112] = orientation
-    left, top, right, bottom = box
-    if orientation >= 5:
-        left, top, right, bottom = top, left, bottom, right
-    return ImageOps.exif_transpose(tagged), (left, top, right, bottom)
-
-
-def _eight_bit(image: Image.Image, channels: int, box, square: int | None):
-    """Grey or colour with 8 bits a channel, transparent parts over white: the picture, its brightest and its box.
-
-    Only what ``box`` needs is converted, strip by strip, and a large picture is averaged over blocks on the way: a
-    copy of the whole of it in another mode would take as much memory again, or several times as much.
-    """
-    left, top, right, bottom = int(box[0]), int(box[1]), int(np.ceil(box[2])), int(np.ceil(box[3]))
-    large = square is not None and (right - left) * (bottom - top) > _LARGE
-    block = max(1, (right - left) // (3 * square)) if large else 1
-    rows = max(1, _STRIP // (4 * (right - left)) // block) * block
-    out = Image.new("L" if channels == 1 else "RGB", (-(-(right - left) // block), -(-(bottom - top) // block)))
-    whole = _range(image)
-    low, high, opaque = np.inf, -np.inf, True
-    for start in range(top, bottom, rows):
-        strip = image.crop((left, start, right, min(start + rows, bottom)))
-        strip.info = image.info
-        if whole is not None:
-            values = np.asarray(strip)
-            low, high = min(low, values.min()), max(high, values.max())
-            if not (values.min() >= 0 and values.max() <= whole):  # written so that a NaN fails, too
-                raise ValueError(f"its numbers run from {values.min()} to {values.max()}, beyond [0, {whole}]")
-            strip = Image.fromarray(np.round(values * np.float32(255 / whole)).astype(np.uint8))
-        elif strip.has_transparency_data:
-            strip = strip.convert("RGBA")
-            opaque = opaque and strip.getextrema()[3][0] == 255
-            strip = Image.alpha_composite(Image.new("RGBA", strip.size, "white"), strip)
-        strip = strip.convert("RGB")
-        strip = strip.convert("L") if channels == 1 else strip
-        out.paste(strip.reduce(block) if block > 1 else strip, (0, (start - top) // block))
-    return out, float(high / whole) if whole else 1.0, opaque, tuple(np.subtract(box, (left, top) * 2) / block)
-
-
-def _range(image: Image.Image) -> float | None:
-    """The largest number of the picture's type, or the one that its file gives (tag 281 of TIFF); None for 8 bits."""
-    if image.mode == "F":
-        return 1.0
-    if not image.mode.startswith("I"):
-        return None
-    told = getattr(image, "tag_v2", {}).get(281)  # MaxSampleValue: 4095 of a scanner's 12 bits
-    told = told[0] if isinstance(told, tuple) and told else told
-    return float(told) if isinstance(told, int) and 255 < told < 65535 else 65535.0
-
-
-class _Room:
-    """Bytes that all threads share: each waits until there is room for its picture."""
-
-    def __init__(self) -> None:
-        self.used, self.condition = 0, threading.Condition()
-
-
-_SHARED = _Room()
-
-
-@contextmanager
-def _room(needed: int) -> Iterator[None]:
-    with _SHARED.condition:
-        _SHARED.condition.wait_for(lambda: _SHARED.used == 0 or _SHARED.used + needed <= TOGETHER)
-        _SHARED.used += needed
-    try:
-        yield
-    finally:
-        with _SHARED.condition:
-            _SHARED.used -= needed
-            _SHARED.condition.notify_all()

@@ -89,12 +89,7 @@ def read(path: Path, size: int, channels: int) -> np.ndarray:
 
 def _warn_if_faint(brightest: float, where: Path) -> None:
     if brightest < files.FAINT:
-        warnings.warn(
-            f"The pictures of {shown(where)} are nearly black: their largest number is {100 * brightest:.2g} % of what "
-            "its type can hold, as of 12 bits in files of 16. Any answer that is black scores well on them: scale them "
-            "first.",
-            stacklevel=3,
-        )
+        warnings.warn(files.faint(where), stacklevel=3)
 
 
 def _to_unit(pixels: np.ndarray) -> np.ndarray:

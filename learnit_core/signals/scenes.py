@@ -1,27 +1,29 @@
-"""Posed pictures of objects to learn from: built-in classes, prepared sets, and folders in the authors' layout.
+"""Posed pictures of objects to learn from: built-in classes, prepared sets, and folders as tools write them.
 
     load("chairs", size=40, counts=(120, 10, 10))    objects that are drawn here (:mod:`learnit_core.signals.objects`)
     load("data/srn-cars", size=64, …)                a set made by data_scripts
-    load("shapenet/cars", size=64, …)                folders with transforms.json and RGBA pictures, and *_splits.json
+    load("shapenet/cars", size=64, …)                folders in the layouts of :mod:`learnit_core.signals.layouts`
 
 Of the views of an object the first half is given and the other half is held out, as in the paper's renderings.
 """
 
-import json
 import re
 import warnings
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Iterator, Mapping
+from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 from PIL import Image
 
+from learnit_core import files
 from learnit_core.errors import LearnitError
-from learnit_core.signals import layouts, objects, prepared
+from learnit_core.signals import cameras, layouts, objects, prepared, transforms
+from learnit_core.signals import files as ways_in
 from learnit_core.structures import Views, rows
 
+_UNUSED = ("transforms_val.json", "transforms_test.json")  # of Blender, where transforms_train.json is read
 _COLOURS = ("red", "green", "blue", "yellow", "orange", "black", "white", "grey", "gray")
 
 
@@ -108,7 +110,7 @@ def folds(folder: str | Path, *, size: int, count: int, seed: int = 0) -> Iterat
     fewest = count + 2 if count > 2 else 6  # each fold leaves one to train on and two to choose by
     if len(groups) < fewest:
         raise LearnitError(f"found {len(groups)} designs in {folder}: expected {fewest} or more for {count} folds")
-    views = {name: read_object(path, size) for name, path in found.items()}
+    views = _read(found, size, list(found))
     order = [sorted(groups)[i] for i in np.random.default_rng(seed).permutation(len(groups))]
     for turn in range(count):
         others = [key for i, key in enumerate(order) if i % count != turn]
@@ -121,38 +123,106 @@ def folds(folder: str | Path, *, size: int, count: int, seed: int = 0) -> Iterat
         yield SceneSplits(f"folder-{folder.resolve().name}-fold{turn}", given, validation, test, note, names[2])
 
 
-def read_object(folder: Path, size: int) -> Views:
-    """One object in the authors' layout. Errors name the folder."""
-    contents = {
-        path.relative_to(folder).as_posix(): path.read_bytes()
-        for path in sorted(folder.rglob("*"))
-        if path.suffix in (".json", ".png") and path.is_file()
-    }
+class _Files(Mapping[str, bytes]):
+    """The files of an object's folder, read when they are asked for."""
+
+    def __init__(self, folder: Path, names: list[str]):
+        self.folder, self.files = folder, dict.fromkeys(names)
+
+    def __getitem__(self, name: str) -> bytes:
+        if name not in self.files:
+            raise KeyError(name)
+        return ways_in.content(self.folder / name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.files)
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.files
+
+
+class Found(NamedTuple):
+    """An object of a folder: its layout, where it lies, and its files by their path there."""
+
+    layout: str
+    folder: Path
+    names: list[str]
+
+    @property
+    def contents(self) -> _Files:
+        """Its files, read when they are asked for."""
+        return _Files(self.folder, self.names)
+
+
+def read_object(found: Found, size: int) -> Views:
+    """One object in the layout of the authors or of SRN. Errors name the folder."""
+    read = layouts.srn if found.layout == "srn" else layouts.authors
     try:
-        return layouts.authors(contents, size=size)
+        return read(found.contents, size=size)
+    except LearnitError as error:
+        raise LearnitError(f"{found.folder}: {error}") from None
+
+
+def _read(complete: dict[str, Found], size: int, names: list[str]) -> dict[str, Views]:
+    """Objects by name; what is worth saying of their cameras is said in warnings."""
+    remarks, views = cameras.Remarks([layouts.AUTHORS_BOUNDS]), {}
+    for name in names:
+        views[name] = read_object(complete[name], size)
+        remarks.add(name, views[name])
+    for sentence in remarks.sentences():
+        warnings.warn(sentence, stacklevel=4)
+    return views
+
+
+def _complete(folder: Path) -> dict[str, Found]:
+    """The objects of a folder by name; those that are empty or incomplete are named in a warning."""
+    names = ways_in.files_in(folder)
+    if not any(PurePosixPath(name).name in mark for name in names for mark in layouts.MARKS.values()):
+        raise LearnitError(
+            f"{folder} holds no objects: expected folders with a {' or '.join(transforms.NAMES)} and pictures"
+        )
+    try:
+        layout, parts = layouts.objects(names)
     except LearnitError as error:
         raise LearnitError(f"{folder}: {error}") from None
-
-
-def _complete(folder: Path) -> dict[str, Path]:
-    """The objects of a folder by name; those that are empty or incomplete are named in a warning."""
-    found = {path.name: path for path in sorted(folder.iterdir()) if path.is_dir()}
-    complete, skipped = {}, []
-    usual = layouts.usual_count({name: [p.name for p in path.rglob("*.png")] for name, path in found.items()})
-    for name, path in found.items():
-        count = sum(1 for _ in path.rglob("*.png"))
-        if (path / "transforms.json").is_file() and count and count >= usual:
-            complete[name] = path
-        else:
-            skipped.append(f"{name} ({count} pictures)")
+    if layout == "enr":
+        raise LearnitError(
+            f"{folder} is in the layout of ENR, which tells no focal length: prepare it with data_scripts/shapenet.py"
+        )
+    short = {part: PurePosixPath(part).name for part in parts}
+    unique = len(set(short.values())) == len(short)
+    found, counts, missing = {}, {}, {}
+    for part, its_files in parts.items():
+        name, place = short[part] if unique else part, folder / part
+        found[name] = Found(layout, place, [str(PurePosixPath(file).relative_to(part)) for file in its_files])
+        mark = layouts.mark(layout, ".", found[name].names)
+        try:
+            counts[name], missing[name] = layouts.count(layout, found[name].names, found[name].contents[mark])
+        except LearnitError as error:
+            raise LearnitError(f"{place}: {error}") from None
+    usual = layouts.usual(counts.values())
+    complete = {name: one for name, one in found.items() if counts[name] and counts[name] >= usual}
+    skipped = [
+        f"{name} ({counts[name]} pictures{f', {missing[name][0]} is missing' if missing[name] else ''})"
+        for name in found
+        if name not in complete
+    ]
+    tops = {PurePosixPath(part).parts[0] for part in parts}
+    places = [path.name for path in folder.iterdir() if path.is_dir() and not ways_in.is_hidden(Path(path.name))]
+    skipped = sorted([*skipped, *(f"{name} (0 pictures)" for name in places if name not in tops)])
     if skipped:
+        expected = f"most have {usual} pictures and a {layouts.MARKS[layout][0]}"
+        warnings.warn(f"left out of {folder}, empty or incomplete ({expected}): {', '.join(skipped)}", stacklevel=4)
+    if not complete:
+        raise LearnitError(f"{folder} holds no objects that are whole: {', '.join(skipped[:3])}")
+    if others := [name for name in names if PurePosixPath(name).name in _UNUSED]:
         warnings.warn(
-            f"left out of {folder}, empty or incomplete (most have {usual} pictures and a transforms.json): "
-            + ", ".join(skipped),
+            f"of {folder} only {transforms.NAMES[1]} is read; left out: {len(others)} others, such as {others[0]}",
             stacklevel=4,
         )
-    if not complete:
-        raise LearnitError(f"{folder} holds no objects: expected folders with a transforms.json and pictures")
     return complete
 
 
@@ -161,7 +231,8 @@ def _folder(folder: Path, size: int, counts: tuple[int, int, int], seed: int) ->
     listed = _split_file(folder, list(complete), seed)
     dealt = deal({split: [name for name in names if name in complete] for split, names in listed.items()}, seed)
     few = {split: part[:count] for (split, part), count in zip(dealt.items(), counts, strict=True)}
-    parts = {split: _stack([(name, read_object(complete[name], size)) for name in part]) for split, part in few.items()}
+    views = _read(complete, size, [name for part in few.values() for name in part])
+    parts = {split: _stack([(name, views[name]) for name in part]) for split, part in few.items()}
     note = (
         f"{len(complete)} objects of {folder.name}, split as its split file says; settings are chosen on "
         f"{len(few['validation'])} of its training objects. Objects of different names may be alike."
@@ -170,20 +241,20 @@ def _folder(folder: Path, size: int, counts: tuple[int, int, int], seed: int) ->
 
 
 def _split_file(folder: Path, complete: list[str], seed: int) -> dict[str, list[str]]:
-    files = sorted([*folder.glob("*_splits.json"), *folder.parent.glob(f"{folder.name}_splits.json")])
-    if not files:
+    lists = sorted([*folder.glob("*_splits.json"), *folder.parent.glob(f"{folder.name}_splits.json")])
+    if not lists:
         order = np.random.default_rng(seed).permutation(len(complete))
         scored = max(1, len(complete) // 10)
         return {"test": [complete[i] for i in order[:scored]], "train": [complete[i] for i in order[scored:]]}
+    names: Any = files.parse_json(lists[0].read_bytes(), lists[0])
     try:
-        names: Any = json.loads(files[0].read_text("utf-8"))
         return {
             split: [str(Path(name).name) for name in names[split]]
             for split in ("train", "val", "test")
             if split in names
         }
-    except (ValueError, TypeError) as error:
-        raise LearnitError(f"{files[0]} cannot be read ({error}): expected lists of names by split") from None
+    except (ValueError, TypeError, KeyError) as error:
+        raise LearnitError(f"{lists[0]} cannot be read ({error}): expected lists of names by split") from None
 
 
 def _given(views: Views) -> Views:

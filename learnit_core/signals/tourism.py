@@ -9,6 +9,9 @@ collection are [photographs, 1, …]. Drawn photographs (:mod:`learnit_core.sign
 * the median of the points becomes the origin, and half of the cameras are nearer to it than 3;
 * near and far of a photograph are 0.9 times the 0.1 and 1.2 times the 99.9 percentile of the depths of the points that
   it sees, as in the authors' code.
+
+Where cameras come without points, what the cameras look at stands for the median of the points, and near and far hold
+what is whole in most pictures (:mod:`learnit_core.signals.cameras`), unless they are given.
 """
 
 from collections.abc import Sequence
@@ -19,6 +22,7 @@ from jaxtyping import Float, Int, UInt8
 from PIL import Image
 
 from learnit_core.errors import LearnitError
+from learnit_core.signals import cameras
 from learnit_core.signals.prepared import SPLITS
 from learnit_core.structures import Views
 
@@ -64,10 +68,20 @@ def deal(names: Sequence[str]) -> dict[str, list[str]]:
     return dict(zip(("test", "validation", "train"), parts, strict=True))
 
 
+def aim(photographs: Sequence[Photograph]) -> cameras.Aim:
+    """What the cameras of photographs look at."""
+    sizes = np.array([photograph.image.shape[1::-1] for photograph in photographs], float)
+    intrinsics = np.stack([photograph.intrinsics for photograph in photographs])
+    return cameras.aim(np.stack([photograph.camera_to_world for photograph in photographs]), intrinsics, sizes)
+
+
 def normalisation(
     positions: Float[np.ndarray, "photographs 3"], points: Float[np.ndarray, "points 3"]
 ) -> tuple[Float[np.ndarray, "3"], float]:
-    """Centre and factor by which positions of cameras and points become (x − centre) · factor."""
+    """Centre and factor by which positions of cameras and points become (x − centre) · factor.
+
+    ``points`` may be one, which is the centre.
+    """
     centre = np.median(points, axis=0)
     distance = np.median(np.linalg.norm(positions - centre, axis=1))
     if not (np.isfinite(distance) and distance > 0):
@@ -86,14 +100,36 @@ def bounds(photograph: Photograph, points: Float[np.ndarray, "points 3"]) -> tup
     return BOUNDS[0] * float(near), BOUNDS[1] * float(far)
 
 
-def collect(photographs: Sequence[Photograph], points: Float[np.ndarray, "points 3"], *, side: int) -> dict[str, Views]:
-    """The three splits of ``photographs``, in pictures of ``side`` × ``side``, of which each fills a part."""
+def placed(
+    photographs: Sequence[Photograph], points: Float[np.ndarray, "points 3"]
+) -> tuple[Float[np.ndarray, "3"], float]:
+    """Centre and factor as in :func:`normalisation`, also where there are no ``points``."""
+    positions = np.stack([photograph.camera_to_world[:, 3] for photograph in photographs])
+    return normalisation(positions, points if len(points) else aim(photographs).focus[None])
+
+
+def collect(
+    photographs: Sequence[Photograph],
+    points: Float[np.ndarray, "points 3"],
+    *,
+    side: int,
+    near_far: tuple[float, float] | None = None,
+) -> dict[str, Views]:
+    """The three splits of ``photographs``, in pictures of ``side`` × ``side``, of which each fills a part.
+
+    ``near_far`` are for all of them, in the units of ``points`` and cameras. Raises ``LearnitError`` where there are
+    neither these nor points, and the cameras look at nothing together.
+    """
     by_name = {photograph.name: photograph for photograph in photographs}
     dealt = deal(list(by_name))
-    centre, factor = normalisation(np.stack([p.camera_to_world[:, 3] for p in photographs]), points)
+    centre, factor = placed(photographs, points)
+    if near_far is None and not len(points):
+        near_far = aim(photographs).bounds
+    if near_far is not None:
+        near_far = (near_far[0] * factor, near_far[1] * factor)
     scaled = (points - centre) * factor
     return {
-        split: _views([_moved(by_name[name], centre, factor) for name in dealt[split]], scaled, side)
+        split: _views([_moved(by_name[name], centre, factor) for name in dealt[split]], scaled, side, near_far)
         for split in SPLITS
     }
 
@@ -104,7 +140,9 @@ def _moved(photograph: Photograph, centre, factor) -> Photograph:
     return photograph._replace(camera_to_world=pose)
 
 
-def _views(photographs: Sequence[Photograph], points: np.ndarray, side: int) -> Views:
+def _views(
+    photographs: Sequence[Photograph], points: np.ndarray, side: int, given: tuple[float, float] | None
+) -> Views:
     images = np.zeros((len(photographs), 1, side, side, 3), np.uint8)
     valid = np.zeros((len(photographs), 1, 4), np.int32)
     for place, part, photograph in zip(images, valid, photographs, strict=True):
@@ -113,7 +151,7 @@ def _views(photographs: Sequence[Photograph], points: np.ndarray, side: int) -> 
             raise LearnitError(f"{photograph.name} has {w} x {h} pixels: expected 2 to {side} a side")
         place[0, :h, :w] = photograph.image
         part[0] = 0, h, 0, w
-    near_far = np.array([bounds(photograph, points) for photograph in photographs], np.float32)[:, None]
+    near_far = np.array([given or bounds(photograph, points) for photograph in photographs], np.float32)[:, None]
     return Views(
         images=images,
         valid=valid,

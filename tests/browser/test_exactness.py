@@ -32,6 +32,7 @@ def fourier(sigma, features, out_dim, **options):
 FIELDS = {
     "siren 4x64, w0 30": (models.siren(2, 3, width=64, depth=4, w0=30.0), (53, 41)),
     "siren 3x50, w0 30": (models.siren(2, 1, width=50, depth=3, w0=30.0), (24, 17)),
+    "siren 3x50, offset 0.3": (models.siren(2, 1, width=50, depth=3, w0=30.0, offset=0.3), (24, 17)),
     "siren 5x256, w0 30": (models.siren(2, 3, width=256, depth=5, w0=30.0), (11, 7)),
     "siren 5x256, w0 100": (models.siren(2, 1, width=256, depth=5, w0=100.0), (11, 7)),
     "siren 5x256, w0 200": (models.siren(2, 1, width=256, depth=5, w0=200.0), (11, 7)),

@@ -16,6 +16,7 @@ NAMED = {
     "02_ct_reconstruction": ("heads", "Between reconstructions from 4 projections"),
     "03_view_synthesis": ("between", "Between two objects"),
     "04_phototourism": ("square", "One landmark, four appearances"),
+    "05_your_own_signals": ("slider", "Between two signals"),
 }
 """The variable that holds an explorer of each notebook, and its title; None for a notebook that has none."""
 MINUTES = 10

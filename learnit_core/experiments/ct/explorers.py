@@ -1,15 +1,15 @@
-"""Explorers of computed tomography: how a sinogram comes about, and what lies between reconstructions."""
+"""Explorers of computed tomography: how a sinogram comes about, what lies between reconstructions, what views add."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-from learnit_core import explorer, tomography, weights
-from learnit_core.experiments import baselines, ct
-from learnit_core.experiments.ct import table
+from learnit_core import explorer, plots, tomography
+from learnit_core.experiments import ct
+from learnit_core.experiments.ct import shipped
 from learnit_core.structures import rows
 
 
@@ -38,17 +38,42 @@ def between_reconstructions(
     num_projections: int = 4, labels: Sequence[str] = ("first head", "second head", "third head"), *, seed: int = 0
 ) -> explorer.Explorer:
     """Unseen phantoms, each reconstructed from a few projections from Standard and from the shipped start, mixed."""
-    field, learned, _ = weights.pretrained(ct.SHIPPED["long"]["phantoms"]["meta-reptile"])
+    network = shipped.larger(seed=seed)
     truth = ct.load_signals(ct.PROFILES["quick"], "phantoms").test[: len(labels)]
-    tuned = table.tuned_settings("long", "phantoms").fits
-    starts = {"standard": baselines.standard(field, seed=seed), "meta-reptile": learned}
-    most, panes = ct.PROFILES["long"].limit(num_projections), {}
-    for title, init in {"Standard": "standard", "Reptile": "meta-reptile"}.items():
-        setting, steps, _ = tuned[init][num_projections]
-        _, fitted = ct.reconstruct(field, starts[init], truth, num_projections, setting, steps, most=most)
-        panes[title] = [rows(fitted, i) for i in range(len(labels))]
+    fits = network.fits(truth, [(init, num_projections) for init in network.starts])
+    panes = {
+        plots.LABELS[init]: [rows(fitted, i) for i in range(len(labels))] for (init, _), (_, fitted) in fits.items()
+    }
     title = f"Between heads, each from {num_projections} projections"
-    return explorer.networks(field, panes, labels=labels, shape=truth.shape[1:3], title=title)
+    return explorer.networks(network.field, panes, labels=labels, shape=truth.shape[1:3], title=title)
+
+
+def by_projections(
+    pictures: Mapping[str, Mapping[int, Float[np.ndarray, "n size size 1"]]],
+    truth: Float[np.ndarray, "n size size 1"],
+    *,
+    title: str,
+    side: int = 190,
+) -> explorer.Explorer:
+    """Slices as reconstructed from more and more projections: ``pictures`` by pane and number of projections.
+
+    One control chooses the number, another the slice, if there are several; the truth stands in a pane of its own.
+    """
+    numbers = list(next(iter(pictures.values())))
+    panes = {name: np.stack([by_number[n] for n in numbers]) for name, by_number in pictures.items()}
+    panes["truth"] = np.repeat(truth[None], len(numbers), axis=0)
+    controls = [_choice("Measured", [f"{n} projections" for n in numbers])]
+    if len(truth) > 1:
+        controls.append(_choice("Slice", [f"slice {i + 1}" for i in range(len(truth))]))
+    else:
+        panes = {name: shown[:, 0] for name, shown in panes.items()}
+    shown = {name: np.clip(pictures, 0, 1) for name, pictures in panes.items()}
+    return explorer.frames(shown, controls=controls, title=title, side=side)
+
+
+def _choice(name: str, labels: Sequence[str]) -> explorer.Control:
+    """A slider that stops at each of ``labels``: what the steps of a fit have, with other words."""
+    return explorer.Control("steps", name, tuple(labels), high=len(labels) - 1.0)
 
 
 SCAN = """

@@ -157,7 +157,7 @@ def _draw(key: PRNGKey, batch_size: int, length: int) -> Array:
 
 def score(field: Field, *, clip: bool = True) -> Callable[[Params, Pixels], Array]:
     """PSNR of the field's picture over the pixels given [dB]."""
-    return lambda params, pixels: evaluate.psnr(field.apply(params, pixels.coords), pixels.values, clip=clip)
+    return evaluate.regression_score(field, clip=clip)
 
 
 def measures(field: Field, tasks: Task) -> tuple[Callable, Callable]:

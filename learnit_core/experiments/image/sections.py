@@ -28,7 +28,7 @@ Rows = list[dict[str, Any]]
 """Rows of the metrics file."""
 
 
-class Chosen(NamedTuple):
+class Study(NamedTuple):
     """What the settings of a run mean: signals, network, tuned settings, and what is shipped for them."""
 
     profile: image.Profile
@@ -54,7 +54,7 @@ class Chosen(NamedTuple):
         return float(run([self.random_weights], setting, 2)[:, 2].mean())
 
 
-def choose(settings: Settings, *, train: bool = True, seed: int = 0) -> Chosen:
+def choose(settings: Settings, *, train: bool = True, seed: int = 0) -> Study:
     """Read the signals that ``settings`` name, and what belongs to them.
 
     Raises LearnitError if there is to be no training (``train``) and no initialisation is shipped.
@@ -74,7 +74,7 @@ def choose(settings: Settings, *, train: bool = True, seed: int = 0) -> Chosen:
     if settings.data and settings.test_data:
         images, test_name = signals.with_test(images, settings.test_data), Path(settings.test_data).name
     field = image.field_for(profile, images.train.shape[-1])
-    return Chosen(
+    return Study(
         profile,
         images,
         classes | {images.name: images},
@@ -122,7 +122,7 @@ def first_look(settings: Settings, *, seed: int = 0) -> tuple[Figure, Rows]:
     return figure, found
 
 
-def starts(chosen: Chosen, metas: Mapping[str, Params], *, seed: int = 0) -> tuple[dict[str, Draws], str]:
+def starts(chosen: Study, metas: Mapping[str, Params], *, seed: int = 0) -> tuple[dict[str, Draws], str]:
     """Every initialisation of the table by name, and as Markdown what each cost.
 
     ``metas`` are the learned ones by name. Mean, Matched and Shuffled come from the training pictures and MAML;
@@ -138,7 +138,7 @@ def starts(chosen: Chosen, metas: Mapping[str, Params], *, seed: int = 0) -> tup
     return made, "\n".join([*lines, "", f"The rest cost next to nothing. {agree} show what they were fitted to."])
 
 
-def compared(chosen: Chosen, made: Mapping[str, Draws], *, seed: int = 0) -> tuple[Rows, str]:
+def compared(chosen: Study, made: Mapping[str, Draws], *, seed: int = 0) -> tuple[Rows, str]:
     """Rows of the table and its controls on the test pictures of the run, and the table as Markdown."""
     profile, run = chosen.profile, table.runner(chosen.field, chosen.images.test)
     about = {"trained_on": chosen.images.name, "data": chosen.test_name, "seed": seed}
@@ -161,7 +161,7 @@ class Along(NamedTuple):
     said: str
 
 
-def along(chosen: Chosen, made: Mapping[str, Draws], *, pictures: int = 8, steps: int = 40) -> Along:
+def along(chosen: Study, made: Mapping[str, Draws], *, pictures: int = 8, steps: int = 40) -> Along:
     """Fit the first test ``pictures`` from those of :data:`ALONG`, each with the setting tuned for that many steps."""
     steps = min(steps, chosen.profile.along)
     run = table.runner(chosen.field, chosen.images.test[:pictures], most=steps)
@@ -180,7 +180,7 @@ class OtherClasses(NamedTuple):
     figure: Figure
 
 
-def other_classes(chosen: Chosen, results: Rows, *, seed: int = 0) -> OtherClasses:
+def other_classes(chosen: Study, results: Rows, *, seed: int = 0) -> OtherClasses:
     """Score the built-in classes that this run did not train on: the paper's six and Meta-SGD, after two steps.
 
     The figure has this run's ``results``, too.
@@ -211,7 +211,7 @@ def other_classes(chosen: Chosen, results: Rows, *, seed: int = 0) -> OtherClass
     return OtherClasses(found, said, figure)
 
 
-def transfer(chosen: Chosen, *, seed: int = 0) -> tuple[Figure | None, Rows]:
+def transfer(chosen: Study, *, seed: int = 0) -> tuple[Figure | None, Rows]:
     """PSNR after the two SGD steps of meta-training, for every shipped MAML on every class; no figure if none is."""
     trained = {
         name: weights.pretrained(files["meta-maml"])

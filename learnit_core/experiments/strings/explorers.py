@@ -4,10 +4,9 @@ from collections.abc import Mapping, Sequence
 
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float
-from PIL import Image, ImageDraw
+from matplotlib.figure import Figure
 
-from learnit_core import explorer, losses, weights
+from learnit_core import evaluate, explorer, losses, plots, weights
 from learnit_core.evaluate import Setting
 from learnit_core.experiments import baselines, fits, regression, strings, tuned
 from learnit_core.structures import Field, Params, rows
@@ -16,27 +15,12 @@ SHIPPED = "strings-plucked-quick-maml"
 NUM_STEPS = 20
 """Gradient steps that the explorer of a fit shows."""
 SHAPE = (120, 240)
-_FINER = 3  # a curve is drawn larger and then reduced, which smooths it
-
-
-def drawn(
-    values: Float[np.ndarray, " samples"], *, height: int, width: int, truth: np.ndarray | None = None
-) -> Float[np.ndarray, "{height} {width} 3"]:
-    """A signal of values in [0, 1] as a dark curve on white, over a light one of the ``truth`` if that is given."""
-    picture = Image.new("RGB", (_FINER * width, _FINER * height), "white")
-    pen = ImageDraw.Draw(picture)
-    for signal, colour, thick in ((truth, "#f0b070", 3), (values, "#20507f", 1)):
-        if signal is not None:
-            x = np.linspace(0, picture.width - 1, len(signal))
-            y = (0.95 - 0.9 * np.clip(signal, 0, 1)) * picture.height
-            pen.line(list(map(tuple, np.stack([x, y], axis=1))), fill=colour, width=thick * _FINER, joint="curve")
-    return np.asarray(picture.resize((width, height), Image.Resampling.BOX), np.float32) / 255
 
 
 def sounds(field, tasks):
     """What a fit of strings descends, and, to be drawn, the signal on its way."""
     del tasks
-    return losses.image_loss(field), lambda params, seen: field.apply(params, seen.coords)[:, 0]
+    return losses.regression_loss(field), lambda params, seen: field.apply(params, seen.coords)
 
 
 def fit_in_steps(starts: Mapping[str, Params], field: Field, signal: np.ndarray, data: str) -> explorer.Explorer:
@@ -46,8 +30,30 @@ def fit_in_steps(starts: Mapping[str, Params], field: Field, signal: np.ndarray,
     for title, init in {"Standard": "standard", "MAML": "meta-maml"}.items():
         task, setting = regression.tasks(signal[None]), settings[init].setting
         seen = fits.fit_all(sounds, field, [starts[init]], task, setting, NUM_STEPS).curves[0]
-        panes[title] = np.stack([drawn(s, height=SHAPE[0], width=SHAPE[1], truth=signal[:, 0]) for s in seen])
+        panes[title] = np.stack([explorer.drawn(s, height=SHAPE[0], width=SHAPE[1], truth=signal) for s in seen])
     return explorer.frames(panes, controls=[explorer.fit_steps(range(NUM_STEPS + 1))], title="Fitting a new string")
+
+
+def two_steps(
+    starts: Mapping[str, Params], field: Field, signal: np.ndarray, data: str, *, steps: Sequence[int] = (0, 1, 2)
+) -> Figure:
+    """One string [samples, 1] (light), and what the network says of it (dark) after ``steps`` of a fit.
+
+    A row for each of ``starts``, by row of the table, with the step size that was tuned for it.
+    """
+    settings = tuned.chosen("strings", "quick", data, borrowed="plucked")["full"]
+    figure = Figure(figsize=(2.8 * len(steps), 1.9 * len(starts)), layout="constrained")
+    panels = figure.subplots(len(starts), len(steps), sharex=True, sharey=True, squeeze=False)
+    for row, (init, start) in zip(panels, starts.items(), strict=True):
+        task = regression.tasks(signal[None])
+        seen = fits.fit_all(sounds, field, [start], task, settings[init].setting, max(steps)).curves[0]
+        for panel, step in zip(row, steps, strict=True):
+            db = evaluate.psnr(seen[step], signal)
+            panel.plot(np.arange(len(signal)) / len(signal), signal[:, 0], color="#f0b070", linewidth=4)
+            panel.plot(np.arange(len(signal)) / len(signal), seen[step][:, 0], color="#20507f", linewidth=1.2)
+            panel.set_title(f"{plots.LABELS[init]}, {plots.steps_label(step)}: {db:.1f} dB", fontsize=11)
+            panel.set(xticks=[], yticks=[], ylim=(-0.05, 1.05))
+    return figure
 
 
 def fitted(field: Field, start: Params, signals: np.ndarray, setting: Setting) -> list[Params]:
@@ -61,7 +67,7 @@ def between(field: Field, panes: Mapping[str, Sequence[Params]], size: int) -> e
     coords = jnp.arange(size)[:, None] / size
 
     def render(params, *, height, width):
-        return drawn(np.asarray(field.apply(params, coords))[:, 0], height=height, width=width)
+        return explorer.drawn(np.asarray(field.apply(params, coords)), height=height, width=width)
 
     labels = ("first string", "second string")
     control = {"labels": labels, "shape": SHAPE, "title": "Between two strings"}

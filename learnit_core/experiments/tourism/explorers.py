@@ -127,30 +127,6 @@ def shipped_corners() -> tuple[Field, list[Params]]:
     return loaded[0][0], [params for _, params, _ in loaded]
 
 
-def grid(
-    profile: Profile,
-    field: Field,
-    corners: Sequence[Params],
-    camera: Camera,
-    *,
-    side: int = 5,
-    centre: Params | None = None,
-) -> list[list[Float[np.ndarray, "h w 3"]]]:
-    """Figure 2 of the supplement: pictures of bilinear mixtures of four networks from one camera.
-
-    ``centre``, if it is given, stands in the middle in place of the mixture.
-    """
-    square = explorer.square("a", "b", "c", "d")
-    ticks = np.linspace(0, 1, side)
-    rows = []
-    for v in ticks:
-        mixed = [weights.barycentric(corners, square.coefficients([u, v])) for u in ticks]
-        if centre is not None and side % 2 and v == 0.5:
-            mixed[side // 2] = centre
-        rows.append([pictures.picture(field, p, camera, **profile.rendering) for p in mixed])
-    return rows
-
-
 def montage(rows: Sequence[Sequence[np.ndarray]], *, gap: int = 2) -> Float[np.ndarray, "h w 3"]:
     """Pictures of one size in rows and columns, as one picture, with white lines between them."""
     framed = [[np.pad(picture, ((0, gap), (0, gap), (0, 0)), constant_values=1) for picture in row] for row in rows]

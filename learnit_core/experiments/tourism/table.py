@@ -3,11 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import jax.numpy as jnp
 import numpy as np
 from PIL import Image
 
-from learnit_core import evaluate, weights
 from learnit_core.experiments import baselines, tourism, tuned
 from learnit_core.experiments import rows as rows_of
 from learnit_core.experiments.fits import Draws
@@ -57,11 +55,13 @@ def table_rows(
     data: str,
     seed: int,
     paper_too: bool = True,
+    curves: Mapping[str, np.ndarray] | None = None,
 ) -> tuple[list[dict[str, Any]], dict[tuple[str, str], np.ndarray]]:
     """Rows of the metrics file, and curves [n, points] of those in the table by observation and initialisation.
 
     Each initialisation has a row before the fit, too, outside the table; so has the paper's setting for Reptile if
-    ``paper_too``.
+    ``paper_too``. ``curves`` [photographs, points] are the scores of fits that the caller made, by initialisation, with
+    these settings and at most ``profile.limit`` steps; the others are made here.
     """
     entries = [Entry(name, OBSERVED, settings[name]) for name in ROWS if name in made]
     if paper_too and "meta-reptile" in made and settings["meta-reptile"][:2] != PAPER[:2]:
@@ -69,6 +69,8 @@ def table_rows(
     unseen = tourism.tasks(photographs)
 
     def fit(entry, steps):
+        if entry.in_table and curves and entry.init in curves:
+            return curves[entry.init]
         return tourism.fit(profile, field, made[entry.init], unseen, entry.chosen.setting, steps).curves
 
     about = {"experiment": "phototourism", "trained_on": trained_on, "data": data, "seed": seed}
@@ -126,14 +128,3 @@ def markdown(rows: Sequence[Mapping[str, Any]]) -> str:
     lines += [f"| {LABELS[row['init']]} | – | {rows_of.score(row)} | – |" for row in controls]
     chosen_on = sorted({row["tuned_on"] for row in rows if row["in_table"] and row["tuned_on"]})
     return "\n".join([*lines, "", f"PSNR [dB], mean ± deviation over photographs. Chosen on: {'; '.join(chosen_on)}."])
-
-
-def agreement(profile: Profile, field: Field, corners: Sequence[Params], camera: pictures.Camera) -> float:
-    """PSNR [dB] between the picture of the mean weights and the mean of the corners' pictures, from one camera."""
-
-    def seen(params):
-        return pictures.picture(field, params, camera, **profile.rendering)
-
-    average = np.mean([seen(corner) for corner in corners], axis=0)
-    middle = seen(weights.barycentric(corners, [1 / len(corners)] * len(corners)))
-    return float(evaluate.psnr(jnp.asarray(middle), jnp.asarray(average)))

@@ -47,6 +47,22 @@ def turntable(panes: Mapping[str, Float[np.ndarray, "count size size 3"]], *, ti
     return explorer.frames(panes, controls=[azimuth], title=title, side=side)
 
 
+def from_one_picture(
+    profile: views.Profile,
+    field: Field,
+    networks: Mapping[str, Params],
+    given: Float[np.ndarray, "size size 3"],
+    file: str | os.PathLike,
+    *,
+    count: int = 24,
+) -> explorer.Explorer:
+    """Networks' objects that turn together beside the ``given`` picture [0, 1], in ``count`` pictures; also a GIF."""
+    panes = {"given": np.repeat(given[None], count, axis=0)}
+    panes |= {name: around(profile, field, params, count=count) for name, params in networks.items()}
+    animation(list(panes.values()), file, scale=6)
+    return turntable(panes, title="From one picture", side=220)
+
+
 def animation(
     panes: Sequence[Float[np.ndarray, "count size size 3"]], file: str | os.PathLike, *, scale: int = 4
 ) -> None:

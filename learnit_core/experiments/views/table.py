@@ -22,7 +22,10 @@ from learnit_core.tuning import Chosen
 INITS = ("standard", "matched", "shuffled", "joint", "meta-sv", "meta-mv")
 """Rows of the table; ``joint``, one network trained on the rays of all objects, is ours."""
 
-LABELS = rows_of.labels("object")
+LONGER = "meta-mv-long"
+"""A row that a notebook adds: MV as it is shipped, of a longer training than that of its other rows."""
+
+LABELS = rows_of.labels("object", **{LONGER: "MV Reptile of the longer training"})
 
 MANY, MANY_STEPS = ("standard", "meta-mv"), 1000
 """What is fitted to 25 views, too, and by how many steps with the paper's rates: it does not say how many."""
@@ -121,10 +124,15 @@ def _all_pairs(profile, field, fitted, unseen):
 
 
 def markdown(rows: Sequence[Mapping[str, Any]]) -> str:
-    """The main table's rows as Markdown: un-adapted, fitted, and the difference of MV to each, paired."""
+    """The main table's rows as Markdown: un-adapted, fitted, and the difference of MV to each, paired.
+
+    Where rows say their ``training``, it has a column: they need not all have had the same.
+    """
     table = {row["init"]: row for row in rows if row["in_table"]}
     before = {row["init"]: row for row in rows if row["steps"] == 0 and not row["in_table"]}
-    lines = ["| initialisation | un-adapted | fitted | setting | MV minus it |", "|---|---|---|---|---|"]
+    trained = any("training" in row for row in table.values())
+    titles = ["initialisation", *["training"] * trained, "un-adapted", "fitted", "setting", "MV minus it"]
+    lines = [f"| {' | '.join(titles)} |", "|---" * len(titles) + "|"]
     for name, label in LABELS.items():
         if name not in table:
             continue
@@ -136,12 +144,15 @@ def markdown(rows: Sequence[Mapping[str, Any]]) -> str:
         if name != "meta-mv" and "meta-mv" in table:
             mean, low, high = evaluate.paired_interval(table["meta-mv"]["psnr_per_signal"], row["psnr_per_signal"])
             gap = f"{mean:+.1f} [{low:+.1f}, {high:+.1f}]"
-        lines.append(f"| {label} | {start} | {rows_of.score(row)} | {how} | {gap} |")
+        training = [row.get("training", "–")] if trained else []
+        lines.append(f"| {' | '.join([label, *training, start, rows_of.score(row), how, gap])} |")
     chosen_on = sorted({row["tuned_on"] for row in table.values() if row["tuned_on"]})
     note = (
         "PSNR [dB] of held-out views, mean ± deviation over objects; differences paired by object with their 95 % "
         f"confidence interval. Chosen on: {'; '.join(chosen_on)}."
     )
+    if trained:
+        note += " Training: outer × inner steps, and whether they were made here or before (shipped, from seed 0)."
     for among in {row["among"] for row in table.values() if "among" in row}:
         note += (
             f" The controls know the first {among} training objects, not all of them: as good a sample as any, but the "

@@ -68,6 +68,7 @@ TUNING = Tuning(
     jobs=jobs,
     borrowed="chairs",
     only=("chairs",),
+    profiles=("long",),
     protocol="All rates on all validation objects for all steps would take hours of two cores, so there are two rounds "
     f"for all alike. Screening: every rate of the grid (widened where the best stands on its edge) on the first "
     f"{SCREENED} validation objects for {SCREENING_STEPS} steps; the score is the best mean PSNR of the held-out views "

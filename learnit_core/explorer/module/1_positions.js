@@ -88,6 +88,30 @@ function gridIndices(control, counts, [a, b]) {
   return [i * (n + 1) - (i * (i - 1)) / 2 + j];
 }
 
+/** The place of the frame that is nearest to the position, as one list of numbers a control: what is drawn there. */
+function drawnPlaces(controls, counts, position) {
+  let axis = 0;
+  return split(controls, position).map((numbers, i) => {
+    const own = counts.slice(axis);
+    axis += controls[i].kind === "square" ? 2 : 1;
+    return gridPlace(controls[i], own, gridIndices(controls[i], own, numbers));
+  });
+}
+
+/** Where the picture with these indices along the axes of a grid was taken; undoes `gridIndices`. */
+function gridPlace(control, counts, [first, second]) {
+  if (control.kind === "steps") return [first];
+  if (control.kind === "square") return [second / (counts[1] - 1), first / (counts[0] - 1)];
+  if (control.kind === "line") return [first / (counts[0] - 1)];
+  if (control.kind === "camera") {
+    return [control.low + ((control.high - control.low) * first) / (control.wraps ? counts[0] : counts[0] - 1)];
+  }
+  const n = Math.round((Math.sqrt(8 * counts[0] + 1) - 3) / 2);
+  let [i, j] = [0, first];
+  for (; j > n - i; i++) j -= n - i + 1; // the rows of the triangle get shorter by one
+  return [i / n, j / n];
+}
+
 /** Where playing is at `phase` in [0, 1): there and back on a line, round the corners, through the steps. */
 function playing(control, phase) {
   const there_and_back = 1 - Math.abs(2 * phase - 1);

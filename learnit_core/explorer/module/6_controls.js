@@ -1,4 +1,5 @@
-// Controls: what a hand, a finger or a keyboard moves. Each is `{ element, show(numbers) }` and calls `moved(numbers)`
+// Controls: what a hand, a finger or a keyboard moves. Each is `{ element, show(numbers, words) }`, where the
+// words say what is drawn, and calls `moved(numbers)`
 // while it is dragged and `released()` at the end.
 
 const SVG = "http://www.w3.org/2000/svg";
@@ -36,9 +37,9 @@ function slider(control, moved, released) {
   const element = make("div", { class: "slider" }, make("span", { class: "end" }, ends[0]), input, make("span", { class: "end" }, ends[1]));
   return {
     element,
-    show: (numbers) => {
+    show: (numbers, words) => {
       input.value = numbers[0];
-      input.setAttribute("aria-valuetext", inWords(control, numbers));
+      input.setAttribute("aria-valuetext", words);
     },
   };
 }
@@ -110,13 +111,13 @@ function pad(control, moved, released) {
 
   return {
     element,
-    show: (shown) => {
+    show: (shown, words) => {
       numbers = shown;
       const [x, y] = toPad(shown);
       handle.style.left = `${100 * x}%`;
       handle.style.top = `${100 * y}%`;
       handle.setAttribute("aria-valuenow", `${Math.round(100 * x)}`);
-      handle.setAttribute("aria-valuetext", inWords(control, shown));
+      handle.setAttribute("aria-valuetext", words);
     },
   };
 }

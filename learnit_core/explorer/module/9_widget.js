@@ -95,7 +95,7 @@ class Explorer {
   }
 
   #paint(job, { pictures, fine }) {
-    const words = split(this.scene.controls, job.position).map((numbers, i) => inWords(this.scene.controls[i], numbers)).join("; ");
+    const words = this.#words(job.position).join("; ");
     pictures.forEach((picture, i) => {
       const canvas = this.canvases[i];
       [canvas.width, canvas.height] = [picture.width, picture.height];
@@ -170,10 +170,21 @@ class Explorer {
 
   #showPosition() {
     if (this.passing) this.#say(""); // it was about another position
+    const words = this.#words(this.position);
     this.#parts().forEach((numbers, i) => {
-      this.controls[i].show(numbers);
-      this.readouts[i].textContent = inWords(this.scene.controls[i], numbers);
+      this.controls[i].show(numbers, words[i]);
+      this.readouts[i].textContent = words[i];
     });
+  }
+
+  /** The places that are drawn for a position: those of the nearest picture, where pictures were made beforehand. */
+  #drawnAt(position) {
+    const { controls, frames } = this.scene;
+    return frames ? drawnPlaces(controls, frames.counts, position) : split(controls, position);
+  }
+
+  #words(position) {
+    return this.#drawnAt(position).map((numbers, i) => inWords(this.scene.controls[i], numbers));
   }
 
   #sync(position) {
@@ -211,7 +222,7 @@ class Explorer {
   async #take() {
     if (this.live) return this.#tell();
     const index = this.scene.controls.findIndex((control) => control.kind !== "camera");
-    const c = coefficients(this.scene.controls[index], this.#parts()[index]);
+    const c = coefficients(this.scene.controls[index], this.#drawnAt(this.position)[index]);
     const text = JSON.stringify(c.map((x) => +x.toFixed(4)));
     try {
       await navigator.clipboard.writeText(text);

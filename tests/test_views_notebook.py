@@ -1,0 +1,124 @@
+"""What notebook 03 says in prose: each sentence that claims an order, and the numbers that have to bear it out."""
+
+import json
+import re
+from itertools import pairwise
+
+import jupytext
+import pytest
+
+from learnit_core import evaluate
+from learnit_core.commands.repository import ROOT
+
+SOURCE = ROOT / "notebooks" / "03_view_synthesis.py"
+NOTEBOOK = jupytext.reads(SOURCE.read_text("utf-8"), fmt="py:percent")
+CODE = [cell for cell in NOTEBOOK.cells if cell.cell_type == "code"]
+PROSE = re.sub(r"\s+", " ", " ".join(cell.source for cell in NOTEBOOK.cells if cell.cell_type == "markdown"))
+PROSE = PROSE.replace("*", "")
+JUDGED = json.loads((ROOT / "docs" / "results" / "views.json").read_text("utf-8"))["results"]
+
+
+MATCHED_SV_AND_JOINT = (
+    "after the longer training MV is ahead of Matched, which starts from the same picture, and of SV and of Joint, "
+    "each by more than noise"
+)
+
+
+def table(results):
+    """PSNR [dB] of each object, by row of the single-view table."""
+    return {row["init"]: row["psnr_per_signal"] for row in results if row["in_table"]}
+
+
+def mean(scores):
+    return sum(scores) / len(scores)
+
+
+def ahead(results, one, other):
+    """The paired difference of two rows is above zero by more than its 95 % interval."""
+    return evaluate.paired_interval(table(results)[one], table(results)[other])[1] > 0
+
+
+def course(results, init):
+    """Mean PSNR [dB] by steps of the tuned fit to 25 views."""
+    mine = [row for row in results if row["init"] == init and row["observations"] == "views=25"]
+    tuned = [row for row in mine if "paper" not in (row["tuned_on"] or "")]
+    return {row["steps"]: row["psnr_db"] for row in sorted(tuned, key=lambda row: row["steps"])}
+
+
+def reached_after(results):
+    """The first steps after which Standard is where MV is after its first 125."""
+    target = course(results, "meta-mv")[125]
+    return min((steps for steps, psnr in course(results, "standard").items() if psnr >= target), default=10**9)
+
+
+def most_of_a_thousand(results):
+    return 500 < reached_after(results) <= 1000
+
+
+def mostly_the_average(results):
+    mv, average, standard = (mean(table(results)[name]) for name in ("meta-mv", "class-mean", "standard"))
+    return average > standard and average - standard > mv - average
+
+
+def within_noise(results, one, other):
+    return not ahead(results, one, other) and not ahead(results, other, one)
+
+
+AFTER_THE_LONGER_TRAINING = {
+    MATCHED_SV_AND_JOINT: lambda r: all(ahead(r, "meta-mv", other) for other in ("matched", "meta-sv", "joint")),
+    "There SV and Matched are within noise of each other": lambda r: within_noise(r, "meta-sv", "matched"),
+    "After the longer training Standard needs most of its 1000 steps for that": most_of_a_thousand,
+    "and MV is still ahead by then": lambda r: course(r, "meta-mv")[1000] > course(r, "standard")[1000],
+    "most of a thousand after longer training": most_of_a_thousand,
+    "Most of MV's lead over Standard is knowing the average object.": mostly_the_average,
+}
+"""Sentences that hold on ``docs/results/views.json``."""
+
+IN_A_RUN = {
+    "the mean of the training objects, which sees nothing, is far ahead of Standard, too": lambda m: (
+        mean(table(m["results"])["class-mean"]) > mean(table(m["results"])["standard"]) + 2
+    ),
+    "Most of MV's lead over Standard is knowing the average object.": lambda m: mostly_the_average(m["results"]),
+    "Standard needs more steps to get where MV is after the first 125": lambda m: (
+        125 < reached_after(m["results"]) <= 1000
+    ),
+    "and comes nearer from then on": lambda m: (
+        course(m["results"], "meta-mv")[1000] - course(m["results"], "standard")[1000]
+        < course(m["results"], "meta-mv")[125] - course(m["results"], "standard")[125]
+    ),
+    "The given view is copied better and better.": lambda m: (
+        m["one_view_course"]["the given view"][-1] > max(m["one_view_course"]["the given view"][:-8]) + 1
+    ),
+    "After that the held-out views gain almost nothing": lambda m: (
+        max(m["one_view_course"]["held-out views"]) < m["one_view_course"]["held-out views"][1] + 2
+        and m["one_view_course"]["the given view"][-1] > m["one_view_course"]["the given view"][1] + 6
+    ),
+    "from one point to the next they often get worse": lambda m: (
+        sum(b < a for a, b in pairwise(m["one_view_course"]["held-out views"])) >= 4
+    ),
+}
+"""Sentences that hold in ``metrics.json`` of a run in the profile ``quick``."""
+
+
+def check_sentences(metrics):
+    """Every sentence about a run, on the metrics of one."""
+    for sentence, holds in IN_A_RUN.items():
+        assert holds(metrics), f"the notebook says: {sentence}"
+
+
+@pytest.mark.parametrize("sentence", [*AFTER_THE_LONGER_TRAINING, *IN_A_RUN])
+def test_the_notebook_says_what_is_checked(sentence):
+    assert sentence in PROSE
+
+
+@pytest.mark.parametrize("sentence", AFTER_THE_LONGER_TRAINING)
+def test_what_is_said_of_the_longer_training_holds(sentence):
+    assert AFTER_THE_LONGER_TRAINING[sentence](JUDGED)
+
+
+def test_the_sentences_can_fail():
+    """Rows turned round: Standard's scores under MV's name, and the other way."""
+    names = {"standard": "meta-mv", "meta-mv": "standard"}
+    swapped = [row | {"init": names.get(row["init"], row["init"])} for row in JUDGED]
+    failing = [sentence for sentence, holds in AFTER_THE_LONGER_TRAINING.items() if not holds(swapped)]
+    assert len(failing) >= 4
