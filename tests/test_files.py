@@ -110,7 +110,6 @@ def test_what_is_known_of_transparent_parts(picture, alpha, opaque, behind):
     if picture == "LA":
         image.putalpha(0)
     if picture == "P":
-        image.putpalette(range(256), "L")
         options = {"transparency": 10}
     content = saved(image, "PNG", **options)
     over, under = (files.decode(content, "x", channels=1, behind=colour) for colour in ("white", "black"))

@@ -127,7 +127,7 @@ def reconstruct(folder: Path) -> colmap.Model:
     if not folder.is_dir():
         raise LearnitError(f"{folder} is no folder: --reconstruct expects a folder of photographs")
     names = ways_in.only_pictures(ways_in.files_in(folder))
-    readable = [name for name in names if _is_readable(folder / name)]
+    readable = [name for name in names if _is_readable(folder, name)]
     if len(readable) < tourism.FEWEST:
         raise LearnitError(
             f"{folder} holds {len(readable)} photographs that can be read: expected at least {tourism.FEWEST}"
@@ -161,10 +161,10 @@ def reconstruct(folder: Path) -> colmap.Model:
     return model._replace(folder=".")
 
 
-def _is_readable(path: Path) -> bool:
+def _is_readable(folder: Path, name: str) -> bool:
     """Whether a picture can be decoded: what cannot is named, and kept from C++, which would end the process."""
     try:
-        ways_in.read(path, channels=3, upright=False)
+        ways_in.decode(ways_in.content(folder / name), name, channels=3, upright=False)
         return True
     except LearnitError as error:
         output.say(f"Left out: {error}")
