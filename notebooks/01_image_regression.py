@@ -94,7 +94,9 @@ gallery.show(
 # | `standard` | a T4-class GPU | not measured | not measured | SIREN 5 × 256, 10,000 outer steps | 64 × 64 | not measured |
 # | `paper` | a large GPU | not measured | not measured | SIREN 5 × 256, 150,000 outer steps | 178 × 178 | not measured |
 #
-# (A **profile** is a size of everything; *SIREN 4 × 128* has four layers, all but the last 128 numbers wide.)
+# A **profile** sets how large all is: network, pictures and training. (*SIREN 4 × 128* has four layers, all but the last
+# 128 numbers wide.)
+#
 # Everything here runs on pictures that are made on the spot or come with a package. They are *not* the paper's
 # CelebA or Imagenette, so the numbers are not the paper's either. Which of its *relations* between them show here, and
 # which do not, is in `docs/paper.md`.
