@@ -312,6 +312,7 @@ def last(curves):
     return float(curves[:, -1].mean())
 
 
+# %%
 def compare(own, net, start):
     """Rows of the table, and the setting that was chosen for each start."""
     found, settings = [], {}
