@@ -15,6 +15,10 @@ MOST_MEMORY = 1200 << 20  # bytes that decoding one picture may take
 TOGETHER = 800 << 20  # the same, of all threads; a picture that takes more is decoded alone
 
 _OWN = {"WEBP": 12, "AVIF": 6, "HEIF": 6, "TIFF": 4}  # bytes a pixel that decoders hold beside Pillow
+# Pillow's blocks, 16 MiB by themselves, are of a size that the C library keeps for the thread that has freed them, so
+# that every thread would hold its largest picture; blocks beyond 32 MiB go back to the system.
+Image.core.set_block_size(1 << 26)
+
 _STRIP = 1 << 24  # bytes of pixels that are converted at a time
 _LARGE = 1 << 24  # pixels, beyond which a picture is first averaged over blocks
 
