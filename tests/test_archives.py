@@ -1,5 +1,6 @@
 """What is inside archives and folders: those that mean harm, are damaged, cannot be read, or are merely unusual."""
 
+import builtins
 import importlib
 import io
 import os
@@ -146,14 +147,15 @@ def test_a_zip_within_a_zip_is_opened_beside_it_and_where_there_is_room(place, m
 
 def forbidden(path, monkeypatch):
     """Reading ``path`` fails, as of a file that belongs to another; also where the tests run as root."""
-    real = Path.read_bytes
+    real = builtins.open
 
-    def read_bytes(self):
-        if self.name == path:
-            raise PermissionError(13, "Permission denied", str(self))
-        return real(self)
+    def opened(file, *rest, **options):
+        if isinstance(file, str | os.PathLike) and Path(file).name == path:
+            raise PermissionError(13, "Permission denied", str(file))
+        return real(file, *rest, **options)
 
-    monkeypatch.setattr(Path, "read_bytes", read_bytes)
+    monkeypatch.setattr("builtins.open", opened)
+    monkeypatch.setattr("io.open", opened)  # what pathlib opens with
 
 
 def test_a_picture_that_may_not_be_read_is_skipped(place, monkeypatch):
