@@ -23,15 +23,13 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO, Protocol
 
-from tqdm import tqdm
-
 from getting import output
 from getting.kinds import Damaged, web_page
 from getting.shards import Shards
 from learnit_core.errors import LearnitError
-from learnit_core.signals import photos
+from learnit_core.signals import files as ways_in
 
-LARGEST = 1 << 28  # bytes; a picture that unpacks to more than that is none
+LARGEST = ways_in.MOST_BYTES  # a picture that unpacks to more than that is none
 DEEPEST = 3  # zips within zips: the real sets have two
 _MEANT = "Such an archive was made to write elsewhere: get it from another place"
 
@@ -74,14 +72,14 @@ class _Folder:
         self.folder = folder
 
     def names(self) -> list[str]:
-        return photos.files_in(self.folder)
+        return ways_in.files_in(self.folder)
 
     def read(self, wanted: Collection[str]) -> Iterator[tuple[str, bytes]]:
         for name in sorted(wanted):
             try:
-                content = (self.folder / name).read_bytes()
-            except OSError as error:
-                tqdm.write(f"Skipped: {self.folder / name} cannot be read: {error.strerror}.")
+                content = ways_in.content(self.folder / name)
+            except ways_in.Refused as error:
+                output.say(f"Skipped: {error}")
                 continue
             yield name, content
 
@@ -104,7 +102,7 @@ class _Tar:
         self.path = path
 
     def names(self) -> list[str]:
-        return sorted(member.name for member, _ in self._members())
+        return sorted(member.name for member, _ in self._members() if not _is_hidden(member.name))
 
     def read(self, wanted: Collection[str]) -> Iterator[tuple[str, bytes]]:
         for member, archive in self._members():
@@ -155,7 +153,7 @@ class _Zip:
             if member.filename.endswith(".zip"):
                 with self._nested(member) as inner:
                     names += [f"{member.filename}/{name}" for name in inner.names()]
-            else:
+            elif not _is_hidden(member.filename):
                 names.append(member.filename)
         return sorted(names)
 
@@ -218,6 +216,10 @@ def check_name(archive: str, name: str) -> None:
     path = PurePosixPath(name.replace("\\", "/"))
     if path.is_absolute() or ".." in path.parts or (len(name) > 1 and name[1] == ":"):
         raise LearnitError(f"{archive} is refused: its member {name!r} points outside of it. {_MEANT}")
+
+
+def _is_hidden(name: str) -> bool:
+    return ways_in.is_hidden(PurePosixPath(name))
 
 
 def _check_size(archive: str, name: str, size: int) -> None:

@@ -76,7 +76,7 @@ class _Download:
                 if tries >= ATTEMPTS:
                     break
                 pause = PAUSE * 2 ** (tries - 1)
-                print(f"  {problem}; again in {pause:.0f} s, from byte {self.size():,}")
+                output.say(f"  {problem}; again in {pause:.0f} s, from byte {self.size():,}")
                 time.sleep(pause)
             except requests.RequestException as error:
                 raise SourceFailed(f"{self.remote.url}: {_short(error)}") from None

@@ -2,9 +2,11 @@
 
 import tomllib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
+from typing import get_origin
 
+from learnit_core import names
 from learnit_core.errors import LearnitError
 from learnit_core.signals import photos
 
@@ -84,7 +86,15 @@ def read(file: Path = DEFAULT) -> dict[str, DataSet]:
         return {key: _data_set(key, table) for key, table in tables.items()}
     except OSError as error:
         raise LearnitError(f"there is no manifest at {file} ({error.strerror})") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, AttributeError, TypeError, KeyError) as error:
+    except (
+        tomllib.TOMLDecodeError,
+        UnicodeDecodeError,
+        AttributeError,
+        TypeError,
+        KeyError,
+        ValueError,
+        RecursionError,
+    ) as error:
         raise LearnitError(f"{file} is no manifest of data sets: {error}") from None
 
 
@@ -99,6 +109,29 @@ def find(file: Path, key: str) -> DataSet:
 def _data_set(key: str, table: dict) -> DataSet:
     sources = []
     for entry in table.pop("sources"):
-        files = tuple(Remote(**file) for file in entry.pop("files", ()))
-        sources.append(Source(**entry, files=files))
-    return DataSet(key, **table, sources=tuple(sources))
+        files = tuple(_checked(Remote(**file)) for file in entry.pop("files", ()))
+        sources.append(_checked(Source(**entry, files=files)))
+        if entry["kind"] in ("http", "drive") and not files:
+            raise ValueError(f"the source {entry['name']!r} of {key} has no files")
+    if not names.is_plain(key):
+        raise ValueError(f"the set's name {key!r} would be a path")
+    return _checked(DataSet(key, **table, sources=tuple(sources)))
+
+
+def _checked(entry):
+    """The entry, if its values have the types of its fields and its name, which becomes a path, is none."""
+    for part in fields(entry):
+        value = getattr(entry, part.name)
+        if type(value) is not _type_of(part.type):
+            raise TypeError(f"{part.name} is {value!r}; expected {_type_of(part.type).__name__}")
+        if type(value) is int and value < 0:
+            raise ValueError(f"{part.name} is {value}; expected 0 or more")
+    name = getattr(entry, "name", None)
+    if name is not None and not names.is_plain(name):
+        raise ValueError(f"the name {name!r} would be a path; expected that of a file")
+    return entry
+
+
+def _type_of(annotation: object) -> type:
+    """The type that a field is annotated with: a plain one, or that of a tuple."""
+    return get_origin(annotation) or annotation

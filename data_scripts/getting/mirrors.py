@@ -54,14 +54,14 @@ def obtain(data: DataSet, sources: Sequence[Source], folder: Path, wanted: Wante
     """
     reasons = []
     for source in sources:
-        print(f"from {source.name}: {source.where}")
+        output.say(f"from {source.name}: {source.where}")
         try:
             if source.kind not in _KINDS:
                 raise SourceFailed(f"its kind is {source.kind!r}; expected one of {', '.join(_KINDS)}")
             return Obtained(source, _KINDS[source.kind](source, folder / data.key / source.name, wanted))
         except SourceFailed as failure:
             reasons.append(f"{source.name}: {failure}")
-            print(f"  not from there: {failure}")
+            output.say(f"  not from there: {failure}")
     raise LearnitError(
         f"{data.title} cannot be had from any of its {len(sources)} sources:\n  " + "\n  ".join(reasons) + "\n"
         "Nothing is lost: run the command again later, or fetch the set by hand and name it with --from"

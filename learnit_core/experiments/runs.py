@@ -11,7 +11,7 @@ import numpy as np
 import optax
 from jax import Array
 
-from learnit_core import evaluate, meta, training, weights
+from learnit_core import evaluate, meta, names, training, weights
 from learnit_core.signals import Pictures
 from learnit_core.structures import Field, LossFn, Params, PRNGKey, Task, Views
 
@@ -53,7 +53,9 @@ def meta_train(
     checkpoint = None
     if folder is not None:
         # A trial with few steps, or another profile, must not stand in the way of the real run.
-        file = Path(folder) / f"{algorithm}-{data}-{profile.name}-{profile.num_steps}-seed{seed}.safetensors"
+        file = (
+            Path(folder) / f"{algorithm}-{names.safe(data)}-{profile.name}-{profile.num_steps}-seed{seed}.safetensors"
+        )
         config = profile.training() | {
             "algorithm": algorithm,
             "data": data,

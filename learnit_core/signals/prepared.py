@@ -21,6 +21,7 @@ import numpy as np
 from PIL import Image
 
 from learnit_core.errors import LearnitError
+from learnit_core.names import shown
 from learnit_core.structures import Views
 
 FILE = "prepared.json"
@@ -160,7 +161,7 @@ def pictures(folder: Path, *, size: int, channels: int) -> tuple[str, dict[str, 
     if len(splits["train"]) > CONTROLS:
         few = len(splits["train"].thinned(CONTROLS))
         note += f" The controls know {few:,} of the training pictures, evenly spread."
-    return about["name"], splits, note
+    return shown(about["name"]), splits, note
 
 
 class Scenes:
@@ -187,4 +188,4 @@ def scenes(folder: Path) -> tuple[str, dict[str, Scenes], str]:
         entry = about["splits"][split]
         arrays = {name: Rows(folder / split / f"{name}.npy", *entry["arrays"][name]) for name in Views._fields}
         splits[split] = Scenes(Views(**arrays), entry["names"])
-    return about["name"], splits, about["note"]
+    return shown(about["name"]), splits, about["note"]

@@ -8,13 +8,12 @@ requested side and cut to the scanner's circle, as the phantoms are.
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
 
 from learnit_core import signals
 from learnit_core.errors import LearnitError
-from learnit_core.signals import ImageSplits
+from learnit_core.names import shown
+from learnit_core.signals import ImageSplits, files
 from learnit_core.signals.phantoms import scanner_circle
-from learnit_core.signals.photos import EXTENSIONS
 
 
 def load(folder: str | Path, *, size: int, seed: int = 0) -> ImageSplits:
@@ -38,21 +37,18 @@ def load_test(data: str | Path, *, size: int) -> np.ndarray:
 
 def _check(path: Path) -> None:
     """All pictures that can be read are square and of one size; unreadable ones are reported elsewhere."""
-    files = sorted(path.rglob("*")) if path.is_dir() else [path]
+    found = [path / name for name in files.only_pictures(files.files_in(path))] if path.is_dir() else [path]
     first: tuple[int, Path] | None = None
-    for file in files:
-        if file.suffix.lower() not in EXTENSIONS or not file.is_file():
-            continue
+    for file in found:
         try:
-            with Image.open(file) as image:
-                width, height = image.size
-        except (UnidentifiedImageError, OSError):
+            width, height = files.size_of(file)
+        except LearnitError:
             continue
         if width != height:
-            raise LearnitError(f"the slice {file} is {width} x {height} pixels: expected a square one")
+            raise LearnitError(f"the slice {shown(file)} is {width} x {height} pixels: expected a square one")
         first = first or (width, file)
         if width != first[0]:
             raise LearnitError(
-                f"the slices in {path} differ in size: {first[1].name} has a side of {first[0]} pixels, {file.name} of "
-                f"{width}: expected one size for all"
+                f"the slices in {shown(path)} differ in size: {shown(first[1].name)} has a side of {first[0]} pixels, "
+                f"{shown(file.name)} of {width}: expected one size for all"
             )
