@@ -21,8 +21,8 @@ from learnit_core.signals import stored
 
 UNITS = {"degrees": np.pi / 180, "radians": 1.0}
 
-MOST = 1 << 24
-"""Numbers of a sinogram."""
+MOST, MOST_ANGLES = 1 << 24, 1 << 14
+"""Numbers of a sinogram, and its angles."""
 
 SAVE = "np.savez(file, sinogram=…, angles=…, unit='degrees')"
 
@@ -63,14 +63,15 @@ def load(data: str | Path) -> Measured:
             f"{path} has a sinogram {list(shape)} and angles {list(found['angles'].shape)}: expected [angles, bins] "
             f"and [angles]{turned and ', that is' + turned}"
         )
-    if shape[1] < 8 or shape[0] * shape[1] > MOST:
+    if shape[1] < 8 or shape[0] > MOST_ANGLES or shape[0] * shape[1] > MOST:
         raise LearnitError(
-            f"{path} has {shape[0]} angles and {shape[1]} bins: expected 8 bins, and {MOST:,} numbers at most"
+            f"{path} has {shape[0]} angles and {shape[1]} bins: expected at least 8 bins, and at most {MOST_ANGLES:,} "
+            f"angles and {MOST:,} numbers"
         )
     values, angles = _numbers(path, found, "sinogram"), _numbers(path, found, "angles")
     radians = angles * UNITS[_unit(path, found)]
     _check_angles(path, radians)
-    axis, peak = _number(path, found, "axis", shape[1] // 2), _number(path, found, "peak", None)
+    axis, peak = _number(path, found, "axis", float(shape[1] // 2)), _number(path, found, "peak", None)
     if not 0 <= axis <= shape[1] - 1:
         raise LearnitError(f"{path} has its axis at the bin {axis:g}: expected 0 to {shape[1] - 1}")
     if peak is not None and peak <= 0:
