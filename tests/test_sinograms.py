@@ -204,11 +204,9 @@ def test_a_fit_is_the_one_that_a_slice_gets(head):
     network = measured.shipped.larger("measured", settings=settings)
     degrees = np.rad2deg(ct.test_angles(4))
     scan = measured.Scan(scan_of(head, degrees).astype(np.float32), np.deg2rad(degrees), 1.0)
-    for init in network.starts:
-        chosen = measured.setting(network, init, 4)
-        found = measured.fitted(network.field, network.starts[init], scan, chosen)
-        expected = network.fits(head, [(init, 4)])[init, 4][0][0]
-        np.testing.assert_allclose(found, expected, atol=1e-3)
+    init = "meta-reptile"
+    found = measured.fitted(network.field, network.starts[init], scan, measured.setting(network, init, 4))
+    np.testing.assert_allclose(found, network.fits(head, [(init, 4)])[init, 4][0][0], atol=1e-3)
     assert measured.setting(network, "standard", 7) == network.chosen("standard", 4)
     assert measured.setting(network, "standard", 60) == network.chosen("standard", 8)
 
@@ -217,10 +215,10 @@ def test_in_the_notebook_it_stands_beside_random_weights_and_back_projection(tmp
     file = save(tmp_path / "scan.npz", head, np.arange(0, 360, 30.0))
     settings = Settings(test_data=str(file), max_steps=2)
     assert not sections.choose(settings).train
-    off = sections.off_class(settings)
+    off = sections.off_class(settings, numbers=(2,))
     assert off.rows == [], "a score without a truth"
     assert off.slider.scene["titles"] == ["Standard", "Reptile", "Back-projection"]
-    assert off.slider.scene["controls"][0]["labels"] == [f"{n} projections" for n in (2, 4, 8, 12)]
+    assert off.slider.scene["controls"][0]["labels"] == [f"{n} projections" for n in (2, 12)]
     for part in (
         "| scan.npz | Standard | Reptile | Back-projection |",
         "no ground truth, so no PSNR",
@@ -228,7 +226,7 @@ def test_in_the_notebook_it_stands_beside_random_weights_and_back_projection(tmp
     ):
         assert part in off.said
     lines = re.findall(r"\| (\d+) of 12 angles \| (.*) \|", off.said)
-    assert [int(n) for n, _ in lines] == [2, 4, 8, 12]
+    assert [int(n) for n, _ in lines] == [2, 12]
     assert all(cells.count("/") == 3 for _, cells in lines) and lines[-1][1].count("/ –") == 3
     outside = phantoms.scanner_circle(SIZE) == 0
     assert np.isfinite(off.slider.pictures([0.0])[2]).all() and not off.slider.pictures([0.0])[2][outside].any()
