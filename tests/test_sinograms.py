@@ -193,9 +193,10 @@ def test_consistency_is_none_for_the_truth_and_all_for_nothing(head):
     scan = measured.Scan(scan_of(head, degrees), np.deg2rad(degrees), 1.0)
     np.testing.assert_allclose(measured.consistency(head[0], scan), 0, atol=1e-8)
     np.testing.assert_allclose(measured.consistency(0 * head[0], scan).mean(), 1, rtol=1e-5)
-    others = measured._off(np.array([0.01, 0.04, 0.04]), np.array([0]))
-    np.testing.assert_allclose(others, (10, 20))
-    assert measured._off(np.ones(2), np.arange(2)) == (100, None)
+    behind = np.array([0.5, 0.5 + np.pi, 1.0, 2.0])
+    found = measured.missed(np.array([0.01, 9, 0.04, 0.04]), behind, np.array([0]))
+    np.testing.assert_allclose(found, (10, 20), err_msg="a line seen from behind counts as another one")
+    assert measured.missed(np.ones(2), behind[:2], np.arange(2)) == (100, None)
 
 
 def test_a_fit_is_the_one_that_a_slice_gets(head):

@@ -103,6 +103,18 @@ def consistency(picture: Picture, scan: Scan) -> Float[np.ndarray, " angles"]:
     return np.mean((found - scan.values) ** 2, axis=1) / np.mean(scan.values**2)
 
 
+def missed(
+    squared: Float[np.ndarray, " angles"], angles: Float[np.ndarray, " angles"], which: np.ndarray
+) -> tuple[float, float | None]:
+    """Percent (root of mean square) at the angles ``which`` were fitted, and at the others; None if there are none.
+
+    A line seen from behind is no other line.
+    """
+    away = np.abs(np.mod(angles[:, None] - angles[which] + np.pi / 2, np.pi) - np.pi / 2).min(axis=1)
+    others = squared[away > 1e-3]
+    return 100 * float(np.sqrt(squared[which].mean())), 100 * float(np.sqrt(others.mean())) if len(others) else None
+
+
 @jax.jit
 def _projections(image, angles):
     return jax.lax.map(lambda angle: tomography.project(image, angle[None])[0], angles)
@@ -149,7 +161,7 @@ def reconstructed(
     filters = {n: network.tuned.filters[max(m for m in network.tuned.filters if m <= n)] for n in parts}
     for n, part in parts.items():
         made["fbp", n] = back_projected(part.values, part.angles, filters[n])
-    off = {(init, n): _off(consistency(picture, scan), chosen[n]) for (init, n), picture in made.items()}
+    off = {(init, n): missed(consistency(picture, scan), scan.angles, chosen[n]) for (init, n), picture in made.items()}
     inits = (*network.starts, "fbp")
     order = scan.angles.argsort()[np.linspace(0, total - 1, size).round().astype(int)]
     drawn = np.clip(scan.values[order] / scan.values.max(), 0, 1)[..., None]
@@ -164,12 +176,6 @@ def reconstructed(
     pictures = {plots.LABELS[init]: {n: made[init, n][None] for n in parts} for init in inits}
     slider = explorers.by_projections(pictures, None, title=f"Measured: {Path(settings.test_data).name}")
     return figure, slider, _said(settings, measured, scan, off, inits, parts)
-
-
-def _off(squared: np.ndarray, fitted: np.ndarray) -> tuple[float, float | None]:
-    """Percent (root of mean square) at the angles that were fitted, and at all others; None without others."""
-    others = np.delete(squared, fitted)
-    return 100 * float(np.sqrt(squared[fitted].mean())), 100 * float(np.sqrt(others.mean())) if len(others) else None
 
 
 def _short(off: tuple[float, float | None]) -> str:
