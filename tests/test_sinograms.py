@@ -18,7 +18,7 @@ SIZE = 64
 
 @pytest.fixture(scope="module")
 def head():
-    return ct.load_signals(ct.PROFILES["quick"], "phantoms").test[:1]
+    return phantoms.splits(SIZE, (1, 1, 1), 0)[2]
 
 
 def scan_of(picture, degrees):
@@ -199,6 +199,7 @@ def test_consistency_is_none_for_the_truth_and_all_for_nothing(head):
     assert measured.missed(np.ones(2), behind[:2], np.arange(2)) == (100, None)
 
 
+@pytest.mark.nightly
 def test_a_fit_is_the_one_that_a_slice_gets(head):
     """From the same angles a measured scan ends where the slice itself does, whose truth nobody used."""
     settings = Settings(max_steps=4)
