@@ -10,6 +10,7 @@ import zipfile
 import numpy as np
 import pytest
 from PIL import Image
+from test_ct import TINY
 
 import slices as script
 from getting import commandline, stack
@@ -448,9 +449,9 @@ def test_from_a_folder_to_the_notebooks_data_in_two_steps(place, way):
     if way == "nifti":
         return
     # Training from disk learns what training from memory does.
-    profile = ct.PROFILES["quick"].capped(settings)
-    _, params, _ = ct.meta_train(profile, chosen.images)
-    _, expected, _ = ct.meta_train(profile, chosen.images._replace(train=chosen.images.train[:]))
+    images = ct.load_signals(TINY, settings.data)
+    _, params, _ = ct.meta_train(TINY, images)
+    _, expected, _ = ct.meta_train(TINY, images._replace(train=images.train[:]))
     for one, other in zip(params, expected, strict=True):
         for name in one:
             np.testing.assert_array_equal(one[name], other[name])
