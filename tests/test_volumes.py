@@ -7,6 +7,7 @@ import shutil
 import sys
 import zipfile
 
+import jax
 import numpy as np
 import pytest
 from PIL import Image
@@ -14,6 +15,7 @@ from test_ct import TINY
 
 import slices as script
 from getting import commandline, stack
+from learnit_core import meta
 from learnit_core.commands import demo
 from learnit_core.errors import LearnitError
 from learnit_core.experiments import ct
@@ -446,12 +448,31 @@ def test_from_a_folder_to_the_notebooks_data_in_two_steps(place, way):
     outside = phantoms.scanner_circle(64) == 0
     for part in (chosen.images.train[:], chosen.images.validation, chosen.images.test):
         assert not part[:, outside].any() and part[:, ~outside].any()
-    if way == "nifti":
-        return
-    # Training from disk learns what training from memory does.
-    images = ct.load_signals(TINY, settings.data)
-    _, params, _ = ct.meta_train(TINY, images)
-    _, expected, _ = ct.meta_train(TINY, images._replace(train=images.train[:]))
+
+
+@pytest.fixture
+def small(place):
+    """What was made, at a tiny size; training slices on disk."""
+    in_dicom(place)
+    assert call("in", "--size", 32) == 0
+    return ct.load_signals(TINY, str(place / "data" / "slices-in"))
+
+
+def test_from_disk_a_step_draws_what_it_draws_from_memory(small):
+    sample_tasks, key = ct.sampler(TINY), jax.random.key(5)
+    excerpt = ct.source(small.train, TINY, key)(3, 4)
+    assert len(excerpt) == len(small.train) == 26 and excerpt.rows.dtype == np.uint8
+    for step in range(3, 7):
+        sample_key = meta.step_keys(key, jax.numpy.int32(step))[0]
+        pairs = zip(*(sample_tasks(sample_key, data).support for data in (excerpt, small.train[:])), strict=True)
+        for one, other in pairs:
+            np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.nightly
+def test_from_disk_it_learns_what_it_learns_from_memory(small):
+    _, params, _ = ct.meta_train(TINY, small)
+    _, expected, _ = ct.meta_train(TINY, small._replace(train=small.train[:]))
     for one, other in zip(params, expected, strict=True):
         for name in one:
             np.testing.assert_array_equal(one[name], other[name])
