@@ -104,11 +104,11 @@ gallery.show(
 # The folded form above has the choices. Leave a field empty to take the environment variable of the same meaning
 # (`LEARNIT_PROFILE`, `LEARNIT_DATA`, `LEARNIT_TEST_DATA`, `LEARNIT_OUT`), or its default.
 #
-# `DATA` is what is trained on: `phantoms`, or a folder of square grey slices of one size. `TEST_DATA` is what is
-# reconstructed; name slices of your own and leave `DATA` empty, and nothing is trained: they meet the initialisation that
-# was learned on phantoms (section 8). The real sets that
-# [`data_scripts/`](https://github.com/OWNER/learnit/blob/main/data_scripts/prepare.py) prepares are photographs and
-# renderings, for the other notebooks; none is of CT. In Colab, `KEEP_ON_DRIVE` puts results and checkpoints on your drive.
+# `DATA` is what is trained on: `phantoms`, a folder of square grey slices of one size, or what
+# [`data_scripts/slices.py`](https://github.com/OWNER/learnit/blob/main/data_scripts/slices.py) makes of DICOM, NIfTI and
+# other volumes. `TEST_DATA` is what is reconstructed; name slices of your own and leave `DATA` empty, and nothing is
+# trained: they meet the initialisation that was learned on phantoms (section 8). So does a sinogram that was measured: a
+# `.npz` with `sinogram` [angles, bins], `angles` and `unit` ("degrees" or "radians"). In Colab, `KEEP_ON_DRIVE` puts results and checkpoints on your drive.
 #
 # </details>
 #
@@ -557,7 +557,7 @@ heads
 # ## 8. Off the class
 #
 # A prior is an opinion. What does it do to a slice that is *not* a Shepp-Logan head? With `LEARNIT_TEST_DATA=folder` (or
-# one file) your own slices are reconstructed here; otherwise we take smooth blobs, cut to the same circle. The network is
+# one file) your own slices, or a measured sinogram, are reconstructed here; otherwise we take smooth blobs, cut to the same circle. The network is
 # again the larger one of the first picture. Its start was learned on phantoms, and its settings were tuned on phantoms, too.
 #
 # *Predict:* two, four and eight projections. Where will the start that expects a head do harm, and where will it help?

@@ -112,6 +112,11 @@ def pictures(train: np.ndarray | Pictures | Views) -> np.ndarray | Pictures:
     return train.images if isinstance(train, Views) else train
 
 
+def in_unit(pictures: np.ndarray | Array) -> np.ndarray | Array:
+    """Values in [0, 1] as they are; bytes become that, exactly as numpy divides. They take a quarter of the memory."""
+    return jnp.asarray(np.arange(256, dtype=np.float32) / 255)[pictures] if pictures.dtype == jnp.uint8 else pictures
+
+
 def checksum(signals: np.ndarray | Pictures | Views) -> str:
     """CRC-32 of the training signals, cameras included: a checkpoint must not be continued on other data.
 

@@ -4,6 +4,7 @@ A prepared folder holds `prepared.json`, which says what the set is and where it
 `.npy` files, the first axis of which counts pictures or objects:
 
     pictures   <split>.npy                  uint8 [n, size, size, 3], row 0 at the top
+    slices     <split>.npy                  uint8 [n, size, size, 1], the same of a CT scanner's windowed volumes
     views      <split>/images.npy, …        the arrays of :class:`~learnit_core.structures.Views`, object after object
 
 Nothing in them is pickled, and ``np.load(file, mmap_mode="r")`` opens them. Reading some rows takes the
@@ -39,8 +40,8 @@ def is_prepared(path: Path) -> bool:
     return (path / FILE).is_file()
 
 
-def describe(folder: Path, kind: str | None = None) -> dict[str, Any]:
-    """What `prepared.json` says. Raises ``LearnitError`` if it is not of this version, or not of ``kind``."""
+def describe(folder: Path, *kinds: str) -> dict[str, Any]:
+    """What `prepared.json` says. Raises ``LearnitError`` if it is not of this version, or of none of the ``kinds``."""
     file = folder / FILE
     try:
         about = json.loads(file.read_text("utf-8"))
@@ -51,8 +52,8 @@ def describe(folder: Path, kind: str | None = None) -> dict[str, Any]:
     found = about.get("prepared") if isinstance(about, dict) else None
     if found != VERSION:
         raise LearnitError(f"{file} has the version {found!r}; expected {VERSION}: prepare the set again.")
-    if kind is not None and about["kind"] != kind:
-        raise LearnitError(f"{folder} holds {about['kind']}; expected {kind}.")
+    if kinds and about["kind"] not in kinds:
+        raise LearnitError(f"{folder} holds {about['kind']}; expected {' or '.join(kinds)}.")
     return about
 
 
@@ -92,12 +93,16 @@ class Pictures:
     """Pictures on disk, indexed like an array float32 [n, size, size, channels] in [0, 1]; row 0 is the top.
 
     Indexing with a number, a slice or an array of numbers reads these pictures and no others, scaled to ``size``.
+    With ``inside`` [size, size, 1], zeros and ones, all else is zero.
     """
 
     dtype = np.dtype(np.float32)
 
-    def __init__(self, rows: Rows, *, size: int, channels: int, checksum: str, step: int = 1):
+    def __init__(
+        self, rows: Rows, *, size: int, channels: int, checksum: str, step: int = 1, inside: np.ndarray | None = None
+    ):
         self._rows, self._size, self._channels = rows, size, channels
+        self._inside = None if inside is None else inside.astype(np.uint8)
         self.step = step
         """Only every ``step``-th row counts."""
         self.shape = (-(-len(rows) // step), size, size, channels)
@@ -122,7 +127,11 @@ class Pictures:
 
     def stored(self, indices: slice | np.ndarray) -> np.ndarray:
         """The same before the division by 255: uint8 [indices, size, size, channels]."""
-        pictures = self._rows[np.arange(len(self))[indices] * self.step]
+        pictures = self._scaled_rows(np.arange(len(self))[indices] * self.step)
+        return pictures if self._inside is None else pictures * self._inside
+
+    def _scaled_rows(self, indices: np.ndarray) -> np.ndarray:
+        pictures = self._rows[indices]
         if pictures.shape[1:] == self.shape[1:]:
             return pictures
         with ThreadPoolExecutor() as pool:  # Pillow works outside Python's lock
@@ -131,23 +140,27 @@ class Pictures:
 
     def thinned(self, most: int) -> "Pictures":
         """At most about ``most`` of the pictures, evenly spread."""
-        settings = {"size": self._size, "channels": self._channels, "checksum": self.checksum}
+        settings = {"size": self._size, "channels": self._channels, "checksum": self.checksum, "inside": self._inside}
         return Pictures(self._rows, **settings, step=max(self.step, -(-len(self._rows) // most)))
 
+    def cut(self, inside: np.ndarray) -> "Pictures":
+        """The same pictures, and zero where ``inside`` [size, size, 1] is."""
+        settings = {"size": self._size, "channels": self._channels, "checksum": f"{self.checksum}-cut"}
+        return Pictures(self._rows, **settings, step=self.step, inside=inside)
+
     def _scaled(self, picture: np.ndarray) -> np.ndarray:
-        image = Image.fromarray(picture)
-        if self._channels == 1:
-            image = image.convert("L")
+        image = Image.fromarray(picture if picture.shape[-1] == 3 else picture[..., 0])
+        image = image.convert("L" if self._channels == 1 else "RGB")
         image = image.resize((self._size, self._size), Image.Resampling.LANCZOS)
         return np.asarray(image).reshape(self.shape[1:])
 
 
 def pictures(folder: Path, *, size: int, channels: int) -> tuple[str, dict[str, Pictures], str]:
-    """Name, splits and note of a prepared set of pictures; nothing is read but its description.
+    """Name, splits and note of a prepared set of pictures or slices; nothing is read but its description.
 
     Raises ``LearnitError`` if a file is missing or damaged, or if nothing is there to train on.
     """
-    about = describe(folder, "pictures")
+    about = describe(folder, "pictures", "slices")
     splits = {}
     for split in SPLITS:
         entry = about["splits"][split]
@@ -160,7 +173,7 @@ def pictures(folder: Path, *, size: int, channels: int) -> tuple[str, dict[str, 
         note += f" Stored at {stored} x {stored} and scaled to {size} x {size}."
     if len(splits["train"]) > CONTROLS:
         few = len(splits["train"].thinned(CONTROLS))
-        note += f" The controls know {few:,} of the training pictures, evenly spread."
+        note += f" The controls know {few:,} of the training {about['kind']}, evenly spread."
     return shown(about["name"]), splits, note
 
 
