@@ -464,7 +464,10 @@ def test_from_disk_a_step_draws_what_it_draws_from_memory(small):
     assert len(excerpt) == len(small.train) == 26 and excerpt.rows.dtype == np.uint8
     for step in range(3, 7):
         sample_key = meta.step_keys(key, jax.numpy.int32(step))[0]
-        pairs = zip(*(sample_tasks(sample_key, data).support for data in (excerpt, small.train[:])), strict=True)
+        pairs = zip(
+            *(sample_tasks(sample_key, data).support for data in (excerpt, jax.numpy.asarray(small.train[:]))),
+            strict=True,
+        )
         for one, other in pairs:
             np.testing.assert_array_equal(one, other)
 
