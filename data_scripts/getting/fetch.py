@@ -235,7 +235,8 @@ def _number(pattern: str, text: str) -> int | None:
 def _retry_after(response: requests.Response) -> float | None:
     """Seconds that the server asks us to wait, given as such or as a date; None if it does not say."""
     with suppress(urllib3.exceptions.InvalidHeader, OverflowError, ValueError):
-        return urllib3.util.Retry().get_retry_after(response.raw)
+        found = urllib3.util.Retry().get_retry_after(response.raw)
+        return None if found is None else float(min(found, 1 << 40))
     return None
 
 
