@@ -72,7 +72,7 @@ class Run:
     def advance(self, state: MetaState, losses: np.ndarray) -> None:
         """Steps were finished."""
         self.history.losses.extend(losses.tolist())
-        self.state = state
+        self.state, self.validated = state, True
         self.history.seconds = self.earlier + time.perf_counter() - self.began
 
     def scored(self, score: float) -> None:

@@ -55,7 +55,8 @@ def explain(state: MetaState, losses: np.ndarray, data: Batch, program: Program,
 def _flaw(data: Batch) -> str | None:
     for name, leaf in named_leaves(data).items():
         library = np if isinstance(leaf, np.ndarray) else jnp
-        if not library.issubdtype(library.result_type(leaf), library.floating) or library.isfinite(leaf).all():
+        kind = leaf.dtype if hasattr(leaf, "dtype") else jnp.result_type(leaf)
+        if not jnp.issubdtype(kind, jnp.floating) or library.isfinite(leaf).all():
             continue
         values = np.asarray(leaf, np.float32)
         place = tuple(int(i) for i in np.argwhere(~np.isfinite(values))[0])

@@ -77,7 +77,9 @@ def pictures(folder):
         if mode == "I;16":
             picture = Image.fromarray(rng.integers(0, 65536, (12, 17), np.uint16))
         elif mode != "RGBa":
-            picture = picture.convert("L").convert("F") if mode == "F" else picture.convert(mode)
+            picture = picture.convert(mode)
+        if mode == "F":
+            picture = Image.fromarray(np.asarray(picture) / 255)
         exif = Image.Exif()
         exif[0x0112] = 1 + i % 8
         picture.save(folder / f"{i}.{suffix}", **({"exif": exif} if suffix in ("jpg", "png", "webp") else {}))

@@ -112,7 +112,7 @@ def _archive(folder):
                 pass
 
 
-_COLMAP = ("getting.colmap", "getting.places", "getting.ply", "learnit_core.signals.cameras")
+_COLMAP = ("getting.colmap", "getting.places", "learnit_core.signals.cameras")
 _TRANSFORMS = ("learnit_core.signals.transforms", "getting.places", "learnit_core.signals.cameras", "getting.ply")
 _ARCHIVE = ("getting.archives",)
 READERS = {

@@ -105,7 +105,8 @@ class Sent:
     """What a run is given, which sends a signal to this process and then takes a minute."""
 
     def __init__(self, number):
-        self.number, self.calls, self.over, self.waited = number, 0, threading.Event(), False
+        self.number, self.calls, self.waited = number, 0, False
+        self.ready, self.over = threading.Event(), threading.Event()
 
     def send(self):
         os.kill(os.getpid(), self.number)
@@ -121,16 +122,21 @@ class Sent:
         if self.calls == 90:  # three a step
             os.kill(os.getpid(), self.number)
 
+    def validate(self, params):
+        self.ready.set()
+        return 0.0
+
     def source(self, first_step, num_steps):
         if first_step:
-            time.sleep(0.5)  # until it is waited for
+            self.ready.wait(60)
+            time.sleep(0.2)  # until it is waited for
             self.send()
         return jnp.arange(8.0)
 
 
 WHERE = {
     "in a long chunk": lambda sent: {"meta_grad": sent.step, "num_steps": 10**6, "chunk": 10**6},
-    "waiting for data": lambda sent: {"source": sent.source},
+    "waiting for data": lambda sent: {"source": sent.source, "validate": sent.validate, "validate_every": 1},
     "validating": lambda sent: {"validate": lambda params: sent.send(), "validate_every": 1},
 }
 
