@@ -10,8 +10,12 @@ from learnit_core.commands import gallery
 pytestmark = pytest.mark.browser
 
 
-def test_all_explorers_of_the_gallery_draw(visit, tmp_path, quickly):  # noqa: F811
-    sections = [section for experiment in experiments.ALL.values() for section in experiment.sections()]
+# Most of the time goes into what the explorers show: those of pictures and strings are quick to make.
+@pytest.mark.parametrize(
+    "names", [("image", "strings"), pytest.param(tuple(experiments.ALL), marks=pytest.mark.nightly)]
+)
+def test_explorers_of_the_gallery_draw(visit, tmp_path, quickly, names):  # noqa: F811
+    sections = [section for name in names for section in experiments.ALL[name].sections()]
     page = visit(explorer.write_page(tmp_path / "index.html", gallery.TITLE, sections))
     assert page.title() == gallery.TITLE
     for index, (_, shown) in enumerate(sections):
