@@ -65,7 +65,7 @@ class Run:
     @classmethod
     def begin(cls, checkpoint: Checkpoint | None, state: MetaState) -> "Run":
         """From the checkpoint's file if there is one, else from ``state``."""
-        if checkpoint and Path(checkpoint.file).expanduser().exists():
+        if checkpoint and _there(checkpoint):
             return cls(checkpoint, *restore(checkpoint, state))
         return cls(checkpoint, state, History(), True)
 
@@ -119,7 +119,7 @@ class Run:
     def kept(self) -> str:
         """Where the state is, to end a sentence with."""
         step = int(self.state.step)
-        if not self.checkpoint or self.saved != (step, self.validated):
+        if not self.checkpoint or self.saved != (step, self.validated) or not _there(self.checkpoint):
             return ""
         return f"; the state of step {step} is kept in {self.checkpoint.file}"
 
@@ -127,7 +127,7 @@ class Run:
         """Give an interruption what was made until then."""
         if isinstance(end, Interrupted):
             end.state, end.history = self.state, self.history
-            where = self.kept() or "; its state is that of this exception"
+            where = self.kept() or "; the state is this exception's"
             end.args = (f"{end} after step {int(self.state.step)}{where}",)
 
 
@@ -153,6 +153,10 @@ def restore(checkpoint: Checkpoint, template: MetaState) -> tuple[MetaState, His
     except (TypeError, ValueError, OverflowError):
         raise LearnitError(f"{checkpoint.file} holds no history of a training: expected one") from None
     return state, History(losses, validation, *seconds), header.get("validated") is not False
+
+
+def _there(checkpoint: Checkpoint) -> bool:
+    return Path(checkpoint.file).expanduser().exists()
 
 
 def _refused(checkpoint: Checkpoint, error: OSError) -> str:

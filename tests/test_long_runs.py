@@ -170,7 +170,7 @@ def test_without_a_checkpoint_an_interruption_has_the_state():
         os.kill(os.getpid(), signal.SIGINT)
         return 0.0
 
-    with pytest.raises(training.Interrupted, match="SIGINT after step 12; its state is that of") as error:
+    with pytest.raises(training.Interrupted, match="SIGINT after step 12; the state is this exception") as error:
         train(validate=stopped, validate_every=2)
     assert_same(error.value.state, train(num_steps=12)[0])
 
