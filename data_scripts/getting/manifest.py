@@ -1,9 +1,11 @@
 """The manifest: the data sets, and the sources of each in the order in which they are tried."""
 
+import re
 import tomllib
+import urllib.parse
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import get_origin
 
 from learnit_core import names
@@ -86,15 +88,9 @@ def read(file: Path = DEFAULT) -> dict[str, DataSet]:
         return {key: _data_set(key, table) for key, table in tables.items()}
     except OSError as error:
         raise LearnitError(f"there is no manifest at {file} ({error.strerror})") from None
-    except (
-        tomllib.TOMLDecodeError,
-        UnicodeDecodeError,
-        AttributeError,
-        TypeError,
-        KeyError,
-        ValueError,
-        RecursionError,
-    ) as error:
+    except RecursionError:
+        raise LearnitError(f"{file} is no manifest of data sets: it is nested too deep") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, AttributeError, TypeError, KeyError, ValueError) as error:
         raise LearnitError(f"{file} is no manifest of data sets: {error}") from None
 
 
@@ -110,28 +106,36 @@ def _data_set(key: str, table: dict) -> DataSet:
     sources = []
     for entry in table.pop("sources"):
         files = tuple(_checked(Remote(**file)) for file in entry.pop("files", ()))
-        sources.append(_checked(Source(**entry, files=files)))
-        if entry["kind"] in ("http", "drive") and not files:
-            raise ValueError(f"the source {entry['name']!r} of {key} has no files")
-    if not names.is_plain(key):
-        raise ValueError(f"the set's name {key!r} would be a path")
-    return _checked(DataSet(key, **table, sources=tuple(sources)))
+        source = _checked(Source(**entry, files=files))
+        if source.kind in ("http", "drive") and not files:
+            raise ValueError(f"the source {source.name} names no files")
+        sources.append(source)
+    found = _checked(DataSet(key, **table, sources=tuple(sources)))
+    if not found.sources:
+        raise ValueError(f"{key} has no sources")
+    return found
 
 
 def _checked(entry):
-    """The entry, if its values have the types of its fields and its name, which becomes a path, is none."""
-    for part in fields(entry):
-        value = getattr(entry, part.name)
-        if type(value) is not _type_of(part.type):
-            raise TypeError(f"{part.name} is {value!r}; expected {_type_of(part.type).__name__}")
-        if type(value) is int and value < 0:
-            raise ValueError(f"{part.name} is {value}; expected 0 or more")
-    name = getattr(entry, "name", None)
-    if name is not None and not names.is_plain(name):
-        raise ValueError(f"the name {name!r} would be a path; expected that of a file")
+    """The entry, if its values are of their types, and what becomes a path or an address can be one."""
+    for each in fields(entry):
+        value, kind = getattr(entry, each.name), get_origin(each.type) or each.type
+        if type(value) is not kind:
+            raise TypeError(f"{each.name} is {value!r:.60}; expected {'text' if kind is str else kind.__name__}")
+        if kind is int and not 0 <= value < 1 << 53:
+            raise ValueError(f"{each.name} is {value!r:.60}; expected 0 or more")
+    for each in ("name", "key", "file"):
+        name = getattr(entry, each, "")
+        if name and not names.is_plain(name):
+            raise ValueError(f"the {each} {name!r:.60} would be a path; expected the name of a file")
+    if isinstance(entry, Remote):
+        if not entry.name:
+            raise ValueError("a file has no name")
+        if entry.url and not entry.url.lower().startswith(("http://", "https://")):
+            raise ValueError(f"{entry.url!r:.60} is no address: expected one that begins with https://")
+        if entry.url and ".." in PurePosixPath(urllib.parse.urlsplit(entry.url).path).parts:
+            raise ValueError(f"{entry.url!r:.60} is no address: expected one without ..")
+        for each, length in (("md5", 32), ("sha256", 64)):
+            if not re.fullmatch(rf"([0-9a-f]{{{length}}})?", getattr(entry, each)):
+                raise ValueError(f"the {each} of {entry.name} is none: expected {length} hexadecimal digits")
     return entry
-
-
-def _type_of(annotation: object) -> type:
-    """The type that a field is annotated with: a plain one, or that of a tuple."""
-    return get_origin(annotation) or annotation

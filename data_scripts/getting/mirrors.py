@@ -172,6 +172,8 @@ def _huggingface(source: Source, folder: Path, wanted: Wanted) -> list[Path]:
         if wanted.is_sample:
             first = {name.rpartition("/")[2].split("-")[0]: name for name in sorted(names, reverse=True)}
             names = sorted(first.values())
+        for name in names:
+            archives.check_name(source.id, name)  # it becomes a path
         if not names:
             raise SourceFailed(f"there are no parquet files in the data set {source.id}")
         options = {"repo_type": "dataset", "local_dir": str(folder)}

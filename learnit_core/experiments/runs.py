@@ -12,8 +12,9 @@ import optax
 from jax import Array
 
 from learnit_core import evaluate, meta, names, training, weights
+from learnit_core.errors import LearnitError
 from learnit_core.signals import Pictures
-from learnit_core.structures import Field, LossFn, Params, PRNGKey, Task, Views
+from learnit_core.structures import Field, LossFn, Params, PRNGKey, Task, Views, seed_key
 
 
 def outer_optimizer(profile: Any) -> optax.GradientTransformation:
@@ -48,6 +49,8 @@ def meta_train(
     after ``stop_after`` seconds, as :func:`learnit_core.training.train` says. An experiment's ``meta_train`` hands over
     these three as its ``control``.
     """
+    if not len(pictures(train)):
+        raise LearnitError("there is no signal to train on: expected one at least")
     optimizer = outer_optimizer(profile)
     init_key, train_key = run_keys(seed)
     checkpoint = None
@@ -92,7 +95,12 @@ def meta_train(
 def after_inner_steps(
     loss: LossFn, score: Callable, unseen: Task, optimizer: optax.GradientTransformation, steps: int, key: PRNGKey
 ) -> Callable[[Params], Array]:
-    """A ``validate`` of :func:`meta_train`: the mean score of ``unseen`` tasks after ``steps`` inner steps."""
+    """A ``validate`` of :func:`meta_train`: the mean score of ``unseen`` tasks after ``steps`` inner steps.
+
+    Raises LearnitError if there are none.
+    """
+    if not all(len(leaf) for leaf in jax.tree.leaves(unseen)):
+        raise LearnitError("there is no signal to validate on: expected one at least")
 
     @jax.jit
     def validate(params):
@@ -103,8 +111,8 @@ def after_inner_steps(
 
 
 def run_keys(seed: int) -> Array:
-    """Keys of the first weights and of all that is drawn while training."""
-    return jax.random.split(jax.random.key(seed))
+    """Keys of the first weights and of all that is drawn while training. Raises LearnitError for no seed."""
+    return jax.random.split(seed_key(seed))
 
 
 def pictures(train: np.ndarray | Pictures | Views) -> np.ndarray | Pictures:

@@ -11,7 +11,6 @@ Nothing in them is pickled, and ``np.load(file, mmap_mode="r")`` opens them. Rea
 memory of these rows only.
 """
 
-import json
 import operator
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -21,6 +20,7 @@ from typing import Any, SupportsIndex
 import numpy as np
 from PIL import Image
 
+from learnit_core import files
 from learnit_core.errors import LearnitError
 from learnit_core.names import shown
 from learnit_core.structures import Views
@@ -44,17 +44,52 @@ def describe(folder: Path, *kinds: str) -> dict[str, Any]:
     """What `prepared.json` says. Raises ``LearnitError`` if it is not of this version, or of none of the ``kinds``."""
     file = folder / FILE
     try:
-        about = json.loads(file.read_text("utf-8"))
+        about = files.parse_json(file.read_bytes(), file)
     except OSError:
         raise LearnitError(f"{folder} holds no {FILE}: expected a folder made by data_scripts.") from None
-    except ValueError as error:
-        raise LearnitError(f"{file} is not JSON ({error}): expected a folder made by data_scripts.") from None
     found = about.get("prepared") if isinstance(about, dict) else None
     if found != VERSION:
-        raise LearnitError(f"{file} has the version {found!r}; expected {VERSION}: prepare the set again.")
-    if kinds and about["kind"] not in kinds:
-        raise LearnitError(f"{folder} holds {about['kind']}; expected {' or '.join(kinds)}.")
+        raise LearnitError(f"{file} has the version {found!r:.40}; expected {VERSION}: prepare the set again.")
+    if kinds and about.get("kind") not in kinds:
+        raise LearnitError(f"{folder} holds {about.get('kind')!s:.40}; expected {' or '.join(kinds)}.")
+    if (missing := _missing(about)) is not None:
+        raise LearnitError(f"{file} does not say what it should ({missing}): prepare the set again.")
     return about
+
+
+def _missing(about: dict[str, Any]) -> str | None:
+    """What of a description is not there, or not of its type: readers rely on it."""
+    for name, kind in (("name", str), ("kind", str), ("note", str), ("options", dict), ("splits", dict)):
+        if not isinstance(about.get(name), kind):
+            return name
+    views = about["kind"] == "views"
+    for split in SPLITS:
+        entry = about["splits"].get(split)
+        if not isinstance(entry, dict):
+            return f"splits, {split}"
+        arrays = entry.get("arrays") if views else {"images": [entry.get("shape"), "|u1"]}
+        if not isinstance(arrays, dict) or (views and set(arrays) != set(Views._fields)):
+            return f"splits, {split}, arrays"
+        for field, array in arrays.items():
+            if not isinstance(array, list) or len(array) != 2 or array[1] not in _TYPES or not _is_shape(array[0]):
+                return f"splits, {split}, {field}"
+        shape, names = arrays["images"][0], entry.get("names", [])
+        if type(entry.get("count")) is not int or len(shape) != (5 if views else 4) or shape[0] != entry["count"]:
+            return f"splits, {split}, count"
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            return f"splits, {split}, names"
+        if views and len(names) != shape[0]:
+            return f"splits, {split}, names"
+        if not views and (not isinstance(entry.get("crc32"), str) or shape[1:] != [shape[1], shape[1], 3]):
+            return f"splits, {split}, shape"
+    return None
+
+
+def _is_shape(found: Any) -> bool:
+    return isinstance(found, list) and all(type(length) is int and 0 <= length < 1 << 40 for length in found)
+
+
+_TYPES = ("|u1", "<i4", "<i8", "<f4", "<f8")
 
 
 class Rows:
@@ -64,7 +99,7 @@ class Rows:
         self.file, self.shape, self.dtype = file, tuple(shape), np.dtype(dtype)
         try:
             found = np.load(file, mmap_mode="r", allow_pickle=False)
-        except (OSError, ValueError, EOFError) as error:
+        except Exception as error:  # numpy's reader of headers has many
             raise LearnitError(f"{file} is missing or damaged ({error}): prepare the set again.") from None
         if found.shape != self.shape or found.dtype != self.dtype:
             raise LearnitError(
