@@ -194,7 +194,7 @@ def _is_there(target: Path, options: dict[str, Any]) -> bool:
         if target.exists():
             target.rmdir()
         return False
-    found = prepared.describe(target)["options"]
+    found = prepared.describe(target).get("options", {})
     if found != options:
         differing = [name for name in options if found.get(name) != options[name]]
         raise LearnitError(

@@ -126,8 +126,8 @@ def _checked(entry):
             raise ValueError(f"{each.name} is {value!r:.60}; expected 0 or more")
     for each in ("name", "key", "file"):
         name = getattr(entry, each, "")
-        if name and not names.is_plain(name):
-            raise ValueError(f"the {each} {name!r:.60} would be a path; expected the name of a file")
+        if name and (not names.is_plain(name) or name[0] in ".-"):  # hidden, or an option
+            raise ValueError(f"the {each} {name!r:.60} would be a path or an option; expected the name of a file")
     if isinstance(entry, Remote):
         if not entry.name:
             raise ValueError("a file has no name")

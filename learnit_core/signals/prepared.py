@@ -59,9 +59,11 @@ def describe(folder: Path, *kinds: str) -> dict[str, Any]:
 
 def _missing(about: dict[str, Any]) -> str | None:
     """What of a description is not there, or not of its type: readers rely on it."""
-    for name, kind in (("name", str), ("kind", str), ("note", str), ("options", dict), ("splits", dict)):
+    for name, kind in (("name", str), ("kind", str), ("note", str), ("splits", dict)):
         if not isinstance(about.get(name), kind):
             return name
+    if not isinstance(about.get("options", {}), dict):  # sets that no script has made may have none
+        return "options"
     views = about["kind"] == "views"
     for split in SPLITS:
         entry = about["splits"].get(split)
@@ -80,7 +82,7 @@ def _missing(about: dict[str, Any]) -> str | None:
             return f"splits, {split}, names"
         if views and len(names) != shape[0]:
             return f"splits, {split}, names"
-        if not views and (not isinstance(entry.get("crc32"), str) or shape[1:] != [shape[1], shape[1], 3]):
+        if not views and (not isinstance(entry.get("crc32"), str) or shape[1:3] != [shape[1]] * 2 or shape[3] not in (1, 3)):
             return f"splits, {split}, shape"
     return None
 
