@@ -462,6 +462,7 @@ def test_a_short_run_of_tuning(small, tmp_path, monkeypatch):
     assert not (settings.out / "tune" / "tourism_tuned.json").exists()
     # A draft of an earlier initialisation of the same name is refused.
     monkeypatch.setattr(Path, "unlink", lambda *_, **__: None)
+    target = tmp_path / "again.json"
     tuned.tune(small, settings, target)
     monkeypatch.setattr(tuned, "fingerprint", lambda name: {"name": name, "validation_psnr_db": 2.0})
     with pytest.raises(LearnitError, match="was begun for another grid, profile or initialisation"):
