@@ -139,7 +139,7 @@ def devices(number: int | None = None, *, axis: str = "signals") -> Mesh:
     found = jax.devices()
     if number is not None and not 1 <= number <= len(found):
         raise LearnitError(f"found {len(found)} devices: expected {number}")
-    return jax.make_mesh((number or len(found),), (axis,), devices=found[:number])
+    return Mesh(np.array(found[:number]), (axis,))
 
 
 @functools.partial(jax.jit, static_argnames=("recipe", "block", "mesh"))
