@@ -16,7 +16,7 @@ from getting.archives import Files
 from getting.mirrors import Obtained
 from getting.shards import Shards
 from learnit_core.errors import LearnitError
-from learnit_core.signals import photos
+from learnit_core.signals import files as ways_in
 from learnit_core.signals.prepared import SPLITS
 
 EPILOG = """examples:
@@ -63,7 +63,7 @@ def make(options, obtained: Obtained, folder: Path) -> dict[str, Any]:
         else:
             files = held.enter_context(archives.opened(obtained.paths[0]))
             names = files.names()
-            faces = photos.only_pictures(names)
+            faces = ways_in.only_pictures(names)
         listed = {} if paths else partition(files, names, obtained.paths)  # rows of a shard have no file names
         splits, note = split(faces, listed, options.seed)
         official = COUNTS if paths and note == OFFICIAL else None  # for a sample some of the shards are there
@@ -73,7 +73,7 @@ def make(options, obtained: Obtained, folder: Path) -> dict[str, Any]:
 
 def shards(paths: Sequence[Path]) -> list[Path]:
     """The parquet files among what was obtained, or in the folder that was; none if the set is in another form."""
-    if paths[0].is_dir() and not photos.only_pictures(photos.files_in(paths[0])):
+    if paths[0].is_dir() and not ways_in.only_pictures(ways_in.files_in(paths[0])):
         paths = sorted(paths[0].rglob("*.parquet"))
     return [path for path in paths if path.suffix == ".parquet"]
 

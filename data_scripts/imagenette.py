@@ -10,7 +10,7 @@ from typing import Any
 from getting import archives, commandline, manifest, pictures
 from getting.mirrors import Obtained
 from learnit_core.errors import LearnitError
-from learnit_core.signals import photos
+from learnit_core.signals import files as ways_in
 
 EPILOG = """examples:
   # See what would happen: sources, licence, room on the disk.
@@ -42,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def make(options, obtained: Obtained, folder: Path) -> dict[str, Any]:
     """Write the pictures of the archive or folder."""
     with archives.opened(obtained.paths[0]) as files:
-        splits = split(photos.only_pictures(files.names()), options.seed)
+        splits = split(ways_in.only_pictures(files.names()), options.seed)
         note = (
             f"Test is the official val; {len(splits['validation'])} of the official training pictures, drawn by "
             "chance, are validation; whether two pictures show the same thing or place is not known."

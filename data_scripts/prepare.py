@@ -18,8 +18,8 @@ EPILOG = """examples:
   # Read a prepared set from end to end and compare it with its sums, for example after copying it.
   python data_scripts/prepare.py --check data/celeba
 
-The sets are made by celeba.py, imagenette.py, shapenet.py, phototourism.py and folder.py; each explains itself
-with --help."""
+The sets are made by celeba.py, imagenette.py, shapenet.py, phototourism.py, slices.py and folder.py; each
+explains itself with --help."""
 
 SCRIPTS = {"celeba": "celeba.py", "imagenette": "imagenette.py"}
 FAMILIES = {"shapenet": "shapenet.py", "phototourism": "phototourism.py"}
@@ -53,6 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             print(f"  source     {source.name}{login}, last verified: {source.last_verified}")
         print()
     print("Pictures of your own\n  command    python data_scripts/folder.py FOLDER\n")
+    print("Volumes of CT, your own\n  command    python data_scripts/slices.py PATH\n")
     print("Photographs of one place, your own\n  command    python data_scripts/phototourism.py NAME --from FOLDER\n")
     made = sorted(folder for folder in Path("data").glob("*") if prepared.is_prepared(folder))
     print(f"In data/: {', '.join(folder.name for folder in made) or 'nothing yet'}")

@@ -1,5 +1,13 @@
 """The one exception this package raises for input that cannot be used."""
 
+from learnit_core import names
+
 
 class LearnitError(ValueError):
-    """Input that cannot be used. The message is one sentence: what, found, expected, where."""
+    """Input that cannot be used. The message is one sentence: what, found, expected, where.
+
+    Names in it come from files: what cannot be shown is replaced (:mod:`learnit_core.names`).
+    """
+
+    def __init__(self, message: object = ""):
+        super().__init__(names.lines(message))

@@ -41,6 +41,9 @@ def adapt_with(loss: LossFn, optimizer: optax.GradientTransformation, num_steps:
 
     ``remat`` recomputes the forward pass of each inner step when an outer gradient runs back through it: the same
     numbers from far less memory, for about a third more work. It changes nothing where no gradient runs through.
+
+    Adam in here needs an ``eps_root`` for :func:`maml`, as in ``optax.adam(rate, eps_root=1e-8)``: of a weight without
+    a gradient (of a ReLU that is off) it takes the root of 0, which has no derivative, and meta-gradients are nan.
     """
     inner = jax.checkpoint(loss) if remat else loss
 

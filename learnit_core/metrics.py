@@ -40,7 +40,10 @@ def row(
 
     ``steps_to_match`` is one number a signal, or None. ``extra`` (JSON) is added unchanged.
     JSON has finite numbers only: an exact copy (infinite PSNR) counts as 100 dB, a fit that diverged (none) as 0 dB.
+    Raises LearnitError for a PSNR of −∞, which is that of no signal.
     """
+    if np.isneginf(np.asarray(psnr_per_signal, np.float64)).any():
+        raise LearnitError("a PSNR is -inf dB: expected numbers, inf for an exact copy, or nan for a fit that diverged")
     scores = np.nan_to_num(np.asarray(psnr_per_signal, np.float64), nan=0.0, posinf=100.0)
     match = None if steps_to_match is None else np.asarray(steps_to_match, np.float64)
     return {

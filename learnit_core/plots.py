@@ -9,7 +9,10 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.text import Text
+from matplotlib.ticker import FixedFormatter, FuncFormatter
 
+from learnit_core import names
 from learnit_core.errors import LearnitError
 
 COLOURS = {
@@ -70,7 +73,8 @@ class Gallery:
         from matplotlib import pyplot
 
         self.folder.mkdir(parents=True, exist_ok=True)
-        data = io.BytesIO()
+        as_text(figure)
+        data, alt = io.BytesIO(), names.lines(alt)
         figure.savefig(data, format="png", dpi=220, facecolor="white", bbox_inches="tight")
         (self.folder / f"{name}.png").write_bytes(data.getvalue())
         pyplot.close(figure)  # else a figure of pyplot's is drawn once more when the cell ends, without the text
@@ -92,10 +96,33 @@ class Gallery:
         frames = [
             frame.resize((scale * frame.width, scale * frame.height), Image.Resampling.BICUBIC) for frame in frames
         ]
-        file = self.folder / f"{name}.gif"
+        file, alt = self.folder / f"{name}.gif", names.lines(alt)
         frames[0].save(file, save_all=True, append_images=frames[1:], duration=round(1000 * seconds), loop=0)
         encoded = base64.b64encode(file.read_bytes()).decode()
         display(HTML(f'<img alt="{html.escape(alt)}" src="data:image/gif;base64,{encoded}" style="max-width:100%">'))
+
+
+def as_text(figure: Figure) -> None:
+    """Have every text of a figure drawn as it is: a folder called "$5 to $7" is no formula.
+
+    What no font can draw is replaced. Numbers at the ticks stay as matplotlib writes them: those are formulas.
+    """
+    for text in figure.findobj(Text):
+        if text.get_text():
+            text.set_parse_math(False)
+            text.set_text(names.lines(text.get_text()))
+    for axes in figure.axes:
+        for axis in (axes.xaxis, axes.yaxis):
+            if isinstance(axis.get_major_formatter(), FixedFormatter | FuncFormatter):
+                found = [label.get_text() for label in axis.get_ticklabels()]
+                if (plain := [names.lines(text) for text in found]) != found:
+                    axis.set_ticks(axis.get_ticklocs(), labels=plain)
+            else:
+                for label in axis.get_ticklabels():
+                    label.set_parse_math(True)
+                continue
+            for label in axis.get_ticklabels():
+                label.set_parse_math(False)
 
 
 def steps_label(n: int) -> str:

@@ -9,6 +9,8 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float, Int, Key, PyTree, Scalar, UInt8
 
+from learnit_core.errors import LearnitError
+
 Params = PyTree[Array]
 """Learned numbers only, as nested lists or dicts of arrays. Fixed numbers live in the field's spec."""
 
@@ -109,6 +111,13 @@ class Sinogram(NamedTuple):
 
     angles: Float[Array, "*tasks angles"]
     values: Float[Array, "*tasks angles size"]
+
+
+def seed_key(seed: int) -> PRNGKey:
+    """The random key of a seed. Raises LearnitError unless it has 32 bits: JAX would drop the others without a word."""
+    if not 0 <= seed < 1 << 32:
+        raise LearnitError(f"the seed is {seed}: expected a whole number of 0 to {(1 << 32) - 1}")
+    return jax.random.key(seed)
 
 
 def rows(tree: PyTree, i: Any) -> PyTree:

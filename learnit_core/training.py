@@ -1,19 +1,15 @@
 """Meta-training on real hardware: jitted chunks of outer steps, and between them progress, validation, checkpoints.
 
 An interrupted run, even a killed one, resumes from its last checkpoint and ends with the same weights bit for bit:
-every random number is a function of the step, chunks begin at the same steps, and data is a pure function of the step
-numbers.
+every random number is a function of the step, every step is computed by the same loop's body, and data is a pure
+function of the step numbers. Chunks that take long are made in pieces, so that one can stop between two steps.
 """
 
-import functools
-import math
-import os
+import itertools
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -23,38 +19,17 @@ from jax import Array
 from jaxtyping import Int, PyTree
 from tqdm import tqdm
 
-from learnit_core import weights
+from learnit_core import divergence
+from learnit_core.checkpoints import SELDOM, Checkpoint, History, Run
 from learnit_core.errors import LearnitError
+from learnit_core.interruption import Interrupted, Pace, Signals
 from learnit_core.meta import MetaGrad, MetaState, meta_steps, step_keys
 from learnit_core.structures import Batch, Params, PRNGKey, Task, rows
 
+__all__ = ["Checkpoint", "Excerpt", "History", "Interrupted", "Source", "in_memory", "on_disk", "train"]
+
 Source = Callable[[int, int], Batch]
 """``source(first_step, num_steps)``: the data of a chunk; a pure function, called one chunk ahead on a thread."""
-
-
-@dataclass
-class History:
-    """Record of a meta-training: the query loss of every step, validation scores [step, dB], and seconds."""
-
-    losses: list[float] = field(default_factory=list)
-    validation: list[tuple[int, float]] = field(default_factory=list)
-    seconds: float = 0.0
-    compile_seconds: float = 0.0
-    resumed_from: int = 0
-
-
-@dataclass(frozen=True)
-class Checkpoint:
-    """File of a run's checkpoint, and the run's configuration (JSON): a file with another configuration is refused.
-
-    Written at chunk boundaries, at most every ``every_seconds``, and at the end. ``formerly`` is what earlier versions
-    wrote for the same configuration; a file with that is accepted, and has ``config`` when it is written next.
-    """
-
-    file: str | os.PathLike
-    config: dict[str, Any]
-    every_seconds: float = 20.0
-    formerly: dict[str, Any] | None = None
 
 
 def in_memory(data: PyTree[Array | np.ndarray]) -> Source:
@@ -120,6 +95,49 @@ def on_disk(
     return source
 
 
+class _Program:
+    """Outer steps, compiled once for any number of them up to ``most``: so all are the same steps, bit for bit."""
+
+    def __init__(self, meta_grad, sample_tasks, key, optimizer, over_tasks, most):
+        def advance(state, data, key, count):
+            def step(i, carry):
+                state, losses = carry
+                state, loss = meta_steps(
+                    meta_grad, sample_tasks, data, state, key, optimizer=optimizer, num_steps=1, over_tasks=over_tasks
+                )
+                return state, losses.at[i].set(loss[0].astype(jnp.float32))
+
+            return jax.lax.fori_loop(0, count, step, (state, jnp.zeros(most, jnp.float32)))
+
+        def gradients(state, data, key):
+            sample_key, task_key = step_keys(key, state.step)
+            tasks = sample_tasks(sample_key, data)
+            keys = jax.random.split(task_key, len(jax.tree.leaves(tasks)[0]))
+            return jax.lax.map(lambda task_and_key: meta_grad(state.params, *task_and_key), (tasks, keys))
+
+        self.key, self.compiled = key, {}
+        self.advance, self.of_tasks = jax.jit(advance), jax.jit(gradients)
+
+    def compile(self, state: MetaState, data: Batch) -> float:
+        """Make it ready for data of these shapes; seconds that this took."""
+        began, shapes = time.perf_counter(), self._shapes(data)
+        if shapes in self.compiled:
+            return 0.0
+        self.compiled[shapes] = self.advance.lower(state, data, self.key, 1).compile()
+        return time.perf_counter() - began
+
+    def __call__(self, state: MetaState, data: Batch, count: int) -> tuple[MetaState, np.ndarray]:
+        state, losses = self.compiled[self._shapes(data)](state, data, self.key, count)
+        return state, np.asarray(losses)[:count]
+
+    def gradients(self, state: MetaState, data: Batch) -> tuple[Array, Params]:
+        """Losses and meta-gradients of each task of the next step."""
+        return self.of_tasks(state, data, self.key)
+
+    def _shapes(self, data: Batch) -> tuple:
+        return tuple(jnp.shape(leaf) for leaf in jax.tree.leaves(data))
+
+
 def train(
     meta_grad: MetaGrad,
     sample_tasks: Callable[[PRNGKey, Batch], Task],
@@ -143,99 +161,75 @@ def train(
     ``validate(params)`` [dB] is called every ``validate_every`` chunks and at the end. A call ends early, with all that
     the end of a run has, at the first end of a chunk that comes ``stop_after`` seconds or more after its beginning;
     these hold compiling, validation and checkpoints, too. Every call makes one chunk at least. ``progress`` shows a bar
-    that begins with ``description``, on the standard error or in the notebook. Raises LearnitError if the loss stops
-    being finite (the checkpoint then keeps the last good state) and if the checkpoint belongs to another configuration.
+    that begins with ``description``, on the standard error or in the notebook.
+
+    Ctrl-C, SIGTERM and SIGHUP end it within about a second (or a step, or a compilation, if that takes longer): every
+    step that was finished is in the checkpoint, then :class:`Interrupted`, a KeyboardInterrupt that holds state and
+    history, is raised, or the process ends by its signal. A checkpoint that the disk refuses is a warning, and the
+    state is returned in the end. Raises LearnitError if data or loss are not finite (the checkpoint then keeps the last
+    good state), if the checkpoint's place cannot be written, and if the file is another configuration's.
     """
-    history = History()
-    if checkpoint and Path(checkpoint.file).exists():
-        state, history = _restore(checkpoint, state)
-    first = history.resumed_from = int(state.step)
-    if first >= num_steps:
-        return state, history
-
-    programs: dict[int, Callable] = {}
-
-    @functools.partial(jax.jit, static_argnames="num_steps")
-    def advance(state, data, key, num_steps):
-        return meta_steps(
-            meta_grad, sample_tasks, data, state, key, optimizer=optimizer, num_steps=num_steps, over_tasks=over_tasks
-        )
-
-    # Chunks begin at multiples of `chunk`, wherever a run resumes: each step is computed by the same program.
-    bounds = [first, *range((first // chunk + 1) * chunk, num_steps, chunk), num_steps]
-    chunks = [(start, stop - start) for start, stop in zip(bounds[:-1], bounds[1:], strict=True)]
-    saved_at = began = time.perf_counter()
-    earlier = history.seconds
+    if chunk < 1 or validate_every < 1:
+        raise LearnitError(f"found chunk={chunk} and validate_every={validate_every}: expected 1 at least")
+    run = Run.begin(checkpoint, state)
+    first = run.history.resumed_from = int(run.state.step)
+    if first >= num_steps and run.validated:
+        return run.state, run.history
+    run.check_place()
+    program = _Program(meta_grad, sample_tasks, key, optimizer, over_tasks, chunk)
+    # Chunks begin at multiples of `chunk`, wherever a run resumes: so data and validation come at the same steps.
+    bounds = sorted({first, *range((first // chunk + 1) * chunk, num_steps, chunk), num_steps})
+    chunks = [(start, stop - start) for start, stop in itertools.pairwise(bounds)]
+    began, pace, host = time.perf_counter(), Pace(), ThreadPoolExecutor(1)
     shown = tqdm(total=num_steps, initial=first, desc=description, unit="step", disable=not progress)
-    with ThreadPoolExecutor(1) as host, shown as bar:
-        upcoming = host.submit(source, *chunks[0])
-        for index, (start, length) in enumerate(chunks):
-            data = upcoming.result()
-            if index + 1 < len(chunks):
-                upcoming = host.submit(source, *chunks[index + 1])
-            if length not in programs:
-                called = time.perf_counter()
-                programs[length] = advance.lower(state, data, key, num_steps=length).compile()
-                history.compile_seconds += time.perf_counter() - called
-            advanced, losses = programs[length](state, data, key)
-            losses = np.asarray(losses)
-            # The state too: the last step can produce weights that are not finite although its loss is.
-            if not all(np.isfinite(leaf).all() for leaf in (losses, *jax.tree.leaves(advanced))):
-                if checkpoint:
-                    _store(checkpoint, state, history)
-                raise LearnitError(_diverged(start, losses, checkpoint))
-            state = advanced
-            history.losses.extend(losses.tolist())
-            history.seconds = earlier + time.perf_counter() - began
-            time_is_up = stop_after is not None and time.perf_counter() - began >= stop_after
-            last = time_is_up or index + 1 == len(chunks)
-            if validate and (last or (start + length) % (validate_every * chunk) == 0):
-                history.validation.append((start + length, float(validate(state.params))))
-                bar.set_postfix_str(f"validation {history.validation[-1][1]:.2f} dB", refresh=False)
-            bar.update(length)
-            if checkpoint and (last or time.perf_counter() - saved_at > checkpoint.every_seconds):
-                _store(checkpoint, state, history)
-                saved_at = time.perf_counter()
-            if time_is_up:
-                break
-    return state, history
 
+    def score() -> None:
+        with signals.at_once():
+            found = float(validate(run.state.params))
+        run.scored(found)
+        bar.set_postfix_str(f"validation {found:.2f} dB", refresh=False)
 
-def _diverged(start: int, losses: np.ndarray, checkpoint: Checkpoint | None) -> str:
-    finite = np.isfinite(losses)
-    bad = len(losses) if finite.all() else int(finite.argmin())
-    found = "the weights are not finite" if finite.all() else f"the loss is {losses[bad]}"
-    before = f"the loss was {losses[bad - 1]:.3g} one step before" if bad else "the first step of its chunk"
-    kept = f"; the state of step {start} is kept in {checkpoint.file}" if checkpoint else ""
-    return (
-        f"meta-training diverged at step {start + bad}: {found} ({before}){kept}. "
-        "Try a smaller inner or outer learning rate, fewer inner steps, or a smaller w0"
-    )
-
-
-def _store(checkpoint: Checkpoint, state: MetaState, history: History) -> None:
-    arrays = weights.named_leaves(state) | {"history/losses": np.asarray(history.losses, np.float32)}
-    header = {
-        "config": checkpoint.config,
-        "validation": history.validation,
-        "seconds": history.seconds,
-        "compile_seconds": history.compile_seconds,
-    }
-    weights.write_arrays(checkpoint.file, arrays, header)
-
-
-def _restore(checkpoint: Checkpoint, template: MetaState) -> tuple[MetaState, History]:
-    arrays, header = weights.read_arrays(checkpoint.file)
-    found, expected = header.get("config"), checkpoint.config
-    if found is None or found not in (expected, checkpoint.formerly):
-        names = sorted(expected.keys() | (found or {}).keys())
-        differing = [n for n in names if (found or {}).get(n, math.nan) != expected.get(n, math.nan)]
-        raise LearnitError(
-            f"the checkpoint {checkpoint.file} belongs to another configuration: "
-            + "; ".join(f"{n} is {(found or {}).get(n)!r} there, {expected.get(n)!r} here" for n in differing)
-            + ". Choose another output folder, or delete the file to start afresh"
-        )
-    losses = arrays.pop("history/losses", np.zeros(0))
-    state = jax.tree.map(jax.numpy.asarray, weights.unflatten_like(template, arrays, checkpoint.file))
-    validation = [tuple(pair) for pair in header.get("validation", [])]
-    return state, History(losses.tolist(), validation, header.get("seconds", 0.0), header.get("compile_seconds", 0.0))
+    with Signals() as signals, shown as bar:
+        try:
+            if validate and not run.validated:  # an earlier call was ended while it did this
+                score()
+            upcoming = [host.submit(source, *part) for part in chunks[:1]]
+            for index, (start, length) in enumerate(chunks):
+                with signals.at_once():
+                    data = upcoming.pop().result()
+                upcoming = [host.submit(source, *part) for part in chunks[index + 1 : index + 2]]
+                if index == 0:
+                    divergence.check(data)
+                run.history.compile_seconds += program.compile(run.state, data)
+                done = 0
+                while done < length:  # in pieces, if it takes long
+                    signals.check()
+                    steps = min(pace.steps, length - done)
+                    with pace.of(steps):
+                        advanced, losses = program(run.state, data, steps)
+                    # The state too: the last step can produce weights that are not finite although its loss is.
+                    if not all(np.isfinite(leaf).all() for leaf in (losses, *jax.tree.leaves(advanced))):
+                        run.store()  # before it is said where it is
+                        raise LearnitError(divergence.explain(run.state, losses, data, program, run.kept()))
+                    run.advance(advanced, losses)
+                    done += steps
+                    bar.update(steps)
+                    if done < length:
+                        run.store_if_due(SELDOM)
+                time_is_up = stop_after is not None and time.perf_counter() - began >= stop_after
+                last = time_is_up or index + 1 == len(chunks)
+                if validate and (last or (start + length) % (validate_every * chunk) == 0):
+                    run.validated = False
+                    score()
+                if time_is_up:
+                    break
+                run.store_if_due()
+            run.store()
+            signals.check()
+        except BaseException as end:
+            run.store()
+            run.tell(end)
+            raise
+        finally:
+            host.shutdown(wait=signals.number is None, cancel_futures=True)
+    return run.state, run.history

@@ -4,8 +4,11 @@ A weights file is safetensors: the parameters, the field's fixed arrays, and a J
 where the numbers come from. Nothing is pickled, so a file from a stranger can hold wrong numbers but no code.
 """
 
+import errno
 import json
 import os
+import re
+import zlib
 from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
@@ -23,6 +26,9 @@ from learnit_core import files
 from learnit_core.errors import LearnitError
 from learnit_core.models import from_spec
 from learnit_core.structures import Field, Params, Rated
+
+FLOATS = {"bfloat16", "float16", "float32", "float64"}
+"""Types that a network's numbers may have; a file has one of them throughout."""
 
 
 def lerp(a: Params, b: Params, t: Float[Array, ""] | float) -> Params:
@@ -46,11 +52,12 @@ def save(file: str | os.PathLike, field: Field, params: PyTree, provenance: dict
     """Write parameters with the field's spec and ``provenance`` (JSON: command, seed, steps, …) to ``file``.
 
     Raises LearnitError, and writes nothing, if :func:`load` could not make the same field and parameters of the file:
-    a network made by hand, other arrays than the network of the spec has, or other types, or what is not JSON.
+    a network made by hand, other arrays than the network of the spec has, or other types, or what is not JSON. Numbers
+    may be of 16 (also bfloat16), 32 or 64 bits, all of one type, and come back as they are.
     """
     buffers = {name: value for name, value in field.spec.items() if isinstance(value, np.ndarray) and value.ndim}
     spec = {name: value for name, value in field.spec.items() if name not in buffers}
-    header = {name: _json(value, name) for name, value in {"spec": spec, "provenance": provenance}.items()}
+    header = {name: files.as_json(value, name) for name, value in {"spec": spec, "provenance": provenance}.items()}
     leaves = {f"params/{name}": _array(leaf, name) for name, leaf in named_leaves(params).items()}
     arrays = leaves | {f"buffers/{name}": value for name, value in buffers.items()}
     if "model" not in spec:
@@ -70,7 +77,11 @@ def save(file: str | os.PathLike, field: Field, params: PyTree, provenance: dict
             "the parameters are nested in another way (tuples, None, …) than the field's init nests them: expected its "
             "lists and dicts"
         )
-    write_arrays(file, arrays, header)
+    try:
+        write_arrays(file, arrays, header)
+    except OSError as error:
+        why = error.strerror or error
+        raise LearnitError(f"{file} cannot be written ({why}): expected a place with room") from error
 
 
 def load(file: str | os.PathLike) -> tuple[Field, Params | Rated, dict[str, Any]]:
@@ -95,28 +106,15 @@ def _rebuilt(arrays: dict[str, np.ndarray], header: dict[str, Any], file: str | 
     except (TypeError, ValueError, ArithmeticError) as error:
         raise LearnitError(f"the field spec in {file} has sizes that make no network: {header['spec']}") from error
     found = {n.removeprefix("params/"): a for n, a in arrays.items() if n[:7] == "params/"}
-    if jax.config.jax_enable_x64 and all(a.dtype == np.float32 for a in found.values()):
-        # The session's networks are of 64 bits, the file's is not, and is loaded as it stands.
-        template = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, np.float32), template)
+    kinds = {a.dtype.name for a in found.values()}
+    if kinds == {"float64"} and not jax.config.jax_enable_x64:
+        raise LearnitError(f"{file} holds numbers of 64 bits: expected a session with jax_enable_x64")
+    if len(kinds) == 1 and kinds <= FLOATS:  # whatever the session's own networks are of, it is loaded as it stands
+        kind = next(iter(found.values())).dtype
+        template = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, kind), template)
     if any(name.startswith("rates/") for name in found):
         template = Rated(template, template)
     return field, unflatten_like(template, found, file)
-
-
-def _json(value: Any, name: str) -> Any:
-    """``value`` as it comes out of JSON, where single numbers of numpy and JAX are numbers."""
-
-    def number(other):
-        if isinstance(other, np.generic | np.ndarray | Array) and np.ndim(other) == 0:
-            return other.item()
-        raise TypeError(f"{type(other).__name__} is none of these")
-
-    try:
-        return json.loads(json.dumps(value, default=number))
-    except (TypeError, ValueError, RecursionError) as error:
-        raise LearnitError(
-            f"the {name} cannot be kept in the file: expected numbers, text, lists and dicts ({error})"
-        ) from error
 
 
 def _array(leaf: Any, name: str) -> np.ndarray:
@@ -188,26 +186,58 @@ def unflatten_like(template: Any, arrays: dict[str, np.ndarray], where: str | os
 
 
 def write_arrays(file: str | os.PathLike, arrays: dict[str, Any], header: dict[str, Any]) -> None:
-    """Write arrays and a JSON header to a safetensors file, whole or not at all."""
+    """Write arrays and a JSON header, with a checksum of both, to a safetensors file, whole or not at all.
+
+    Raises OSError, with the file's name, if the disk refuses it.
+    """
     # Safetensors wants contiguous numpy arrays, and string metadata only.
     contiguous = {name: np.ascontiguousarray(np.asarray(a)).reshape(np.shape(a)) for name, a in arrays.items()}
+    metadata = {key: json.dumps(value) for key, value in header.items()}
+    metadata[_SUM] = json.dumps(_checksum(contiguous, metadata))
     with files.whole(file) as partial:
         partial.touch()
         mode = partial.stat().st_mode  # what the umask leaves; safetensors would let its owner read it only
-        save_file(contiguous, partial, metadata={key: json.dumps(value) for key, value in header.items()})
+        try:
+            save_file(contiguous, partial, metadata=metadata)
+            with open(partial, "rb+") as written:
+                os.fsync(written.fileno())  # some disks say only now that they are full
+        except SafetensorError as error:  # hides the disk's own error in its text
+            found = re.search(r"os error (\d+)", str(error))
+            number = int(found[1]) if found else errno.EIO
+            raise OSError(number, os.strerror(number), os.fspath(file)) from error
         partial.chmod(mode)
 
 
 def read_arrays(file: str | os.PathLike) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    """Read what :func:`write_arrays` wrote. Raises LearnitError for a file that is missing or damaged."""
-    if not Path(file).is_file():
+    """Read what :func:`write_arrays` wrote. Raises LearnitError for a file that is missing or damaged.
+
+    Files from before there was a checksum are read without one.
+    """
+    if not Path(file).expanduser().is_file():
         raise LearnitError(f"no weights file at {file}")
     try:
-        with safe_open(file, framework="numpy") as opened:
+        with safe_open(Path(file).expanduser(), framework="numpy") as opened:
             metadata = opened.metadata() or {}
             arrays = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
         raise LearnitError(f"{file} is not a whole safetensors file ({error})") from error
     except (TypeError, ValueError, KeyError, AttributeError) as error:  # types of numbers that numpy lacks
         raise LearnitError(f"{file} has arrays of a type that cannot be read ({error})") from error
+    recorded = metadata.pop(_SUM, None)
+    if recorded is not None and recorded != json.dumps(_checksum(arrays, metadata)):
+        raise LearnitError(
+            f"{file} is damaged: its checksum is not that of its contents. Take another copy, or delete it"
+        )
     return arrays, {key: files.parse_json(value, f"the header of {file} ({key})") for key, value in metadata.items()}
+
+
+def _checksum(arrays: dict[str, np.ndarray], metadata: dict[str, str]) -> str:
+    """CRC-32 of all that a file says, in the order of the names."""
+    about = {name: [a.dtype.name, list(a.shape)] for name, a in arrays.items()}
+    crc = zlib.crc32(json.dumps([about, metadata], sort_keys=True).encode())
+    for name in sorted(arrays):
+        crc = zlib.crc32(arrays[name].reshape(-1).view(np.uint8), crc)
+    return f"{crc:08x}"
+
+
+_SUM = "crc32"

@@ -88,14 +88,19 @@ panel.plot(x, waves[:4, :, 0].T, linewidth=2)
 panel.set(xlabel="position x", ylabel="value y", title="Four signals of one class")
 gallery.show(figure, "waves", alt="Four waves that differ in frequency, height and phase.")
 
+# %% [markdown]
+# A **network** is a chain of **layers**. A layer multiplies a vector by a matrix of *weights* and adds a vector of
+# *biases*; then comes a function that is not linear. All these weights and biases together, `params`, are what a fit
+# changes. For short, all of them are called **the weights**.
+
 # %% [markdown] tags=["slide"]
-# The network is called **SIREN**: every layer but the last multiplies by weights, adds biases, and takes a *sine*. It
+# Our network is a **SIREN**: every layer but the last multiplies by weights, adds biases, and takes a *sine*. It
 # maps a position to a value; there is no other input. Where a usual network stores how to classify pictures, this one
 # stores **one** signal, and to look at the signal is to evaluate the network everywhere. `W0` sets how fast the signal
 # can vary: with a small `W0` it can only bend slowly.
 #
-# Some words of JAX that come now: `jax.grad(f)` is the derivative of `f`; `jax.jit(f)` the same function, compiled,
-# which makes it fast; `jax.tree.map(f, a, b)` applies `f` to every pair of arrays in two lists of the same shape;
+# Some words of JAX that come now: `jnp` is its numpy; `jax.grad(f)` is the derivative of `f`; `jax.jit(f)` is `f` itself,
+# compiled, which makes it fast; `jax.tree.map(f, a, b)` applies `f` to every pair of arrays in two lists of the same shape;
 # `jax.lax.map(f, ys)` applies `f` to each of `ys` in turn, and stacks the results along a new first axis; a `key` is a
 # seed, and `fold_in(key, i)` makes the i-th new seed of it.
 
@@ -108,11 +113,12 @@ def siren(params, x):
     for w, b in params[:-1]:
         x = jnp.sin(W0 * (x @ w + b))
     w, b = params[-1]
-    return x @ w + b + 0.5  # so that small weights mean a medium grey
+    return x @ w + b + 0.5  # so that small weights give values in the middle between 0 and 1
 
 
 # %% [markdown]
-# `params` is a list with a pair of arrays for each layer, and nothing more.
+# `params` is a list with a pair of arrays for each layer, and nothing more. The random ones are scaled such that from the
+# second layer on all sines get arguments of about the same size.
 
 
 # %%
@@ -133,11 +139,12 @@ print("shapes of weights and biases:", [(w.shape, b.shape) for w, b in random_st
 # ## 2. Fitting it, and why two steps are not enough
 #
 # The error is the mean of the squared differences over all positions. `jax.grad` gives its derivative with respect to
-# every weight at once, in the same shape as `params`; a step of gradient descent subtracts a little of it. That is all
-# of "training" a coordinate-based network.
+# every weight at once, in the same shape as `params`. A step of gradient descent subtracts a multiple of it; the factor
+# is the **rate**. That is all of "training" a coordinate-based network.
 #
-# Errors are shown in decibels, as *peak signal-to-noise ratio*, PSNR: for values between 0 and 1 an error of 0.1 is
-# 10 dB, 0.01 is 20 dB, 0.001 is 30 dB, which is hard to tell from the truth.
+# Errors are shown in decibels, as *peak signal-to-noise ratio*, **PSNR**. For values between 0 and 1 it is −10 log₁₀ of
+# this error, and higher is better: an error of 0.1 is 10 dB, 0.01 is 20 dB, 0.001 is 30 dB, which is hard to tell from
+# the truth.
 
 
 # %% tags=["slide", "slide-code"]
@@ -171,8 +178,8 @@ gallery.show(figure, "fit", alt="From random weights: far off after 2 steps, clo
 
 # %% [markdown] tags=["slide-more"]
 # After two steps the humps are in the right places and far too low; twenty come close; hundreds are exact. **Question.**
-# The optimiser is fine, and so is the network. What could you change so that two steps are enough, for *any* wave of
-# the class, also one that you have not seen yet? Only one thing is left: where the steps begin.
+# Gradient descent works, and the network can hold the wave. What could you change so that two steps are enough, for *any*
+# wave of the class, also one that you have not seen yet? Only one thing is left: where the steps begin.
 #
 # ## 3. The idea: differentiate through the fit
 #
@@ -206,9 +213,24 @@ def outer(params, x, ys, rate=1e-2, steps=2):
 # of them, to the weights where they began; that it needs derivatives of derivatives, JAX handles. (In general the outer
 # loss may look at other samples of a signal, the *query*, than the inner loop saw, the *support*. Here both are the
 # whole signal.)
+
+# %% [markdown]
+# For *one* inner step you can do it by hand. Let $L$ be the loss, $r$ the rate, $g = \nabla L(\theta)$ the gradient at the
+# start $\theta$, and $\theta' = \theta - r\,g$ where the step leads. By the chain rule
 #
-# What is left is the **outer loop**. Bare, it is four lines: draw a few signals, take the gradient of `outer`, and let
-# the optimiser Adam take a step with it. Adam keeps running averages of gradients in `state`.
+# $$\nabla_\theta\, L\big(\theta - r\,\nabla L(\theta)\big) = (I - r H)\,\nabla L(\theta'),$$
+#
+# with the identity $I$ and the matrix $H$ of second derivatives of $L$ at $\theta$. `jax.grad` never builds this matrix,
+# but it does account for it.
+
+# %% [markdown] tags=["slide-more"]
+# What is left is the **outer loop**. Bare, it is four lines: draw a few signals, a **batch**, take the gradient of `outer`,
+# and let the optimiser Adam take a step with it. Adam keeps running averages of gradients in `state`.
+
+# %% [markdown]
+# An **optimiser** turns gradients into steps. Plain gradient descent is one; it is called **SGD**. **Adam**, here from the
+# library `optax`, averages each weight's gradient and its square, and divides the one by the root of the other. So all
+# weights move at about the same pace, and gradients that are all ten times as large make the same step.
 
 # %% tags=["slide", "slide-code"]
 adam = optax.adam(1e-3)
@@ -225,7 +247,7 @@ print(f"after ten outer steps:         {psnr(outer(params, x, unseen_waves)):.1f
 # It works. For the rest of the notebook, here is the same loop with random batches and a curve to watch. Two things are
 # new. `grad_of(params, x, ys)` may be *any* function that returns a gradient; and the rate of Adam falls along a
 # cosine from its first value to zero, unless we ask it not to. Section 6 shows why. Watch the curve while it runs: it is
-# measured on signals that are never trained on.
+# `score(params)`, measured on signals that are never trained on.
 
 
 # %%
@@ -357,11 +379,12 @@ gallery.show(figure, "pictures", alt="After two steps MAML's pictures can be rea
 # %% [markdown] tags=["slide"]
 # ## 5. Reptile: no derivative through the fit
 #
-# MAML differentiates through the inner loop, so it must keep every intermediate value of every inner step in memory.
-# **Reptile** (Nichol et al., 2018) does not: it runs the inner loop, looks where it ended, and moves the start a little
-# towards that place, `params + small * (end - params)`. To hand it to Adam, which *subtracts*, we give it start minus
-# end. Mind the sign: the other way round, the start would flee. Why may that stand in for a gradient? With two inner
-# steps, start − end is the rate times the sum of the two gradients that were taken on the way.
+# MAML differentiates through the inner loop. The chain rule goes back from the last step to the first and needs what each
+# of them computed, so all of that must be kept in memory. **Reptile** (Nichol et al., 2018) keeps nothing: it runs the
+# inner loop, looks where it ended, and moves the start a little towards that place, `params + small * (end - params)`. To
+# hand it to Adam, which *subtracts*, we give it start minus end. Mind the sign: the other way round, the start would flee.
+# Why may that stand in for a gradient? With two inner steps, start − end is the rate times the sum of the two gradients
+# that were taken on the way.
 
 
 # %%
@@ -385,8 +408,7 @@ for name, start in {"random": random_start, "Reptile": reptile_waves, "MAML": ma
 # ## 6. The outer rate must not stay large
 #
 # `meta_train` lets the outer rate fall to zero. **Guess first**: what happens if it stays at 3e-4? The next cell trains
-# 150 outer steps that way, from the same start and on the same pictures as in section 4, where it fell. To the right are
-# curves of 600 outer steps, which were run beforehand on other random pictures and weights.
+# 150 outer steps that way, from the same start and on the same pictures as in section 4.
 
 # %%
 _, constant = meta_train(
@@ -401,6 +423,11 @@ _, constant = meta_train(
     decay=False,
     title="Constant",
 )
+
+# %% [markdown]
+# In the figure, the left panel compares this training with that of section 4, which goes on to 400 outer steps. The right
+# one has curves of 600 outer steps, which were run beforehand on other random pictures and weights. Colours mean the same
+# in both. Look for the place where blue and green part.
 
 # %%
 # PSNR every 50 outer steps; `python docs/studies/outer_rate.py` made these.
@@ -421,22 +448,28 @@ gallery.show(
     figure, "outer_rate", alt="With the constant rate of 3e-4 the score collapses; falling from there it rises."
 )
 
+# %% [markdown]
+# A constant 3e-4 is quick for a hundred steps, and then *destroys* what it has learned. A constant 1e-4 is slow at first
+# and ends as well as the falling one. The falling one begins as fast as the large rate, and recovers when it is small.
+#
+# Why is it so delicate? A hint: take MAML's start from section 4, which was trained for inner steps at the rate 1e-2, and
+# make the two steps longer or shorter.
+
 # %%
 print("MAML's start at other inner rates:")
 for rate in (5e-3, 1e-2, 1.5e-2, 2e-2):
     print(f"  {rate:.3f}: {each_text(maml, validation, rate).mean():5.1f} dB")
 
 # %% [markdown]
-# A constant 3e-4 is quick for a hundred steps, and then *destroys* what it has learned. A constant 1e-4 is slow at first
-# and ends as well as the falling one. The falling one begins as fast as the large rate, and recovers when it is small.
-# Why is it so delicate? The printed numbers tell: the learned start is made for inner steps of 1e-2, and with
-# steps half as long again it is thrown off. An outer step that is too large can do the same. The paper keeps a constant
-# rate, thirty times smaller, for 150,000 outer steps.
+# The learned start is made for inner steps of just this length: with steps half as long again it is thrown off. An outer
+# step that is too large can do the same. The paper keeps a constant rate, thirty times smaller than 3e-4, for 150,000 outer
+# steps.
 #
 # ## 7. The same from the package
 #
-# The other notebooks call `learnit_core`. It says the same with two functions: `meta.adapt_with` is the inner loop, and
-# `meta.maml` gives loss and gradient behind it, for one signal at a time. What follows compares them with ours.
+# The other notebooks call `learnit_core`. It says the same with two functions: `meta.adapt_with` is the inner loop, with
+# any optimiser (`optax.sgd(1e-2)` makes the same step as our `step`); and `meta.maml` gives the loss after the inner loop
+# and its gradient, for one signal at a time. What follows compares them with ours.
 
 # %%
 from learnit_core import meta
@@ -474,8 +507,8 @@ from learnit_core.teaching import checks
 # %% [markdown]
 # ### Exercise 1: the inner loop
 #
-# *Predict:* with twice the rate, does the start move exactly twice as far? Does it after one step, after two, after both,
-# or after neither? *Do:* write the inner loop for any loss, any rate and any number of steps.
+# *Predict:* with twice the rate, do the weights end exactly twice as far from the start? Do they after one step, after two,
+# after both, or after neither? *Do:* write the inner loop for any loss, any rate and any number of steps.
 
 # %% tags=["exercise"]
 prediction_1 = ...  # "one step", "two steps", "both" or "neither"
@@ -511,9 +544,10 @@ checks.inner_loop(my_inner, prediction_1)
 # ### Exercise 2: MAML without second derivatives
 #
 # *First-order MAML* (FOMAML) takes the gradients inside the inner loop for constants: `jax.lax.stop_gradient(g)` is `g`,
-# and has the derivative zero. *Predict:* the adapted weights are `params - rate * g`. If `g` counts as a constant, what
-# is their derivative with respect to `params`? *Do:* write the loss after **one** inner step, so that `jax.grad` of your
-# function is FOMAML's gradient. The value of your function must be the same as without `stop_gradient`.
+# and has the derivative zero. *Predict:* the adapted weights are `params - rate * g`. In MAML their derivative with respect
+# to `params` is $I - rH$, with the rate $r$ and the second derivatives $H$ of the loss. What is it if `g` counts as a
+# constant? *Do:* write the loss after **one** inner step, so that `jax.grad` of your function is FOMAML's gradient. The
+# value of your function must be the same as without `stop_gradient`.
 
 # %% tags=["exercise"]
 prediction_2 = ...  # "zero", "the identity" or "the second derivative of the loss"
@@ -541,8 +575,8 @@ checks.first_order(my_after, prediction_2)
 # ```
 #
 # With the identity, FOMAML's gradient is simply the gradient of the loss *at the adapted weights*. What is left out is
-# `rate` times the second derivative of the loss. Put your function into `meta_train` in the place of `after`, and compare
-# with MAML on waves: here the second derivative is what makes MAML good.
+# the term with $H$. Let `outer` call your function in the place of `after`, train again, and compare with MAML on waves:
+# here the second derivative is what makes MAML good.
 # </details>
 
 # %% [markdown]

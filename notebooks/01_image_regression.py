@@ -94,6 +94,9 @@ gallery.show(
 # | `standard` | a T4-class GPU | not measured | not measured | SIREN 5 × 256, 10,000 outer steps | 64 × 64 | not measured |
 # | `paper` | a large GPU | not measured | not measured | SIREN 5 × 256, 150,000 outer steps | 178 × 178 | not measured |
 #
+# A **profile** sets how large all is: network, pictures and training. (*SIREN 4 × 128* has four layers, all but the last
+# 128 numbers wide.)
+#
 # Everything here runs on pictures that are made on the spot or come with a package. They are *not* the paper's
 # CelebA or Imagenette, so the numbers are not the paper's either. Which of its *relations* between them show here, and
 # which do not, is in `docs/paper.md`.
@@ -135,6 +138,10 @@ gallery.show(
 # trivial, so we measure it: the **class mean** and the **nearest training picture**, taken as answers for a test
 # picture, are two controls that every table below carries.
 
+# %% [markdown]
+# In the next cell `sections.choose` reads what your choices at the top mean: pictures, a network, and settings that were
+# tuned before. What it finds is in `chosen`.
+
 # %%
 chosen = sections.choose(lesson.settings, train=TRAIN_LIVE, seed=SEED)
 profile, images, field = chosen.profile, chosen.images, chosen.field
@@ -153,9 +160,10 @@ for splits in chosen.classes.values():
 # ## 2. One picture, from random weights
 #
 # Our network is a **SIREN**: linear layers with sines between them, $x \mapsto \sin(\omega_0 (W x + b))$, from a
-# position in $[0, 1)^2$ to a value; $\omega_0$ sets how high the frequencies are. Its loss is the mean squared error over
-# *all* pixels. A picture to be fitted is a **task**. A task has a **support** set, which the fit sees, and a **query** set,
-# by which the fit is judged; for pictures both are all pixels.
+# position in $[0, 1)^2$ to a value; $\omega_0$ sets how high the frequencies are. The package calls a network a **field**:
+# `field.apply(params, positions)` gives its values. Its loss is the mean squared error over *all* pixels. A picture to be
+# fitted is a **task**. A task has a **support** set, which the fit sees, and a **query** set, by which the fit is judged;
+# for pictures both are all pixels.
 #
 # The measure of quality is the peak signal-to-noise ratio, $\mathrm{PSNR} = -10 \log_{10} \mathrm{MSE}$ in decibel (dB),
 # for values from 0 to 1: 10 dB is a bad guess, from about 30 dB on the eye sees little wrong at this size.
@@ -178,8 +186,8 @@ def picture(params):
 
 
 # %% [markdown]
-# Now the fit: gradient descent with any optimiser, looking at the picture after every step. Optimiser and step size are
-# those that did best, after two steps, on *validation* pictures.
+# Now the fit: gradient descent with any optimiser, looking at the picture after every step (that is what `probe` is for).
+# Optimiser and step size are those that did best, after two steps, on *validation* pictures.
 
 
 # %%
@@ -193,7 +201,7 @@ def pictures_along(params, setting, steps):
 
 # %%
 best = chosen.tuned.after_two_steps["standard"]
-steps = [n for n in (0, 1, 2, 5, 10, 20, 40) if n <= max(2, lesson.settings.cap(40))]
+steps = [n for n in (0, 1, 2, 5, 10, 20, 40) if n <= max(2, lesson.settings.cap(40))]  # a trial run caps every number
 shown, captions = pictures_along(random_weights, best, steps)
 gallery.show(
     plots.picture_grid(
@@ -207,7 +215,8 @@ gallery.show(
 print(f"{best.optimizer} {best.learning_rate:g}, chosen by: {chosen.tuned.tuned_on['standard']}")
 
 # %% [markdown]
-# Two steps from random weights give next to nothing.
+# Two steps from random weights give next to nothing. (Later the picture may get worse for some steps: a step size that is
+# large enough to help within two steps is too large for a smooth way down.)
 #
 # ## 3. Learning where to start
 #
@@ -217,9 +226,11 @@ print(f"{best.optimizer} {best.learning_rate:g}, chosen by: {chosen.tuned.tuned_
 # **Outer loop.** Change $\theta_0$ so that $\theta_2$ is better, on average over pictures of the class. *MAML* takes
 # the exact gradient of $L(\theta_2(\theta_0, T), T)$ with respect to $\theta_0$, which runs back *through* the two
 # inner steps. *Reptile* does without: it moves $\theta_0$ a little towards $\theta_2$. One such change, for a few
-# pictures at once, is an **outer step**; the optimiser that makes it is Adam, as in the paper.
+# pictures at once, is an **outer step**; the optimiser that makes it is Adam, as in the paper. What Adam is given, MAML's
+# gradient or Reptile's $\theta_0 - \theta_2$, is called the **meta-gradient**.
 #
-# Here is MAML's gradient for one picture, written out, and beside it that of the package.
+# Here is MAML's for one picture, written out, and beside it what the package gives. SGD is plain gradient descent.
+# `optax.global_norm` is the length of a tree of arrays: the root of the sum of all squares.
 
 # %%
 adapt = meta.adapt_with(loss, optax.sgd(profile.inner_rate), profile.inner_steps)
@@ -242,8 +253,9 @@ for name, algorithm in algorithms.items():
 
 # %% [markdown]
 # (*FOMAML* is MAML without second derivatives: the gradient at $\theta_2$, used as it is.) The loss is the same for all
-# three, because the inner loop is; the meta-gradients differ, and MAML's is ours. Reptile's is short because it is a *way*, two
-# steps of a small rate, and not a gradient; Adam does not mind the scale.
+# three, because the inner loop is; the meta-gradients differ, and MAML's is ours. Reptile's is short because it is not a
+# gradient but a displacement: where two steps of a small rate have led. That does no harm, since Adam divides by the usual
+# size of what it is given.
 #
 # Now hundreds of outer steps. The rate of Adam falls along a cosine (notebook 00 shows what happens otherwise; in the
 # profile `paper` it is small and constant). A progress bar shows the PSNR after two steps on *validation* pictures. The training saves itself as it goes: interrupt
@@ -288,7 +300,8 @@ if histories:
 #   with the **mean head** of the ten;
 # - **Meta-SGD**: MAML that learns, besides the weights, a step size for each of them. It is loaded here, not trained.
 #
-# Predict before you run: which of all these is closest to MAML after two steps, and which is ahead after forty?
+# *Predict* before you run: which of all these is closest to MAML after two steps, and which is ahead after forty? (The
+# pictures below show six of them for twenty steps. The answer is in section 5, where all of them are measured.)
 
 # %%
 made, cost = sections.starts(chosen, metas, seed=SEED)
@@ -328,6 +341,28 @@ explorer.frames(
 )
 
 # %% [markdown]
+# And now something of your own: type a word, draw with the mouse or a finger, or bring a picture. It is fitted *in this
+# page*, from MAML and from another start, while you watch. Move MAML's rate away from the one it was learned with: how far
+# can you go? Then draw a second picture and walk between the weights of both.
+
+# %%
+compared = {plots.LABELS[name]: name for name in ("meta-maml", "standard", "matched", "mean", "shuffled")}
+own = explorer.fitting(
+    field,
+    {label: (made[name][0], chosen.tuned.after_two_steps[name]) for label, name in compared.items()},
+    shape=images.test.shape[1:3],
+    num_steps=20 if profile.size <= 32 else 4,  # a browser takes long for large networks
+    target=images.test[0],
+    second=images.test[-1],
+    title="Fitting a picture of your own",
+)
+own
+
+# %%
+fitted = own.value[plots.LABELS["meta-maml"]]  # the weights that are shown; `own.target = array` fits another picture
+print(f"{sum(leaf.size for leaf in jax.tree.leaves(fitted)):,} weights, fitted where the sliders stand: {own.position}")
+
+# %% [markdown]
 # ## 5. Table 1
 #
 # One picture proves nothing, so: all test pictures. This is the loop that makes the table's main column. Every
@@ -363,7 +398,7 @@ display(Markdown(text))
 # MAML was trained for two steps. What if a picture may take more? The first pictures of the test set, fitted for up to
 # 40 steps. At each number of steps all have spent as many gradient evaluations on the picture, and each has the setting
 # that does best after *that many* steps on validation pictures: a line jumps where that becomes another one, and zigzags
-# where a step size is at the edge of what SGD bears.
+# where a step size is at the edge of what SGD bears. A line that leaves the figure at the top has errors that no eye sees.
 
 # %%
 along = sections.along(chosen, made)
@@ -407,7 +442,8 @@ gallery.show(
 # ## 6. Trained on one class, tested on another
 #
 # Is it the *class* that was learned, or merely "pictures"? Rows are what MAML was trained on, columns what is
-# fitted, with the two SGD steps of meta-training for every cell.
+# fitted, with the two SGD steps of meta-training for every cell. Text asks for sharp edges anywhere, distance fields are
+# smooth. **Guess first**: which way will the transfer fail more badly, from text to distance fields or back?
 
 # %%
 figure, found = sections.transfer(chosen, seed=SEED)
@@ -423,9 +459,9 @@ else:
     )
 
 # %% [markdown]
-# The bold number is the best of its column. Text asks for sharp edges anywhere, distance fields are smooth; look
-# which way the transfer fails. Compare within a column, and with Standard in the tables above: how far is a wrong class behind
-# the right one, and is it still better than none?
+# The bold number is the best of its column. Compare within a column only, since some classes are easier to fit than others:
+# how far is a wrong class behind the right one? Then compare with Standard in the tables above: is a wrong class still
+# better than none?
 #
 # ## 7. Interpolating weights
 #
@@ -467,8 +503,9 @@ gallery.show(
 #
 # Where mixing weights means mixing signals, the picture of the *mean weights* equals the *mean of the two pictures*.
 # So we measure their agreement, as PSNR between the two, over all pairs of the fitted pictures. A high number says
-# that between the two networks the map from weights to picture is nearly **linear**. It does not say that the
-# mixture is a plausible new picture: the mean of two strings is two strings on top of each other.
+# that between the two networks the map from weights to picture is nearly **linear**. (In its *positions* a network of sines
+# is far from linear. But any smooth function of the weights is nearly linear where the weights change little enough.) It
+# does not say that the mixture is a plausible new picture: the mean of two strings is two strings on top of each other.
 
 # %%
 display(Markdown(walks.said))
@@ -479,7 +516,8 @@ display(Markdown(walks.said))
 # gradient, and leaves that linear region. (Rates and other optimisers are compared in `docs/results/image.md`.)
 #
 # Now drag it yourself. Left, networks fitted from Standard, right, from MAML: the same two strings, the same PSNR at
-# both ends, and SGD for both. (Standard does better with Adam, as the table says: put it into `dragged` and compare.)
+# both ends, and SGD for both. (Standard does better with Adam, as the table says. To compare, put the name of that row of the
+# table into `dragged`.)
 # Your browser mixes the weights and computes the networks; *Weights to Python* puts the mixture where you let go into
 # `walk.value`.
 
@@ -639,7 +677,8 @@ checks.decibels(my_psnr, prediction_2)
 # *Predict:* the weights of **one** layer of MAML's initialisation are shuffled, and all other layers stay. How much of the
 # lead over random weights is left after two steps? *Do:* write the shuffle. Each of the layer's arrays keeps its shape and
 # its numbers, and every entry may go anywhere within its own array. The check then shuffles each layer of a shipped
-# initialisation in this way, and takes two steps on unseen pictures of text.
+# initialisation in this way, and takes two steps on unseen pictures of text. (One key gives one permutation: use
+# `jax.random.fold_in(key, i)` to make another key for each array.)
 
 # %% tags=["exercise"]
 prediction_3 = ...  # "most of it", "about half" or "little"
@@ -674,9 +713,9 @@ checks.shuffled_layer(my_shuffled_layer, prediction_3)
 # %% [markdown]
 # ### Exercise 4: steps to match
 #
-# How soon does a fit match what it is compared with? *Predict:* MAML was trained to be good after **two** steps. With the
-# same step size, is its mean PSNR on unseen pictures after ten steps higher or lower than after two? *Do:* find the first
-# step at which each picture reaches its own target. A picture that never does counts as the last step.
+# *Predict:* MAML was trained to be good after **two** steps. With the same step size, is its mean PSNR on unseen pictures
+# after ten steps higher or lower than after two? *Do:* count *steps to match*, as a table does. Each picture has a target
+# of its own; find the first step at which it is reached. For a picture that never reaches it, give the last step.
 
 # %% tags=["exercise"]
 prediction_4 = ...  # "higher" or "lower"

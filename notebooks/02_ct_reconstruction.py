@@ -97,16 +97,18 @@ gallery.show(
 # | `standard` | a T4-class GPU | not measured | not measured | 5 × 128 on 128 frequencies, 10,000 outer steps | 128 × 128 |
 # | `paper` | a large GPU | not measured | not measured | 5 × 256 on 256 frequencies, 100,000 outer steps | 256 × 256 |
 #
+# (*4 × 48* has four layers, all but the last 48 numbers wide; section 3 says what Fourier frequencies are.)
+#
 # <details><summary>Your own data, the paper's data, Colab and Drive</summary>
 #
 # The folded form above has the choices. Leave a field empty to take the environment variable of the same meaning
 # (`LEARNIT_PROFILE`, `LEARNIT_DATA`, `LEARNIT_TEST_DATA`, `LEARNIT_OUT`), or its default.
 #
-# `DATA` is what is trained on: `phantoms`, or a folder of square grey slices of one size. `TEST_DATA` is what is
-# reconstructed; name slices of your own and leave `DATA` empty, and nothing is trained: they meet the initialisation that
-# was learned on phantoms (section 8). The real sets that
-# [`data_scripts/`](https://github.com/OWNER/learnit/blob/main/data_scripts/prepare.py) prepares are photographs and
-# renderings, for the other notebooks; none is of CT. In Colab, `KEEP_ON_DRIVE` puts results and checkpoints on your drive.
+# `DATA` is what is trained on: `phantoms`, a folder of square grey slices of one size, or what
+# [`data_scripts/slices.py`](https://github.com/OWNER/learnit/blob/main/data_scripts/slices.py) makes of DICOM, NIfTI and
+# other volumes. `TEST_DATA` is what is reconstructed; name slices of your own and leave `DATA` empty, and nothing is
+# trained: they meet the initialisation that was learned on phantoms (section 8). So does a sinogram that was measured: a
+# `.npz` with `sinogram` [angles, bins], `angles` and `unit` ("degrees" or "radians"). In Colab, `KEEP_ON_DRIVE` puts results and checkpoints on your drive.
 #
 # </details>
 #
@@ -140,11 +142,11 @@ for row in chosen.controls:
 # %% [markdown]
 # ## 2. What the scanner measures
 #
-# What arrives of a ray falls off exponentially with the sum of the slice's brightness (its absorption) along the line, so
-# *minus the logarithm* of the share that arrives is that sum; it is what we call measured from now on. So from the angle
-# $\theta$, ray $k$ measures the sum of the slice along its line. Turn the slice by $\theta$, add up each
-# column, and you have one **projection**; the projections of half a turn, one below the other, are the **sinogram**. The
-# other half turn sees the same lines from behind.
+# Each pixel absorbs a share of the ray that passes, and bright pixels absorb more. So the ray falls off exponentially, and
+# *minus the logarithm* of the share that arrives is the sum of the brightness along its line. This sum is what we call
+# **measured** from now on. Turn the slice by the angle $\theta$, add up each column, and you have all sums of one
+# direction: one **projection**. The projections of half a turn, one below the other, are the **sinogram**. The other half
+# turn sees the same lines from behind.
 
 # %%
 size, truth = profile.size, images.test[0]  # [size, size, 1]
@@ -200,9 +202,11 @@ print(f"Measured from {few} views: {few * size} numbers. To be found: {size**2} 
 #
 # ## 3. A network fitted to projections
 #
-# Our slice is a network $f_\theta$ from positions to brightness: ReLU layers on **Fourier features**
-# $\cos(Bx), \sin(Bx)$ with fixed random frequencies $B$, and a sigmoid at the end. We never show it a pixel. We project
-# *its* picture, and compare with what the scanner measured:
+# Our slice is a network $f_\theta$ from positions to brightness ($\theta$ are its weights now). It is the paper's for CT,
+# and no SIREN: sines stand only at the beginning. A position $x$ is turned into **Fourier features**, $\cos(Bx)$ and
+# $\sin(Bx)$ with fixed random frequencies $B$. Then come layers with $\max(0, \cdot)$ (a **ReLU**) between them. A
+# **sigmoid**, $1 / (1 + e^{-z})$, keeps the brightness between 0 and 1. We never show the network a pixel. We project *its*
+# picture, and compare with what the scanner measured:
 #
 # $$L(\theta) = \frac{1}{\text{rays}} \sum_{\text{rays}} \left( \tfrac{1}{n} P f_\theta - \tfrac{1}{n}
 # \,\text{measured} \right)^2$$
@@ -275,8 +279,8 @@ for what, seen in {"measured": scan, "all 90": everywhere}.items():
 # slice, seen from 20 random angles. Its **support** set is what the fit sees, its **query** set what the fitted weights are
 # judged by; here both are the same scan, as in the paper. The **inner loop** makes twelve steps of SGD on the support set.
 # The **outer step** then changes the start, and Reptile's is the simplest there is: move the start a little towards where
-# the inner loop ended. What Adam is given as a gradient is the way back, start minus end. Here is one outer step, written
-# out:
+# the inner loop ended. What Adam is given as a gradient is the way back, start minus end, because Adam subtracts. Here is
+# one outer step, written out:
 
 
 # %%
@@ -313,9 +317,9 @@ print(f"length of the way {optax.global_norm(way_back):.3f}; the package's diffe
 # ### Why not MAML?
 #
 # In notebook 01 the inner loop had two steps, and MAML differentiated *through* them. To go back through a loop means to
-# keep what each of its steps computed, or to compute it a second time on the way back. Here is what the compiled
-# meta-gradient of one task needs, and how long it takes, for inner loops of 1, 4 and 12 steps. (Time is the shortest of
-# some runs; what else your machine does meanwhile makes it longer.)
+# keep what each of its steps computed, or to compute it a second time on the way back (`remat=True`). Here is how much
+# memory the compiled meta-gradient of one task needs, and how long it takes, for inner loops of 1, 4 and 12 steps. (Time is
+# the shortest of some runs; what else your machine does meanwhile makes it longer.)
 
 # %%
 ways = {"Reptile": (meta.reptile, False), "MAML": (meta.maml, False), "MAML, computing twice": (meta.maml, True)}
@@ -329,18 +333,19 @@ for inner_steps in (1, 4, 12) if lesson.settings.max_steps is None else (1, 2):
             started = time.perf_counter()
             jax.block_until_ready(compiled(random_weights, task, key))
             seconds.append(time.perf_counter() - started)
-        needs[name][inner_steps] = (compiled.memory_analysis().temp_size_in_bytes / 1e6, 1000 * min(seconds))
+        megabytes = compiled.memory_analysis().temp_size_in_bytes / 1e6  # for all that is computed on the way
+        needs[name][inner_steps] = (megabytes, 1000 * min(seconds))
 lines = ["| inner steps | " + " | ".join(ways) + " |", "|---|---|---|---|"]
 for n in needs["Reptile"]:
     lines.append(f"| {n} | " + " | ".join("{:.0f} MB, {:.0f} ms".format(*needs[name][n]) for name in ways) + " |")
 display(Markdown("\n".join(lines)))
 
 # %% [markdown]
-# **Memory.** MAML's grows with the number of inner steps: the activations of every step are kept. Computing each inner loss
-# a second time on the way back keeps only the weights of every step, and the growth is gone; the price is time. Reptile needs
-# the least, for any number of steps. **Time.** All take longer for more steps, and MAML longer than Reptile: it goes
-# back through every one of them. So for long inner loops the paper takes Reptile; in its view synthesis they have 32 steps
-# and more.
+# **Memory.** MAML's grows with the number of inner steps: what the layers computed in every step is kept. Computing each
+# inner loss a second time on the way back keeps only the weights of every step, and the growth is gone; the price is time.
+# Reptile needs the least, for any number of steps. **Time.** All take longer for more steps, and MAML longer than Reptile:
+# it goes back through every one of them. So for long inner loops the paper takes Reptile; in its view synthesis they have
+# 32 steps and more.
 #
 # Now the outer loop: the step above, over and over, each with a new task. The score on the way is the PSNR of *validation*
 # slices after those twelve steps on 20 projections. Expect it to stay below filtered back-projection from the same 20:
@@ -375,7 +380,8 @@ if chosen.train:
 # - **Matched**: weights whose picture is that of the learned initialisation, but which are *other* weights;
 # - **Shuffled**: the learned weights, permuted within each layer.
 #
-# Mean and Matched already *show* a head before they see any projection. Predict: is that enough?
+# Mean and Matched already *show* a head before they see any projection. *Predict:* is that enough? In the figure, the row
+# *error* is orange where the picture is too bright, blue where it is too dark, and white where it is right.
 
 # %%
 made, agreement = sections.starts(chosen, learned, seed=SEED)
@@ -403,8 +409,8 @@ gallery.show(
         cell=1.45,
     ),
     "reconstructions",
-    alt="One slice from four projections, a column for each way: the picture before the fit, after it, and its error, red "
-    "where it is too bright and blue where too dark. Reptile's error is the palest.",
+    alt="One slice from four projections, a column for each way: the picture before the fit, after it, and its error, "
+    "orange where it is too bright and blue where too dark. Reptile's error is the palest.",
 )
 
 # %% [markdown]
@@ -415,7 +421,7 @@ gallery.show(
 #
 # One slice proves little, so: all test slices, from 1, 2, 4 and 8 projections. This is the loop that makes the table. A
 # *runner* measures all slices from `n` angles; given weights and a setting, it fits each slice and returns its PSNR before
-# the fit, after every tenth step, and at the end.
+# the fit, after every tenth step, and at the end. (`made` has the weights of each start by name, `tuned.fits` its settings.)
 #
 # Every initialisation, ours too, has the optimiser, the rate **and the number of steps** that did best on 16 validation
 # phantoms for that number of views: with few views more steps can make a picture worse, because they fit the network's own
@@ -437,7 +443,8 @@ scores = dict(zip(cells, evaluate.side_by_side(fit_and_score, cells), strict=Tru
 
 # %% [markdown]
 # The table adds the controls and filtered back-projection, which has the filter that did best on the same validation
-# phantoms. Below it stands who is ahead of whom, and by how much.
+# phantoms. Below it stands who is ahead of whom, and by how much: the mean of the differences slice by slice, with its 95 %
+# interval. Where that interval holds no zero, the lead is more than chance.
 
 # %%
 compared = sections.compared(chosen, made, scores, seed=SEED)
@@ -469,9 +476,10 @@ gallery.show(
 # ## 7. Between two reconstructions
 #
 # Take the two heads at the top of this notebook, each reconstructed from four projections by the larger network, and walk in a
-# straight line from one network's *weights* to the other's. The optimiser of the fit matters: Adam moves every weight
-# by about the same amount, whatever its gradient, and leaves the region where the network is nearly linear in its weights.
-# So the learned start is shown twice: fitted with its tuned setting, which is Adam, and with the paper's, SGD.
+# straight line from one network's *weights* to the other's. Near the start of a fit the picture is nearly a linear function
+# of the weights, as any smooth function is for small changes; there, mixing weights mixes pictures. The optimiser of the
+# fit matters: Adam moves every weight by about the same amount, whatever its gradient, and leaves this region. So the
+# learned start is shown twice: fitted with its tuned setting, which is Adam, and with the paper's, SGD.
 
 # %%
 walks = {"Standard": look.fitted["standard"], "Reptile": look.fitted["meta-reptile"]}
@@ -549,7 +557,7 @@ heads
 # ## 8. Off the class
 #
 # A prior is an opinion. What does it do to a slice that is *not* a Shepp-Logan head? With `LEARNIT_TEST_DATA=folder` (or
-# one file) your own slices are reconstructed here; otherwise we take smooth blobs, cut to the same circle. The network is
+# one file) your own slices, or a measured sinogram, are reconstructed here; otherwise we take smooth blobs, cut to the same circle. The network is
 # again the larger one of the first picture. Its start was learned on phantoms, and its settings were tuned on phantoms, too.
 #
 # *Predict:* two, four and eight projections. Where will the start that expects a head do harm, and where will it help?
@@ -669,9 +677,10 @@ checks.sinogram_loss(my_ct_loss, prediction_2)
 # %% [markdown]
 # ### Exercise 3: what was not measured
 #
-# *Predict:* among all slices that agree with four measured projections, the check takes the one with the smallest numbers.
-# Where does its sinogram differ more from the truth: at the measured angles or at the others? *Do:* compute the root of
-# the mean squared error of a sinogram, once over the rays of the measured angles and once over those of all others.
+# *Predict:* among all slices that agree with four measured projections, the check takes the one whose pixels have the
+# smallest sum of squares. Where does its sinogram differ more from the truth: at the measured angles or at the others?
+# *Do:* compute the root of the mean squared error of a sinogram, once over the rays of the measured angles and once over
+# those of all others.
 
 # %% tags=["exercise"]
 prediction_3 = ...  # "measured" or "others"

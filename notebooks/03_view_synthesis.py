@@ -95,6 +95,9 @@ gallery.show(
 # | `standard` | a T4-class GPU | not measured | not measured | 5 × 128, 12 frequencies, 15,000 outer steps of 32 × 128 rays | 64 × 64 |
 # | `paper` | a large GPU | not measured | not measured | 6 × 256, 20 frequencies, 100,000 outer steps of 32 × 128 rays | 128 × 128 |
 #
+# (*4 × 64, 8 frequencies* has four layers, all but the last 64 numbers wide, on Fourier features as in notebook 02; *32 × 64
+# rays* are 32 inner steps of 64 rays each.)
+#
 # <details><summary>Your own data, the paper's data, Colab and Drive</summary>
 #
 # The folded form above has the choices. Leave a field empty to take the environment variable of the same meaning
@@ -108,10 +111,10 @@ gallery.show(
 #
 # ## 1. The signals
 #
-# A signal is now an **object with its pictures and their cameras**. Each of the objects here is a small program's dice
-# roll: parts, proportions, colours, a lamp somewhere above. It is rendered on white from random places on a sphere around
-# it. The first 25 pictures are *given*, the others are *held out*: they are never fitted, and scores are on the first five
-# of them.
+# A signal is now an **object with its pictures and their cameras**. The objects here are drawn by a small program, which
+# throws dice for parts, proportions, colours and the place of a lamp. Each is rendered on white from random places on a
+# sphere around it. The first 25 pictures are *given*, the others are *held out*: they are never fitted, and scores are on
+# the first five of them.
 
 # %%
 study = sections.study(settings, seed=SEED, train_live=TRAIN_LIVE)
@@ -135,14 +138,17 @@ print(
 # %% [markdown]
 # ## 2. One ray
 #
-# The network $f_\theta$ maps a point in space to a **colour** and a **density**, that is, how much light is stopped there
-# per unit of length. A pixel is a **ray** $o + t\,d$ through the space. We ask the network at samples $t_1 < \dots < t_N$ on
-# it; the piece of length $\delta_i$ from sample $i$ to the next stops the share $\alpha_i$ of the light that comes that far:
+# The network $f_\theta$ maps a point in space to a **colour** $c$ and a **density** $\sigma$, that is, how much light is
+# stopped there per unit of length. Such a network is called a **radiance field**. A pixel is a **ray** $o + t\,d$ through
+# the space, from the camera's place $o$. We ask the network at samples $t_1 < \dots < t_N$ on it, between a *near* and a
+# *far* end; the piece of length $\delta_i$ from sample $i$ to the next stops the share $\alpha_i$ of the light that comes
+# that far:
 #
 # $$\alpha_i = 1 - e^{-\sigma_i \delta_i}, \qquad w_i = \alpha_i \prod_{j<i} (1 - \alpha_j), \qquad
 # \text{colour} = \sum_i w_i c_i + \Big(1 - \sum_i w_i\Big) \cdot \text{white}.$$
 #
-# Here are these lines as code: a ray, its samples, alpha, weights, colour.
+# The $w_i$ are shares of the pixel's colour, and not the network's weights. Here are these lines as code: a ray, its samples,
+# alpha, weights, colour.
 
 
 # %%
@@ -161,7 +167,9 @@ def along_ray(params, origin, direction, near, far):
 
 # %% [markdown]
 # To look at a ray we need a field. Here is the easy case: one fitted to **25** pictures of the first test object, from
-# random weights. The ray below belongs to a picture that was *not* among them.
+# random weights. The ray below belongs to a picture that was *not* among them. Its camera has two parts: `camera_to_world`,
+# how it is turned and where it stands, and `intrinsics`, its focal length and the middle of its picture in pixels; exercise 3
+# makes a ray of them. In the figure, compare density and weight: where is there density that the pixel does not see?
 
 # %%
 random_weights, size = study.random_weights, profile.size
@@ -172,7 +180,7 @@ easy = rows(views.fit(profile, field, [random_weights], many, chosen.setting, se
 # %%
 unseen = rows(many.query, 0)
 truth = np.asarray(unseen.images[0]) / 255
-dark = np.argwhere(truth.min(axis=-1) < 0.8)
+dark = np.argwhere(truth.min(axis=-1) < 0.8)  # pixels that are not white; we take one in the middle of the list
 row, column = dark[len(dark) // 2] if len(dark) else (size // 2, size // 2)
 origins, directions = volume.camera_rays(size, size, unseen.intrinsics[0], unseen.camera_to_world[0])
 near_far = unseen.near[0], unseen.far[0]
@@ -232,8 +240,8 @@ gallery.show(
 
 # %% [markdown]
 # A **fit** is gradient descent on the squared differences between pixels and the colours of their rays. A step takes some
-# rays only, drawn at random from the given pictures: that is `losses.radiance_loss`, the one place where the network
-# meets the pictures.
+# rays only, drawn at random from the given pictures. That loss is `losses.radiance_loss` of the package: it draws pixels,
+# does to each what `along_ray` does, with samples at random depths, and takes the mean of the squares.
 #
 # ## 3. From one picture
 #
@@ -257,7 +265,7 @@ gallery.show(
     ),
     "standard_one_view",
     alt="Standard fitted to a single picture, after more and more steps. The given view gets closer to the picture; the "
-    "held-out view is a dark smear with shreds of fog around it, after many steps as after few.",
+    "held-out view is almost white at first, then a dark smear with shreds of fog around it.",
 )
 
 # %% [markdown]
@@ -304,8 +312,8 @@ one_view_course["all white"] = round(white, 2)
 # both, written out, for one object.
 #
 # The paper descends by SGD with a rate of 0.5, and so do the profiles `standard` and `paper`. `quick` descends by RMSProp,
-# which is Adam without momentum and what Reptile's own authors used: this small network gets further by it in as many steps
-# (`docs/design.md` has the table).
+# which is Adam without the average of the gradients (it only divides by the root of that of their squares): this small
+# network gets further by it in as many steps (`docs/design.md` has the table), and Reptile's own authors used it.
 
 # %%
 loss = losses.radiance_loss(field, num_samples=profile.samples, rays_per_step=profile.rays)
@@ -404,16 +412,17 @@ print(f"Matched agrees with MV's start to {reached:.0f} dB, in renderings")
 
 # %% [markdown]
 # The loop that makes the table: for each start, fit the one picture of every test object with the start's own optimiser,
-# rate and number of steps, and score the held-out views before and after. (The starts are independent of each other, so
-# they run side by side, a processor core each.)
+# rate and number of steps, and score the held-out views before the fit (*un-adapted*) and after it (*fitted*). (The starts
+# are independent of each other, so they run side by side, a processor core each.)
 
 # %%
 tasks = views.tasks(scenes.test, 1)
 
 
 def fits_from(name):
-    _, starts, (setting, steps, _), _ = made[name]
-    return views.fit(profile, field, starts, tasks, setting, min(steps, profile.limit))
+    """The one picture of every test object, fitted from this start."""
+    start = made[name]
+    return views.fit(profile, field, start.draws, tasks, start.chosen.setting, min(start.chosen.steps, profile.limit))
 
 
 fitted = dict(zip(made, evaluate.side_by_side(fits_from, made), strict=True))
@@ -433,9 +442,11 @@ display(Markdown(text))
 # objects, which sees nothing, is far ahead of Standard, too. Most of MV's lead over Standard is knowing the average object.
 #
 # Then the last column. Its differences are paired (the same objects from two starts), with their 95 % intervals; with as few
-# objects as here they are wide, and the line below the table says which of them hold no zero. Matched and Joint hold
-# their blurred object in weights that no inner loop has shaped. So where MV is not ahead of them, its lead over Standard comes
-# from *what is shown*. A second prior lies in *how the weights move*, and needs more training to show: after the longer
+# objects as here they are wide, and the line below the table says which of them hold no zero, that is, are more than noise.
+#
+# Two things can help a start: *what it shows*, a blurred object, and *how its weights move* in a fit. Matched and Joint show
+# one, too, but no inner loop has shaped their weights. So where MV is not ahead of them, its lead over Standard comes from
+# what it shows. How the weights move is a second prior, and needs more training to show: after the longer
 # training MV is ahead of Matched, which starts from the same picture, and of SV and of Joint, each by more than noise
 # (`docs/results/views.md`, ten chairs). There SV and Matched are within noise of each other; the paper's main text has for
 # chairs, at 128 × 128, the order MV > SV > Matched > Standard > Shuffled.

@@ -80,7 +80,8 @@ gallery.show(
 # **You will be able to**
 #
 # 1. say what a collection of photographs with known cameras is, and how near, far and scale are taken from it;
-# 2. explain why Basic NeRF, which is Reptile with *one* inner step, learns the average of all appearances;
+# 2. explain why Basic NeRF (a *neural radiance field*), which is Reptile with *one* inner step, learns the average of all
+#    appearances;
 # 3. compare the two fairly, and judge a fit by the half of a photograph that it never saw;
 # 4. tell a scene whose light changes from a cross-fade of pictures.
 #
@@ -131,8 +132,8 @@ if len(train.images) < 50:
 # A collection comes with **cameras and points**. For real photographs a program called COLMAP finds both, by matching
 # details between pictures. (Those of the landmark are known, because it was drawn.) In the figure every camera is a dot, with a
 # line to where it looks. The points are not what we are after, but they say how deep the scene is: *near* and *far*, between
-# which a ray is sampled, come from the depths of the points that a photograph sees; and the whole is scaled so that half
-# of the cameras are within 3 of the points' median.
+# which a ray is sampled, come from the depths of the points that a photograph sees. A collection has no unit of length, so
+# one is chosen: the whole is scaled until half of the cameras are within 3 of the middle (the median) of the points.
 
 # %%
 splits = {"to train on": train, "to choose by": validation, "to test": test}
@@ -157,7 +158,8 @@ print(f"distance of the cameras from the median of the points: half of them are 
 # of a photograph, renders their rays, and compares colours.
 #
 # A **task** here is one photograph: its *support* is what a fit sees, the left half; its *query* is what the fit is judged by,
-# the right half. Let us fit a **random** network to one left half, and score both halves on the way.
+# the right half. Let us fit a **random** network to one left half, and score both halves on the way. (`place` has the
+# collection, the network and the tuned settings; its methods take one photograph, its camera, or its halves out of them.)
 
 # %%
 loss = losses.radiance_loss(
@@ -233,8 +235,8 @@ print(f"one inner step against the gradient: they differ by {difference / length
 # %% [markdown]
 # What is the difference between one step and several, if both see the same photographs? One gradient step cannot tell
 # "this wall is orange because it is evening" from "this wall is orange". Averaged over photographs it settles on the mean
-# light. Several steps on *one* photograph move first what its light changes most easily; the initialisation comes to lie
-# where a few steps reach any appearance.
+# light. Several steps on *one* photograph can tell: the first ones take on most of its light, and what the later ones still
+# change is more about the place. So the initialisation comes to lie where a few steps reach any appearance.
 #
 # A comparison has to be fair. With $k$ inner steps of $r$ rays, $n$ outer steps of Reptile see $n k r$ rays, and so do
 # $n k$ steps of Basic NeRF: **equal rays**. A second row gives Basic NeRF $n$ outer steps only, and so one $k$-th of the
@@ -315,12 +317,16 @@ for name, start in starts.items():
 # %% [markdown]
 # The same numbers beside their deviation and the scores before the fit, and two **controls** that look at no camera at all: the
 # mean of the training photographs, and (this one even knows the answer) the one that comes nearest. Below the table, the
-# differences photograph by photograph, with their intervals. (The notebook takes fewer photographs than `make results`
-# does; see `docs/results/tourism.md`.)
+# differences photograph by photograph, with their 95 % intervals: where one holds no zero, the lead is more than noise. (The
+# notebook takes fewer photographs than `make results` does; see `docs/results/tourism.md`.)
 
 # %%
 results = sections.results(place, few, starts, {name: fitted.curves for name, fitted in fits.items()}, seed=SEED)
 display(Markdown(sections.table_text(results)))
+
+# %% [markdown]
+# And as pictures, for one of these photographs: each start before the fit, and after it. The last column has what was seen
+# and, below it, the whole photograph. Look at the colour of the right half.
 
 # %%
 index = min(4, len(few.images) - 1)
@@ -332,7 +338,7 @@ gallery.show(
     plots.picture_grid(
         [[*before, place.left_half(target)], [*after, target]],
         row_labels=["before\nthe fit", "left half\nfitted"],
-        column_labels=[*(plots.LABELS[name].replace(", ", ",\n") for name in names), "seen, and truth"],
+        column_labels=[*(plots.LABELS[name].replace(", ", ",\n") for name in names), "above: seen,\nbelow: truth"],
         cell=1.9,
     ),
     "starts",
@@ -408,9 +414,9 @@ for name, value in agreements.items():
     print(f"{name} on the path: {value:.1f} dB")
 
 # %% [markdown]
-# (Above 30 dB the eye sees hardly any difference.) So from a **fixed** camera a cross-fade is hardly less, and from random
-# weights the two agree as well; but what agrees there are smears. The number alone shows little. To the eye, the camera
-# does: from Reptile's start mixing weights mixes light, *and the place stays where it is when the camera moves*.
+# (Above 30 dB the eye sees hardly any difference.) So from a **fixed** camera a cross-fade would look nearly the same. From
+# random weights the two agree as well; but what agrees there are smears. The number alone shows little. A moving camera
+# shows more: from Reptile's start mixing weights mixes light, *and the place stays where it is when the camera moves*.
 #
 # Drag the square and the camera. (The pictures were computed beforehand: the nearest one is shown, and the line below
 # the square says which mixture it is.)
@@ -463,8 +469,9 @@ from learnit_core.teaching import checks
 # ### Exercise 1: what moves in a fit
 #
 # *Predict:* of the four layers of the shipped network, which one moves most, relative to its length, when a photograph is
-# fitted? Layer 1 stands at the position, layer 4 at the colour. *Do:* compute how far each layer's weights `w` have moved, as
-# a share of their length before the fit. (The length of an array is the root of the sum of its squares; leave biases out.)
+# fitted? Layer 1 takes the position in, layer 4 gives colour and density out. *Do:* compute how far each layer's weights `w`
+# have moved, as a share of their length before the fit. (The length of an array is the root of the sum of its squares; leave
+# biases out.)
 
 # %% tags=["exercise"]
 prediction_1 = ...  # 1, 2, 3 or 4

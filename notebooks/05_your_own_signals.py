@@ -133,7 +133,10 @@ print(splits.note)
 # loop** takes two gradient steps on one string. The **outer loop** moves the weights that the steps began from: MAML along
 # the gradient of the loss *after* the steps, Reptile towards where the steps ended. (Each of `meta.maml` and
 # `meta.reptile` gives that loss, and a direction for Adam to subtract.) Both are here for one string, from random weights.
-# Do they agree on where to go?
+# Do they agree on where to go? An angle of 0° would be the same direction; at 90° they have nothing in common.
+#
+# The package calls a network a **field**: `field.init(key)` makes random weights, `field.apply(weights, positions)` gives
+# values. A string to be fitted is a **task**; `rows(tasks, 0)` is the first of several.
 
 # %%
 field = STRINGS.field_for(profile, splits)
@@ -170,7 +173,8 @@ lesson.gallery.show(figure, "meta_training", alt=alt)
 # *Matched* at other weights with MAML's output, and *Shuffled* at MAML's own weights in another order: if what was
 # learned were the output at the start, or the distribution of the weights, these would do as well. Two controls fit
 # nothing: the mean of the training strings, and the nearest of them. The loop is the whole protocol: every start, with the
-# setting that was best for it on the validation strings, fits every unseen string.
+# setting that was best for it on the validation strings, fits every unseen string. (`fits.mean_curves` fits and scores,
+# `rows_for` makes rows of the table.)
 
 # %%
 made, reached = regression.starts(profile, field, splits, learned, seed=SEED)
@@ -194,9 +198,9 @@ def gap(table):
 print(gap(table))
 
 # %% [markdown]
-# Notice the column *un-adapted*: before the first step, MAML's weights are no better than any others. They are not an
-# average string; Mean, which is one, gains little in two steps. Notice *Shuffled*, too: the right numbers in the wrong
-# order are ahead of Standard, and behind MAML.
+# Notice the column *un-adapted*: before the first step, MAML's weights are no better than any others. So what was learned
+# is not an average string. *Mean* begins with one, and gains little in two steps. Notice *Shuffled*, too: the right numbers
+# in the wrong order are ahead of Standard, and behind MAML.
 #
 # ## 4. Two steps, drawn
 #
@@ -262,11 +266,11 @@ def learn(own, w0, steps):
     adapt = meta.adapt_with(loss, optax.sgd(1e-2), num_steps=2)  # the inner loop
     adam = optax.adam(optax.cosine_decay_schedule(1e-3, steps))  # the outer one
     state, history = training.train(
-        meta.maml(loss, adapt),
+        meta.maml(loss, adapt),  # the meta-gradient of one signal
         own.sampler(3),  # three signals for each outer step
-        training.in_memory(own.train),
-        meta.init_state(net.init(jax.random.key(SEED)), adam),
-        jax.random.key(SEED + 1),
+        training.in_memory(own.train),  # what they are drawn from
+        meta.init_state(net.init(jax.random.key(SEED)), adam),  # random weights, and Adam's averages
+        jax.random.key(SEED + 1),  # for the draws
         optimizer=adam,
         num_steps=steps,
         progress=False,  # True shows a bar
@@ -283,7 +287,8 @@ net, start = learn(own, w0=30.0, steps=outer_steps)  # for signals of your own t
 # ## 7. The table, again
 #
 # The same protocol as for the strings, with its tuning written out. First the score: how well a start does on each of
-# several signals, with the optimiser and the rate that it is given.
+# several signals, with the optimiser and the rate that it is given. (Arguments that are no arrays, `net` and `optimizer`,
+# are *static*: `jax.jit` compiles once for each of their values.)
 
 
 # %%
@@ -296,8 +301,15 @@ def two_steps(net, start, tasks, optimizer, rate):
 
 
 # %% [markdown]
-# Random weights are tuned as carefully as the learned ones: for both, every optimiser and rate of a grid is tried on the
-# **validation** signals, and the best after two steps meets the **test** signals, once.
+# Random weights are tuned as carefully as the learned ones: for both, `tune` tries every setting, that is, every optimiser
+# and rate of a grid, on the **validation** signals. The one with the best mean after two steps meets the **test** signals,
+# once.
+
+
+# %%
+def last(curves):
+    """What a setting is chosen by: the mean PSNR [dB] after two steps."""
+    return float(curves[:, -1].mean())
 
 
 # %%
@@ -306,13 +318,14 @@ def compare(own, net, start):
     found, settings = [], {}
     about = {"experiment": "own", "trained_on": own.name, "data": own.name, "seed": SEED}
     for init, params in {"standard": net.init(jax.random.key(SEED + 2)), "meta-maml": start}.items():
-        tried = functools.partial(two_steps, net, params, own.tasks(own.validation))
-        best = tune(lambda setting, run=tried: run(*setting), {"last": lambda curve: float(curve[:, -1].mean())})[
-            "last"
-        ]
-        curve = np.asarray(two_steps(net, params, own.tasks(own.test), *best.choice))
-        found += regression.rows_for(init, curve, Chosen(best.choice, 2, "validation"), 2, **about)
-        settings[init] = best.choice
+
+        def tried(setting, params=params):
+            return two_steps(net, params, own.tasks(own.validation), *setting)
+
+        best = tune(tried, {"last": last})["last"].choice
+        curves = np.asarray(two_steps(net, params, own.tasks(own.test), *best))
+        found += regression.rows_for(init, curves, Chosen(best, 2, "validation"), 2, **about)
+        settings[init] = best
     return found + regression.control_rows(own, experiment="own", seed=SEED), settings
 
 
@@ -323,7 +336,8 @@ print(gap(found))
 
 # %% [markdown]
 # And in metres? A network is fitted to the first test map in two steps, from either start, and what it says is brought
-# back to heights. (A root of the mean square error of `e` metres is a PSNR of 20 log₁₀(range / e).)
+# back to heights. (If the root of the mean square error is `e` metres, the PSNR is 20 log₁₀(range / e); the range is the
+# highest minus the lowest height of all training maps.)
 
 # %%
 starts, task = {"standard": net.init(jax.random.key(SEED + 2)), "meta-maml": start}, rows(own.tasks(own.test[:1]), 0)
@@ -364,7 +378,8 @@ display(Markdown("\n".join(lines) + "\n\nPSNR [dB] of unseen signals after two s
 #
 # Two unseen signals of one class are fitted, twenty steps each. The slider mixes the *weights* of the two networks, and
 # shows what the mixture says. (A box is shown by four slices; for another class, set `SHOWN` in the form at the top.)
-# **Guess first**: is what lies half-way still a signal of the class?
+# **Guess first**: is what lies half-way still a signal of the class? The cell prints how near the half-way signal is to
+# the mean of the two ends.
 
 # %%
 own, net, start, settings = classes[SHOWN if SHOWN in classes else own.name]
@@ -396,8 +411,9 @@ slider = explorer.networks(net, panes, render=picture, engine="frames", **about)
 slider
 
 # %% [markdown]
-# The number is high where a mixture of weights is a mixture of signals. In notebook 01 the same is done with pictures
-# that are fitted to one and the same score.
+# The number is high where a mixture of weights is a mixture of signals. That alone makes no signal of the class: the mean of
+# two maps may well be a map, the mean of two calls of different pitch is two calls at once. In notebook 01 the same is
+# done with pictures that are fitted to one and the same score.
 #
 # ## 9. Keep what was learned
 #

@@ -22,7 +22,8 @@ if "PYTEST_XDIST_WORKER" not in os.environ:
     _shared = tempfile.TemporaryDirectory(prefix="learnit-tests-", ignore_cleanup_errors=True)
     os.environ["LEARNIT_CACHE"] = f"{_shared.name}/cache"
     os.environ["JAX_COMPILATION_CACHE_DIR"] = f"{_shared.name}/compiled"
-    os.environ["JAX_COMPILATION_CACHE_MAX_SIZE"] = str(4 << 30)  # with a limit JAX locks it: several processes write
+    # Without a limit: with one, JAX reads the times of all entries whenever it adds one, and there are thousands.
+    os.environ["JAX_COMPILATION_CACHE_MAX_SIZE"] = "-1"
     os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
     os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "-1"
 

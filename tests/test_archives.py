@@ -1,5 +1,6 @@
 """What is inside archives and folders: those that mean harm, are damaged, cannot be read, or are merely unusual."""
 
+import builtins
 import importlib
 import io
 import os
@@ -14,7 +15,7 @@ from script_cases import CASES, CELEBA, EVERY, PARTITION, PICTURES, Case, call, 
 
 from getting import archives, commandline
 from learnit_core.errors import LearnitError
-from learnit_core.signals import photos, prepared
+from learnit_core.signals import files, prepared
 
 # Archives that mean harm
 
@@ -146,14 +147,15 @@ def test_a_zip_within_a_zip_is_opened_beside_it_and_where_there_is_room(place, m
 
 def forbidden(path, monkeypatch):
     """Reading ``path`` fails, as of a file that belongs to another; also where the tests run as root."""
-    real = Path.read_bytes
+    real = builtins.open
 
-    def read_bytes(self):
-        if self.name == path:
-            raise PermissionError(13, "Permission denied", str(self))
-        return real(self)
+    def opened(file, *rest, **options):
+        if isinstance(file, str | os.PathLike) and Path(file).name == path:
+            raise PermissionError(13, "Permission denied", str(file))
+        return real(file, *rest, **options)
 
-    monkeypatch.setattr(Path, "read_bytes", read_bytes)
+    monkeypatch.setattr("builtins.open", opened)
+    monkeypatch.setattr("io.open", opened)  # what pathlib opens with
 
 
 def test_a_picture_that_may_not_be_read_is_skipped(place, monkeypatch):
@@ -175,5 +177,5 @@ def test_linked_folders_are_followed_once_and_pipes_are_not_read(tmp_path):
     (tmp_path / "mine" / "round").symlink_to(tmp_path / "mine")
     (tmp_path / "mine" / "gone.png").symlink_to(tmp_path / "nothing")
     os.mkfifo(tmp_path / "mine" / "pipe.png")
-    assert photos.files_in(tmp_path / "mine") == ["a.png", "gone.png", "linked/d.png", "notes.txt"]
-    assert photos.pictures_in(tmp_path / "mine") == ["a.png", "gone.png", "linked/d.png"]
+    assert files.files_in(tmp_path / "mine") == ["a.png", "gone.png", "linked/d.png", "notes.txt"]
+    assert files.pictures_in(tmp_path / "mine") == ["a.png", "gone.png", "linked/d.png"]

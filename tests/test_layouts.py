@@ -250,7 +250,7 @@ def edit(change):
             "rigid",
         ),
         ("authors", dict(transforms=b"["), "not JSON"),
-        ("authors", dict(r_003=b"not a picture"), "cannot be decoded"),
+        ("authors", dict(r_003=b"not a picture"), "r_003.png is not a picture of a known kind"),
         ("authors", dict(r_003=png(np.zeros((8, 9, 4), np.uint8))), "9 x 8 pixels; expected 64 x 64"),
         ("srn", dict(intrinsics=b"1 2\n"), "not as expected"),
         ("srn", {"pose/000002": b"1 2 3"}, "16 numbers"),

@@ -396,7 +396,11 @@ def goes_on(monkeypatch, tmp_path, path, profile):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("path", EXPERIMENTS, ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path",
+    # The first runs whole every time (below).
+    [pytest.param(path, marks=[] if i else [pytest.mark.nightly], id=path.stem) for i, path in enumerate(EXPERIMENTS)],
+)
 def test_two_steps_with_the_smallest_settings(monkeypatch, tmp_path, path):
     """The one that takes least time goes on in a new kernel, too."""
     (goes_on if path.stem == "04_phototourism" else two_steps)(monkeypatch, tmp_path, path, "quick")
@@ -442,13 +446,16 @@ def test_two_steps_of_standard_and_a_new_kernel_that_goes_on(monkeypatch, tmp_pa
     goes_on(monkeypatch, tmp_path, path, "standard")
 
 
-def nightly_but_for_the_first(paths):
-    return [pytest.param(path, marks=[pytest.mark.nightly] if i else []) for i, path in enumerate(paths)]
-
-
 @pytest.mark.slow
-@pytest.mark.alone
-@pytest.mark.parametrize("path", nightly_but_for_the_first(SOURCES[1:]), ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path",
+    # By night a notebook has the machine for itself, since it says how long it takes; by day other tests run beside it.
+    [
+        pytest.param(path, marks=[pytest.mark.nightly, pytest.mark.alone] if i else [])
+        for i, path in enumerate(EXPERIMENTS)
+    ],
+    ids=lambda path: path.stem,
+)
 def test_quick_from_beginning_to_end(monkeypatch, tmp_path, path):
     monkeypatch.setenv("LEARNIT_OUT", str(tmp_path))
     notebook = path.with_suffix(".ipynb")

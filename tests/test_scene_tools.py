@@ -201,8 +201,8 @@ def opaque(folder, backdrop, mode):
     [
         ("grey", "RGBA", "no transparent pixel"),
         ("black", "RGBA", "no transparent pixel"),
-        ("grey", "RGB", "the mode RGB"),
-        ("grey", "L", "the mode L"),
+        ("grey", "RGB", "no alpha"),
+        ("grey", "L", "no alpha"),
         ("white", "RGBA", None),
         ("white", "RGB", None),
     ],

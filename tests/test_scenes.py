@@ -106,7 +106,7 @@ def test_a_spoilt_transforms_file_is_named(tmp_path, spoil, message):
 
 @pytest.mark.parametrize(
     "problem, message",
-    [("alpha", "r_001.png has the mode RGB; expected RGBA"), ("size", "r_001.png has a side of 8 pixels; expected 12")],
+    [("alpha", "r_001.png has no alpha; expected RGBA"), ("size", "r_001.png has a side of 8 pixels; expected 12")],
 )
 def test_a_spoilt_picture_is_named(tmp_path, problem, message):
     write_folder(tmp_path, [f"lamp{i}" for i in range(5)], num_views=2)

@@ -8,6 +8,9 @@ shards        parquet files, row by row
 archives      what is inside folders, tar, zip and parquet files, without unpacking them
 output        writing the prepared form, whole or not at all
 pictures      names → splits → a prepared set of pictures
+volumes       what scanners of CT write, and numpy and TIFF → volumes in Hounsfield units
+dicom, nifti  the same of these two formats
+stack         volumes → splits → a prepared set of slices
 scenes        posed pictures → a prepared set of objects
 colmap, ply   cameras and points in the files of COLMAP and nerfstudio
 lenses        distortion taken out of pictures

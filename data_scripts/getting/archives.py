@@ -8,12 +8,14 @@ Links that stay inside are passed over. Nothing is unpickled.
 
 import builtins
 import bz2
+import errno
 import gzip
 import lzma
 import os
 import posixpath
 import shutil
 import stat
+import struct
 import tarfile
 import tempfile
 import zipfile
@@ -23,16 +25,16 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO, Protocol
 
-from tqdm import tqdm
-
 from getting import output
 from getting.kinds import Damaged, web_page
 from getting.shards import Shards
 from learnit_core.errors import LearnitError
-from learnit_core.signals import photos
+from learnit_core.signals import files as ways_in
 
-LARGEST = 1 << 28  # bytes; a picture that unpacks to more than that is none
+LARGEST = ways_in.MOST_BYTES  # a picture that unpacks to more than that is none
 DEEPEST = 3  # zips within zips: the real sets have two
+_HEADERS = (b"x", b"g", b"X", b"L", b"K")  # names too long for a tar's own headers, and more of their kind
+_LARGEST_HEADER = 1 << 20
 _MEANT = "Such an archive was made to write elsewhere: get it from another place"
 
 
@@ -52,7 +54,7 @@ def opened(path: Path) -> Iterator[Files]:
             yield _Folder(path)
         elif zipfile.is_zipfile(path):
             roomy = path.parent if os.access(path.parent, os.W_OK) else Path(tempfile.gettempdir())
-            with zipfile.ZipFile(path) as archive, tempfile.TemporaryFile(dir=roomy) as spare:
+            with _zip_file(path) as archive, tempfile.TemporaryFile(dir=roomy) as spare:
                 yield _Zip(path.name, archive, spare, roomy)
         elif tarfile.is_tarfile(path):
             yield _Tar(path)
@@ -74,20 +76,27 @@ class _Folder:
         self.folder = folder
 
     def names(self) -> list[str]:
-        return photos.files_in(self.folder)
+        return ways_in.files_in(self.folder)
 
     def read(self, wanted: Collection[str]) -> Iterator[tuple[str, bytes]]:
         for name in sorted(wanted):
             try:
-                content = (self.folder / name).read_bytes()
-            except OSError as error:
-                tqdm.write(f"Skipped: {self.folder / name} cannot be read: {error.strerror}.")
+                content = ways_in.content(self.folder / name)
+            except ways_in.Refused as error:
+                output.say(f"Skipped: {error}")
                 continue
             yield name, content
 
 
 class _Member(tarfile.TarInfo):
     """Tarfile takes an unreadable header, except the first, for the end of the archive, and loses files silently."""
+
+    @classmethod
+    def frombuf(cls, *arguments) -> tarfile.TarInfo:
+        member = super().frombuf(*arguments)
+        if member.type in _HEADERS and member.size > _LARGEST_HEADER:  # it would be read at once
+            raise tarfile.ReadError(f"a header has {member.size:,} bytes; expected {_LARGEST_HEADER:,} at most")
+        return member
 
     @classmethod
     def fromtarfile(cls, archive: tarfile.TarFile) -> tarfile.TarInfo:
@@ -104,7 +113,7 @@ class _Tar:
         self.path = path
 
     def names(self) -> list[str]:
-        return sorted(member.name for member, _ in self._members())
+        return sorted(member.name for member, _ in self._members() if not _is_hidden(member.name))
 
     def read(self, wanted: Collection[str]) -> Iterator[tuple[str, bytes]]:
         for member, archive in self._members():
@@ -115,8 +124,8 @@ class _Tar:
     def _members(self) -> Iterator[tuple[tarfile.TarInfo, tarfile.TarFile]]:
         # A folder that does not exist: what matters is whether a member would stay inside of it.
         inside = str(Path(tempfile.gettempdir()).resolve() / "learnit-unpacked")
-        with self._uncompressed() as file, tarfile.open(fileobj=file, mode="r|", tarinfo=_Member) as archive:
-            try:
+        try:
+            with self._uncompressed() as file, tarfile.open(fileobj=file, mode="r|", tarinfo=_Member) as archive:
                 for member in archive:
                     tarfile.data_filter(member, inside)
                     check_name(self.path.name, member.name)
@@ -124,12 +133,12 @@ class _Tar:
                         yield member, archive
                 while file.read(1 << 20):
                     pass  # the sum of a compressed file stands at its end, behind that of the tar
-            except tarfile.FilterError as error:
-                raise LearnitError(f"{self.path.name} is refused: {error}. {_MEANT}") from None
-            except OSError as error:
-                if error.errno is None:  # not the disk's: so gzip and bz2 say that a file is damaged
-                    raise tarfile.ReadError(str(error)) from None
-                raise
+        except tarfile.FilterError as error:
+            raise LearnitError(f"{self.path.name} is refused: {error}. {_MEANT}") from None
+        except OSError as error:
+            if error.errno is None:  # not the disk's: so gzip and bz2 say that a file is damaged
+                raise tarfile.ReadError(str(error)) from None
+            raise
 
     def _uncompressed(self) -> IO[bytes]:
         with open(self.path, "rb") as file:
@@ -155,7 +164,7 @@ class _Zip:
             if member.filename.endswith(".zip"):
                 with self._nested(member) as inner:
                     names += [f"{member.filename}/{name}" for name in inner.names()]
-            else:
+            elif not _is_hidden(member.filename):
                 names.append(member.filename)
         return sorted(names)
 
@@ -190,6 +199,10 @@ class _Zip:
     def _open(self, member: zipfile.ZipInfo) -> Iterator[IO[bytes]]:
         try:
             file = self.archive.open(member)
+        except OSError as error:
+            if error.errno == errno.EINVAL:  # a place before the file's beginning
+                raise zipfile.BadZipFile(f"{member.filename!r} is not where it should be") from None
+            raise
         except (RuntimeError, NotImplementedError) as error:  # encrypted, or compressed in a way that Python cannot
             raise LearnitError(f"{self.label} cannot be read: {error}. Unpack it, and name the folder") from None
         with file:
@@ -209,8 +222,16 @@ class _Zip:
                     source.truncate()
                     shutil.copyfileobj(packed, source, 1 << 20)
                     self.inner = member.filename
-            with zipfile.ZipFile(source) as archive:
+            with _zip_file(source) as archive:
                 yield _Zip(f"{self.label}/{member.filename}", archive, spare, self.roomy, self.depth + 1)
+
+
+def _zip_file(source: Path | IO[bytes]) -> zipfile.ZipFile:
+    """Open a zip; ``BadZipFile`` also where its list of members makes Python raise something else."""
+    try:
+        return zipfile.ZipFile(source)
+    except (NotImplementedError, ValueError, struct.error, OverflowError) as error:
+        raise zipfile.BadZipFile(str(error)) from None
 
 
 def check_name(archive: str, name: str) -> None:
@@ -218,6 +239,10 @@ def check_name(archive: str, name: str) -> None:
     path = PurePosixPath(name.replace("\\", "/"))
     if path.is_absolute() or ".." in path.parts or (len(name) > 1 and name[1] == ":"):
         raise LearnitError(f"{archive} is refused: its member {name!r} points outside of it. {_MEANT}")
+
+
+def _is_hidden(name: str) -> bool:
+    return ways_in.is_hidden(PurePosixPath(name))
 
 
 def _check_size(archive: str, name: str, size: int) -> None:

@@ -10,8 +10,8 @@ from pathlib import PurePosixPath
 from typing import NamedTuple
 
 import numpy as np
-from tqdm import tqdm
 
+from getting import output
 from getting.archives import Files
 from learnit_core.errors import LearnitError
 from learnit_core.signals.cameras import Camera
@@ -106,7 +106,7 @@ def read(files: Files, names: Collection[str]) -> Model:
     others = [f"{one} ({len(shots[one])})" for one in folders if one in shots and one != folder]
     others += [f"{one} (broken)" for one in faults]
     if others:
-        tqdm.write(
+        output.say(
             f"Of {len(folders)} models the one in {folder} is taken, with {len(shots[folder])} photographs; left: "
             f"{', '.join(others)}"
         )
@@ -259,5 +259,5 @@ def _points(content: bytes, file: str) -> tuple[np.ndarray, np.ndarray]:
     points = np.array([found[number] for number in numbers.tolist()], float).reshape(-1, 3)
     sound = (np.abs(points) < _FARTHEST).all(axis=1)
     if not sound.all():
-        tqdm.write(f"{(~sound).sum()} of the {len(points)} points in {file} are nowhere (no finite position): left out")
+        output.say(f"{(~sound).sum()} of the {len(points)} points in {file} are nowhere (no finite position): left out")
     return numbers[sound], points[sound]

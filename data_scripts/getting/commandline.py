@@ -12,6 +12,7 @@ from getting import manifest, mirrors, output, report
 from getting.kinds import Damaged
 from getting.manifest import DataSet
 from getting.mirrors import Obtained
+from learnit_core import names
 from learnit_core.errors import LearnitError
 from learnit_core.signals import cache, prepared
 
@@ -92,7 +93,7 @@ def run(main: Callable[[Sequence[str] | None], None], arguments: Sequence[str] |
             problem = f"{error.filename}: {error.strerror}"
         else:
             raise
-    print(f"{name}: {problem}", file=sys.stderr)
+    print(names.lines(f"{name}: {problem}"), file=sys.stderr)
     return 1
 
 
@@ -120,7 +121,7 @@ def prepare(
     with ExitStack() as held:
         held.enter_context(output.locked(target.with_name(f".{target.name}.lock"), str(target)))
         if _is_there(target, options):
-            print(f"{target} is there already; delete it to make it afresh.")
+            print(names.shown(f"{target} is there already; delete it to make it afresh."))
             return print(report.summary(target))
         output.clear(target)
         if path is None:
@@ -142,6 +143,8 @@ def prepare(
 
 def _check(arguments: argparse.Namespace, data: DataSet) -> None:
     """Raise ``LearnitError`` if the arguments cannot be satisfied."""
+    if not names.is_plain(data.key):
+        raise LearnitError(f"the set's name {data.key!r} would be a path: expected letters, digits, - and _")
     if not 4 <= arguments.size <= 4096:
         raise LearnitError(f"--size is {arguments.size}; expected 4 to 4096 pixels")
     if arguments.limit is not None and arguments.limit < data.fewest:
@@ -191,7 +194,7 @@ def _is_there(target: Path, options: dict[str, Any]) -> bool:
         if target.exists():
             target.rmdir()
         return False
-    found = prepared.describe(target)["options"]
+    found = prepared.describe(target).get("options", {})
     if found != options:
         differing = [name for name in options if found.get(name) != options[name]]
         raise LearnitError(

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import time
+import urllib.parse
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -20,10 +21,33 @@ ATTEMPTS = 5  # in a row without a byte that was not there before
 ATTEMPTS_IN_ALL = 200
 PAUSE = 1.0  # seconds before the first further attempt; doubled each time
 TIMEOUT = (15, 60)  # seconds to connect, and between two pieces
+SLOWEST, WINDOW = 1000, 300.0  # bytes a second, and the seconds over which they are counted
+LONGEST_PAUSE = 600  # seconds that a server may ask us to wait (Retry-After)
+MOST = 1 << 37  # bytes that a file of unknown size may have
 
 _PIECE = 1 << 18
 _BROKEN = (requests.ConnectionError, requests.Timeout, urllib3.exceptions.HTTPError)
 _AGAIN = (408, 429, 500, 502, 503, 504)  # answers that say "later"
+
+
+class _Later(requests.ConnectionError):
+    """The server asks to come again, after ``pause`` seconds if it says so."""
+
+    def __init__(self, said: str, pause: float | None):
+        super().__init__(said)
+        self.pause = pause
+
+
+class _Session(requests.Session):
+    """Follows redirections, but never from https to what anybody on the way could change."""
+
+    def get_redirect_target(self, resp: requests.Response) -> str | None:
+        target = super().get_redirect_target(resp)
+        if target is not None and resp.url.lower().startswith("https:"):
+            there = urllib.parse.urljoin(resp.url, target)
+            if not there.lower().startswith("https:"):
+                raise SourceFailed(f"{resp.url} leads to {there}, which is not https")
+        return target
 
 
 def fetch(remote: Remote, folder: Path) -> Path:
@@ -61,10 +85,13 @@ class _Download:
         self.part, self.remote = part, remote
         self.about = part.with_name(part.name + ".json")
         self.resumed = False
+        self.mark = time.monotonic(), 0
+        """When a window began in which the rate is counted, and the bytes that were there."""
 
     def run(self) -> None:
         """Receive until the file is whole. Raises :class:`SourceFailed` if that leads nowhere."""
         tries, most = 0, self.size()
+        self.mark = time.monotonic(), most
         for _ in range(ATTEMPTS_IN_ALL):
             try:
                 return self._receive()
@@ -76,8 +103,14 @@ class _Download:
                 if tries >= ATTEMPTS:
                     break
                 pause = PAUSE * 2 ** (tries - 1)
-                print(f"  {problem}; again in {pause:.0f} s, from byte {self.size():,}")
+                if isinstance(error, _Later) and error.pause is not None:
+                    pause = max(pause, error.pause)
+                if pause > LONGEST_PAUSE:
+                    raise SourceFailed(f"{self.remote.url} asks to come again in {pause / 60:.0f} minutes") from None
+                output.say(f"  {problem}; again in {pause:.0f} s, from byte {self.size():,}")
                 time.sleep(pause)
+                self.mark = self.mark[0] + pause, self.mark[1]  # waiting on request is not slowness
+                self._check_rate(self.size())
             except requests.RequestException as error:
                 raise SourceFailed(f"{self.remote.url}: {_short(error)}") from None
         raise SourceFailed(f"the connection to {self.remote.url} fails: {problem}")
@@ -106,10 +139,13 @@ class _Download:
             headers["Range"] = f"bytes={offset}-"
             if validator := known.get("validator"):
                 headers["If-Range"] = validator
-        with requests.get(self.remote.url, headers=headers, stream=True, timeout=TIMEOUT) as response:
+        with (
+            _Session() as session,
+            session.get(self.remote.url, headers=headers, stream=True, timeout=TIMEOUT) as response,
+        ):
             status = response.status_code
             if status in _AGAIN:
-                raise requests.ConnectionError(f"HTTP {status} {response.reason}")
+                raise _Later(f"HTTP {status} {response.reason}", _retry_after(response))
             content_range = response.headers.get("Content-Range", "")
             if status == 416:  # nothing left to send: what is here is as long as the file, or longer
                 if offset == (self.remote.bytes or _number(r"bytes \*/(\d+)", content_range)):
@@ -123,27 +159,53 @@ class _Download:
                 raise requests.ConnectionError("another part of the file came than was asked for")
             if status == 200:
                 offset = 0  # the server sends all of it again: the file changed, or it cannot do otherwise
-            length = int(response.headers.get("Content-Length", 0))
+            length = _number(r"(\d+)$", response.headers.get("Content-Length", "")) or 0
             total = offset + length if length else self.remote.bytes
-            pieces = response.raw.stream(_PIECE, decode_content=False)
-            return self._write(pieces, offset, total, self._remember(response, offset, total))
+            return self._write(response.raw.read1, offset, total, self._remember(response, offset, total))
 
-    def _write(self, pieces, offset: int, total: int, remember: Callable[[], None]) -> None:
-        first = next(pieces, b"")
+    def _write(self, read: Callable[[int], bytes], offset: int, total: int, remember: Callable[[], None]) -> None:
+        """Whatever has come is written at once: a connection that stalls, or this process if it is killed, loses none.
+
+        Nothing is asked for beyond the length that was announced, or that the file may have.
+        """
+        most = min(number for number in (total, self.remote.bytes, MOST) if number)
+        first = read(_PIECE)
         if not offset and (page := web_page(first)):
             raise SourceFailed(f"a web page came instead of {self.remote.name} ({page}); often a quota or a login")
         if self.remote.bytes and total and total != self.remote.bytes:
             raise SourceFailed(f"{self.remote.name} has {total:,} bytes there; expected {self.remote.bytes:,}")
+        if total > MOST:
+            raise SourceFailed(f"{self.remote.name} has {total:,} bytes there; expected {MOST:,} at most")
         output.check_room({self.part.parent: total - self.size()})
         remember()
         bar = {"total": total or None, "initial": offset, "unit": "B", "unit_scale": True, "desc": self.remote.name}
-        with open(self.part, "ab" if offset else "wb") as file, tqdm(**bar) as progress:
+        with open(self.part, "ab" if offset else "wb", buffering=0) as file, tqdm(**bar) as progress:
             while first:
-                file.write(first)
+                if offset + len(first) > most:
+                    self.forget()
+                    raise SourceFailed(f"more bytes come as {self.remote.name} than the {most:,} expected")
+                rest = memoryview(first)
+                while rest:  # a file without a buffer may take less than it is given
+                    rest = rest[file.write(rest) :]
+                offset += len(first)
                 progress.update(len(first))
-                first = next(pieces, b"")
+                self._check_rate(offset)
+                first = read(_PIECE)
         if total and self.size() < total:
             raise requests.ConnectionError(f"the connection ended {total - self.size():,} bytes early")
+
+    def _check_rate(self, size: int) -> None:
+        """Raise :class:`SourceFailed` if fewer bytes came in the window that ends now than at the slowest rate."""
+        began, before = self.mark
+        if size < before:
+            self.mark = time.monotonic(), size
+        elif (seconds := time.monotonic() - began) >= WINDOW:
+            if (rate := (size - before) / seconds) < SLOWEST:
+                raise SourceFailed(
+                    f"{self.remote.url} sends {rate:.0f} bytes a second; expected {SLOWEST:,} at least. "
+                    f"The {size:,} bytes that came are kept"
+                )
+            self.mark = time.monotonic(), size
 
     def _remember(self, response: requests.Response, offset: int, total: int) -> Callable[[], None]:
         """What tells this version of the file from another, for the next attempt."""
@@ -168,6 +230,14 @@ class _Download:
 def _number(pattern: str, text: str) -> int | None:
     found = re.match(pattern, text)
     return int(found[1]) if found else None
+
+
+def _retry_after(response: requests.Response) -> float | None:
+    """Seconds that the server asks us to wait, given as such or as a date; None if it does not say."""
+    with suppress(urllib3.exceptions.InvalidHeader, OverflowError, ValueError):
+        found = urllib3.util.Retry().get_retry_after(response.raw)
+        return None if found is None else float(min(found, 1 << 40))
+    return None
 
 
 def _short(error: Exception) -> str:

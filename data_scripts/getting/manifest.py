@@ -1,10 +1,14 @@
 """The manifest: the data sets, and the sources of each in the order in which they are tried."""
 
+import re
 import tomllib
+import urllib.parse
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass, field, fields
+from pathlib import Path, PurePosixPath
+from typing import get_origin
 
+from learnit_core import names
 from learnit_core.errors import LearnitError
 from learnit_core.signals import photos
 
@@ -84,7 +88,9 @@ def read(file: Path = DEFAULT) -> dict[str, DataSet]:
         return {key: _data_set(key, table) for key, table in tables.items()}
     except OSError as error:
         raise LearnitError(f"there is no manifest at {file} ({error.strerror})") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, AttributeError, TypeError, KeyError) as error:
+    except RecursionError:
+        raise LearnitError(f"{file} is no manifest of data sets: it is nested too deep") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, AttributeError, TypeError, KeyError, ValueError) as error:
         raise LearnitError(f"{file} is no manifest of data sets: {error}") from None
 
 
@@ -99,6 +105,37 @@ def find(file: Path, key: str) -> DataSet:
 def _data_set(key: str, table: dict) -> DataSet:
     sources = []
     for entry in table.pop("sources"):
-        files = tuple(Remote(**file) for file in entry.pop("files", ()))
-        sources.append(Source(**entry, files=files))
-    return DataSet(key, **table, sources=tuple(sources))
+        files = tuple(_checked(Remote(**file)) for file in entry.pop("files", ()))
+        source = _checked(Source(**entry, files=files))
+        if source.kind in ("http", "drive") and not files:
+            raise ValueError(f"the source {source.name} names no files")
+        sources.append(source)
+    found = _checked(DataSet(key, **table, sources=tuple(sources)))
+    if not found.sources:
+        raise ValueError(f"{key} has no sources")
+    return found
+
+
+def _checked(entry):
+    """The entry, if its values are of their types, and what becomes a path or an address can be one."""
+    for each in fields(entry):
+        value, kind = getattr(entry, each.name), get_origin(each.type) or each.type
+        if type(value) is not kind:
+            raise TypeError(f"{each.name} is {value!r:.60}; expected {'text' if kind is str else kind.__name__}")
+        if kind is int and not 0 <= value < 1 << 53:
+            raise ValueError(f"{each.name} is {value!r:.60}; expected 0 or more")
+    for each in ("name", "key", "file"):
+        name = getattr(entry, each, "")
+        if name and (not names.is_plain(name) or name[0] in ".-"):  # hidden, or an option
+            raise ValueError(f"the {each} {name!r:.60} would be a path or an option; expected the name of a file")
+    if isinstance(entry, Remote):
+        if not entry.name:
+            raise ValueError("a file has no name")
+        if entry.url and not entry.url.lower().startswith(("http://", "https://")):
+            raise ValueError(f"{entry.url!r:.60} is no address: expected one that begins with https://")
+        if entry.url and ".." in PurePosixPath(urllib.parse.urlsplit(entry.url).path).parts:
+            raise ValueError(f"{entry.url!r:.60} is no address: expected one without ..")
+        for each, length in (("md5", 32), ("sha256", 64)):
+            if not re.fullmatch(rf"([0-9a-f]{{{length}}})?", getattr(entry, each)):
+                raise ValueError(f"the {each} of {entry.name} is none: expected {length} hexadecimal digits")
+    return entry

@@ -54,14 +54,14 @@ def obtain(data: DataSet, sources: Sequence[Source], folder: Path, wanted: Wante
     """
     reasons = []
     for source in sources:
-        print(f"from {source.name}: {source.where}")
+        output.say(f"from {source.name}: {source.where}")
         try:
             if source.kind not in _KINDS:
                 raise SourceFailed(f"its kind is {source.kind!r}; expected one of {', '.join(_KINDS)}")
             return Obtained(source, _KINDS[source.kind](source, folder / data.key / source.name, wanted))
         except SourceFailed as failure:
             reasons.append(f"{source.name}: {failure}")
-            print(f"  not from there: {failure}")
+            output.say(f"  not from there: {failure}")
     raise LearnitError(
         f"{data.title} cannot be had from any of its {len(sources)} sources:\n  " + "\n  ".join(reasons) + "\n"
         "Nothing is lost: run the command again later, or fetch the set by hand and name it with --from"
@@ -172,6 +172,8 @@ def _huggingface(source: Source, folder: Path, wanted: Wanted) -> list[Path]:
         if wanted.is_sample:
             first = {name.rpartition("/")[2].split("-")[0]: name for name in sorted(names, reverse=True)}
             names = sorted(first.values())
+        for name in names:
+            archives.check_name(source.id, name)  # it becomes a path
         if not names:
             raise SourceFailed(f"there are no parquet files in the data set {source.id}")
         options = {"repo_type": "dataset", "local_dir": str(folder)}

@@ -14,11 +14,18 @@ from typing import Any
 
 import numpy as np
 from filelock import FileLock, Timeout
+from tqdm import tqdm
 
+from learnit_core import names
 from learnit_core.errors import LearnitError
 from learnit_core.signals import prepared
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+def say(text: str) -> None:
+    """Print between bars of progress; names in the text are made fit to be shown."""
+    tqdm.write(names.lines(text))
 
 
 class RowWriter:
@@ -102,7 +109,8 @@ def locked(path: Path, what: str) -> Iterator[None]:
 
 def describe(folder: Path, about: dict[str, Any]) -> None:
     """Write `prepared.json`, last of all."""
-    content = json.dumps({"prepared": prepared.VERSION, **about}, indent=1, ensure_ascii=False)
+    # Escaped: a path in it may hold bytes that are no UTF-8, and cannot be written otherwise.
+    content = json.dumps({"prepared": prepared.VERSION, **about}, indent=1, ensure_ascii=True)
     with open(folder / prepared.FILE, "w", encoding="utf-8") as file:
         file.write(content + "\n")
         file.flush()

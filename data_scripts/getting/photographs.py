@@ -10,11 +10,12 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from getting import lenses, places
+from getting import lenses, output
 from getting.archives import Files
 from getting.output import RowWriter
 from getting.places import Place, Taken
 from learnit_core.errors import LearnitError
+from learnit_core.signals import files as ways_in
 from learnit_core.signals import tourism
 from learnit_core.signals.prepared import SPLITS
 from learnit_core.signals.tourism import Photograph
@@ -41,13 +42,13 @@ def read(
     ``leave_out`` it is named, and left out.
     """
     wanted = [taken for taken in place.taken if only is None or taken.name in only]
-    made, left_out = [], []
+    made, left_out, brightest = [], [], 0.0
 
     def refuse(name, error):
         if not leave_out:
-            raise LearnitError(f"{error}; with --leave-out such photographs are left out")
+            raise LearnitError(f"{str(error).rstrip('.')}; with --leave-out such photographs are left out")
         left_out.append(name)
-        tqdm.write(f"Left out: {error}")
+        output.say(f"Left out: {error}")
 
     if missing := sorted(taken.name for taken in wanted if taken.file is None):
         what = f"{len(missing)} of the {len(wanted)} photographs of the model, such as {missing[0]}, are not there"
@@ -59,17 +60,23 @@ def read(
     for file, content in tqdm(files.read(by_file), total=len(by_file), unit="photograph"):
         taken = by_file[file]
         try:
-            made.append(_photograph(taken, content, place.points, side))
+            photograph, bright = _photograph(taken, content, place.points, side)
+            made.append(photograph)
+            brightest = max(brightest, bright)
         except LearnitError as error:
             refuse(taken.name, error)
+    if made and brightest < ways_in.FAINT:
+        output.say(ways_in.faint(place.pictures))
     return made, left_out
 
 
-def _photograph(taken: Taken, content: bytes, points: np.ndarray, side: int) -> Photograph:
+def _photograph(taken: Taken, content: bytes, points: np.ndarray, side: int) -> tuple[Photograph, float]:
+    """It, and its brightest number as a part of the range."""
     pose = taken.pose()
     if taken.seen is not None and not len(taken.seen):
         raise LearnitError(f"no point of the model is seen by {taken.name}: it has no depth")
-    picture = places.decoded(io.BytesIO(content), taken.name)
+    decoded = ways_in.decode(content, taken.name, channels=3, upright=False)
+    picture = Image.fromarray(decoded.pixels)
     camera = taken.camera(*picture.size)
     if camera.distortion:
         picture, camera = lenses.undistorted(picture, camera)
@@ -85,7 +92,7 @@ def _photograph(taken: Taken, content: bytes, points: np.ndarray, side: int) -> 
         seen = _inside(points, pose, intrinsics, size)
         if len(points) and not len(seen):
             raise LearnitError(f"no point of the model is seen by {taken.name}: it has no depth")
-    return Photograph(taken.name, np.asarray(picture), intrinsics, pose, seen)
+    return Photograph(taken.name, np.asarray(picture), intrinsics, pose, seen), decoded.brightest
 
 
 def _inside(points: np.ndarray, pose: np.ndarray, intrinsics: np.ndarray, size: tuple[int, int]) -> np.ndarray:
@@ -148,10 +155,10 @@ def _remark(photographs: Sequence[Photograph], points: np.ndarray, near_far: tup
     aim = tourism.aim(photographs)
     if near_far is None:
         near, far = aim.bounds
-        tqdm.write(
+        output.say(
             f"Note: there are no points; near {near:.3g} and far {far:.3g} are taken from the cameras, and hold what "
             "is whole in the pictures, but nothing far behind it (--near and --far give others)"
         )
     if aim.past:
         names = ", ".join(photographs[i].name for i in aim.past[:3])
-        tqdm.write(f"Note: {len(aim.past)} of the {len(photographs)} cameras look past what the others do: {names}, …")
+        output.say(f"Note: {len(aim.past)} of the {len(photographs)} cameras look past what the others do: {names}, …")

@@ -13,10 +13,13 @@ from getting import output
 from getting.archives import Files
 from getting.output import RowWriter
 from learnit_core.errors import LearnitError
+from learnit_core.names import shown
+from learnit_core.signals import files as ways_in
 from learnit_core.signals import photos
 from learnit_core.signals.prepared import SPLITS
 
 _AHEAD = 64  # pictures that are decoded at a time
+_HELD = 1 << 26  # bytes of their files
 
 
 def deal(names: Sequence[str], seed: int) -> dict[str, list[str]]:
@@ -53,10 +56,20 @@ def sample(
     return {split: chosen[split] for split in SPLITS}
 
 
-def write(folder: Path, files: Files, splits: Mapping[str, Sequence[str]], *, size: int) -> dict[str, Any]:
+def write(
+    folder: Path,
+    files: Files,
+    splits: Mapping[str, Sequence[str]],
+    *,
+    size: int,
+    label: object = "the set",
+    largest: int | None = None,
+) -> dict[str, Any]:
     """Decode the pictures of all splits into ``folder``; returns what `prepared.json` says of them.
 
-    A picture that cannot be decoded is named and skipped, and so is one that equals an earlier one in every pixel.
+    Pictures that cannot be decoded are skipped, and so are those that equal an earlier one in every pixel. One sentence
+    counts the first by reason and calls the set ``label``; `prepared.json` names them all. ``largest`` as of
+    :func:`learnit_core.signals.files.decode`.
     Raises ``LearnitError`` if a split comes out empty, or if fewer than 10 pictures are left in all.
     """
     split_of = {name: split for split, names in splits.items() for name in names}
@@ -64,23 +77,25 @@ def write(folder: Path, files: Files, splits: Mapping[str, Sequence[str]], *, si
     writers = {split: RowWriter(folder / f"{split}.npy", (size, size, 3), "uint8") for split in SPLITS}
     kept: dict[str, list[str]] = {split: [] for split in SPLITS}
     seen: set[bytes] = set()
-    broken, copies, unread = [], 0, set(split_of)
+    refused, copies, unread, brightest = {}, 0, set(split_of), 0.0
     try:
-        for name, picture in tqdm(_decoded(files.read(split_of), size), total=len(split_of), unit="picture"):
+        for name, picture in tqdm(_decoded(files.read(split_of), size, largest), total=len(split_of), unit="picture"):
             unread.discard(name)
-            if isinstance(picture, LearnitError):
-                broken.append(name)
-                tqdm.write(f"Skipped: {picture}")
+            if isinstance(picture, ways_in.Refused):
+                refused[name] = picture
                 continue
-            digest = photos.digest(picture)
+            brightest = max(brightest, picture.brightest)
+            digest = photos.digest(picture.pixels)
             if digest in seen:
                 copies += 1
                 continue
             seen.add(digest)
-            writers[split_of[name]].append(picture)
+            writers[split_of[name]].append(picture.pixels)
             kept[split_of[name]].append(name)
     finally:
         entries = {split: writer.close() for split, writer in writers.items()}
+    if refused:
+        output.say(ways_in.left_out(refused, len(split_of), label))
     counts = {split: entry["count"] for split, entry in entries.items()}
     if min(counts.values()) == 0 or sum(counts.values()) < photos.FEWEST:
         raise LearnitError(
@@ -88,25 +103,35 @@ def write(folder: Path, files: Files, splits: Mapping[str, Sequence[str]], *, si
             "each split"
         )
     for split, names in kept.items():
-        (folder / f"{split}.txt").write_text("".join(f"{name}\n" for name in names), encoding="utf-8")
-    return {"kind": "pictures", "splits": entries, "skipped": broken + sorted(unread), "copies": copies}
+        (folder / f"{split}.txt").write_text("".join(f"{shown(name)}\n" for name in names), encoding="utf-8")
+    if brightest < ways_in.FAINT:
+        output.say(ways_in.faint(label))
+    skipped = [shown(name) for name in [*refused, *sorted(unread)]]
+    return {"kind": "pictures", "splits": entries, "skipped": skipped, "copies": copies}
 
 
-def _decoded(members: Iterator[tuple[str, bytes]], size: int) -> Iterator[tuple[str, np.ndarray | LearnitError]]:
+def _decoded(
+    members: Iterator[tuple[str, bytes]], size: int, largest: int | None
+) -> Iterator[tuple[str, ways_in.Picture | ways_in.Refused]]:
     """Pictures in the order of the members, decoded on all cores; an error stands in the place of its picture."""
 
-    def decode(name: str, content: bytes) -> np.ndarray | LearnitError:
+    def decode(name: str, content: bytes) -> ways_in.Picture | ways_in.Refused:
         try:
-            return photos.decode(content, name, size, 3)
-        except LearnitError as error:
+            return ways_in.decode(content, name, channels=3, square=size, largest=largest)
+        except ways_in.Refused as error:
             return error
 
     with ThreadPoolExecutor() as pool:
         waiting: deque = deque()
+        sizes: deque[int] = deque()
+        held = 0
         for name, content in members:
             waiting.append((name, pool.submit(decode, name, content)))
-            if len(waiting) >= _AHEAD:
+            held += len(content)
+            sizes.append(len(content))
+            while waiting and (len(waiting) >= _AHEAD or held > _HELD):
                 first, result = waiting.popleft()
+                held -= sizes.popleft()
                 yield first, result.result()
         while waiting:
             first, result = waiting.popleft()

@@ -4,19 +4,16 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Collection
 from pathlib import Path, PurePosixPath
-from typing import IO, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from PIL import Image
-from tqdm import tqdm
 
-from getting import archives, colmap, lenses, ply
+from getting import archives, colmap, lenses, output, ply
 from getting.archives import Files
 from learnit_core.errors import LearnitError
-from learnit_core.signals import cameras, photos, posed, tourism, transforms
+from learnit_core.signals import cameras, tourism, transforms
+from learnit_core.signals import files as ways_in
 from learnit_core.signals.cameras import Camera
-
-PICTURES = transforms.SUFFIXES
 
 
 class Taken(NamedTuple):
@@ -48,10 +45,10 @@ def find(files: Files, names: Collection[str]) -> Place:
     marks = sorted((n for n in names if PurePosixPath(n).name in transforms.NAMES), key=_depth)
     if colmap.models_in(names) or not marks:
         if marks:
-            tqdm.write(f"There are a COLMAP model and {marks[0]}: the model is taken, which has points.")
+            output.say(f"There are a COLMAP model and {marks[0]}: the model is taken, which has points.")
         return of_model(colmap.read(files, names), names)
     if others := marks[1:]:
-        tqdm.write(f"{marks[0]} is taken; left: {', '.join(others[:5])}")
+        output.say(f"{marks[0]} is taken; left: {', '.join(others[:5])}")
     return of_transforms(files, names, marks[0])
 
 
@@ -81,12 +78,11 @@ def pictures_of(wanted: Collection[str], names: Collection[str], model: str) -> 
     beside them there may be depths, masks, smaller or undistorted pictures of the same names. What was left is said.
     """
     found: Counter[str] = Counter()
-    for name in names:
-        path = PurePosixPath(name)
-        if path.suffix.lower() in PICTURES:
-            for start in range(len(path.parts)):
-                if "/".join(path.parts[start:]) in wanted:
-                    found["/".join(path.parts[:start]) or "."] += 1
+    for name in ways_in.only_pictures(names):
+        parts = PurePosixPath(name).parts
+        for start in range(len(parts)):
+            if "/".join(parts[start:]) in wanted:
+                found["/".join(parts[:start]) or "."] += 1
     at = PurePosixPath(model).parts
 
     def order(root: str):
@@ -98,7 +94,7 @@ def pictures_of(wanted: Collection[str], names: Collection[str], model: str) -> 
     roots = sorted(found, key=order)
     if len(roots) > 1:
         left = ", ".join(f"{root}/ ({found[root]})" for root in roots[1:6])
-        tqdm.write(f"Photographs are those in {roots[0]}/ ({found[roots[0]]}); left, with the same names: {left}")
+        output.say(f"Photographs are those in {roots[0]}/ ({found[roots[0]]}); left, with the same names: {left}")
     return roots[0] if roots else None
 
 
@@ -116,7 +112,7 @@ def of_transforms(files: Files, names: Collection[str], mark: str) -> Place:
             points = ply.points(content, file)
     masks = sum(frame.mask is not None for frame in scene.frames)
     if masks:
-        tqdm.write(f"{masks} masks are not used: a collection is of whole photographs")
+        output.say(f"{masks} masks are not used: a collection is of whole photographs")
     taken = []
     for frame in scene.frames:
         file = transforms.find(frame.file, inside)
@@ -130,15 +126,15 @@ def reconstruct(folder: Path) -> colmap.Model:
     pycolmap = lenses.pycolmap()
     if not folder.is_dir():
         raise LearnitError(f"{folder} is no folder: --reconstruct expects a folder of photographs")
-    names = [name for name in photos.files_in(folder) if name.lower().endswith(PICTURES)]
-    readable = [name for name in names if _is_readable(folder / name, name)]
+    names = ways_in.only_pictures(ways_in.files_in(folder))
+    readable = [name for name in names if _is_readable(folder, name)]
     if len(readable) < tourism.FEWEST:
         raise LearnitError(
             f"{folder} holds {len(readable)} photographs that can be read: expected at least {tourism.FEWEST}"
         )
     below = sorted({str(PurePosixPath(name).parent) for name in readable} - {"."})
     where = f" (some in {', '.join(below[:4])})" if below else ""
-    print(f"finding the cameras of {len(readable)} photographs{where}; every pair is compared …", flush=True)
+    output.say(f"finding the cameras of {len(readable)} photographs{where}; every pair is compared …")
     with tempfile.TemporaryDirectory() as place:
         database, found, best = Path(place) / "database.db", Path(place) / "models", Path(place) / "best"
         found.mkdir()
@@ -158,27 +154,18 @@ def reconstruct(folder: Path) -> colmap.Model:
         with archives.opened(best) as files:
             model = colmap.read(files, files.names())
     if len(models) > 1:
-        print(f"{len(models)} models came about; the largest, with {len(model.shots)} photographs, is taken")
+        output.say(f"{len(models)} models came about; the largest, with {len(model.shots)} photographs, is taken")
     lost = set(readable) - {shot.name for shot in model.shots}
     if lost:
-        print(f"{len(lost)} photographs do not fit to the others, such as {min(lost)}: left out")
+        output.say(f"{len(lost)} photographs do not fit to the others, such as {min(lost)}: left out")
     return model._replace(folder=".")
 
 
-def _is_readable(path: Path, name: str) -> bool:
+def _is_readable(folder: Path, name: str) -> bool:
     """Whether a picture can be decoded: what cannot is named, and kept from C++, which would end the process."""
     try:
-        decoded(path, name)
+        ways_in.decode(ways_in.content(folder / name), name, channels=3, upright=False)
         return True
     except LearnitError as error:
-        tqdm.write(f"Left out: {error}")
+        output.say(f"Left out: {error}")
         return False
-
-
-def decoded(file: IO[bytes] | Path, name: str) -> Image.Image:
-    """A picture as RGB. Raises ``LearnitError`` if it is none of a known kind, or cannot be decoded."""
-    try:
-        with Image.open(file, formats=posed.FORMATS) as opened:
-            return opened.convert("RGB")
-    except Exception as error:  # a damaged file can make a decoder raise almost anything
-        raise LearnitError(f"{name} cannot be decoded: {str(error).rstrip('.')}") from None

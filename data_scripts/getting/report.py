@@ -1,5 +1,6 @@
 """Summaries of what would be done and of what was made."""
 
+import shlex
 import shutil
 from argparse import Namespace
 from collections.abc import Sequence
@@ -11,6 +12,7 @@ import pooch
 from getting import output
 from getting.manifest import DataSet, Source
 from getting.mirrors import Obtained
+from learnit_core import names
 from learnit_core.signals import prepared
 
 
@@ -36,7 +38,7 @@ def plan(
     if target.exists():
         what = "a prepared set" if prepared.is_prepared(target) else "and is no prepared set: choose another place"
         lines.append(f"  note       {target} is there already, {what}")
-    return "\n".join([*lines, "Nothing was done (--dry-run)."])
+    return "\n".join(map(names.shown, [*lines, "Nothing was done (--dry-run)."]))
 
 
 def summary(folder: Path) -> str:
@@ -57,7 +59,8 @@ def summary(folder: Path) -> str:
     lines += [f"  splits     {about['note']}", f"  licence    {about['licence']}"]
     for entry in about["origin"]:
         lines.append(f"  from       {entry['where']}: {entry['sum']}")
-    return "\n".join(lines) + f"\nUse it: LEARNIT_DATA={folder} {about.get('use', 'make demo')}"
+    use = f"Use it: LEARNIT_DATA={shlex.quote(str(folder))} {about.get('use', 'make demo')}"
+    return "\n".join(map(names.shown, [*lines, use]))
 
 
 def origin(obtained: Obtained) -> list[dict[str, Any]]:

@@ -55,7 +55,7 @@ def write(
                 raise LearnitError(f"{len(views.images)} views; expected {expected[split]}, as most have.")
         except LearnitError as error:
             skipped.append(name)
-            tqdm.write(f"Skipped: {name}: {error}")
+            output.say(f"Skipped: {name}: {error}")
             continue
         remarks.add(PurePosixPath(name).name, views)
         if len(agreements) < CHECKED:
@@ -85,10 +85,10 @@ def write(
             "crc32": {field: entry["crc32"] for field, entry in arrays.items()},
         }
     for sentence in remarks.sentences():
-        tqdm.write(f"Note: {sentence}.")
+        output.say(f"Note: {sentence}.")
     found = sum(agreements) / len(agreements)
     if found < ENOUGH:
-        tqdm.write(
+        output.say(
             f"Warning: the visual hulls of {len(agreements)} objects cover {100 * found:.0f} % of their silhouettes; "
             f"expected at least {100 * ENOUGH:.0f} %. Cameras and pictures do not fit: axes, or the sense of rotation."
         )
@@ -123,7 +123,7 @@ def split(
             raise LearnitError(f"{lists[0]} is no list of splits ({error}); expected train, val and test") from None
         missing = [name for part in named.values() for name in part if name not in by_name]
         if missing:
-            tqdm.write(f"{len(missing)} objects of the list are not there, such as {missing[0]}.")
+            output.say(f"{len(missing)} objects of the list are not there, such as {missing[0]}.")
         splits = {own: [by_name[name] for name in part if name in by_name] for own, part in named.items()}
         note = "The splits are those of the list that came with the set."
     else:

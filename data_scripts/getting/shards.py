@@ -23,7 +23,7 @@ class Shards:
             try:
                 self.files[path.stem] = parquet.ParquetFile(path)
             except Exception as error:  # pyarrow has many
-                raise Damaged(path, f"{path} is damaged or no parquet file ({error})") from None
+                raise Damaged(path, f"{path} is damaged or no parquet file ({_first_line(error)})") from None
             if "image" not in self.files[path.stem].schema_arrow.names:
                 found = ", ".join(self.files[path.stem].schema_arrow.names)
                 raise LearnitError(f"{path} has the columns {found}; expected one called 'image'")
@@ -45,4 +45,8 @@ class Shards:
         try:
             return next(batches, None)
         except Exception as error:  # as above
-            raise Damaged(path, f"{path} is damaged ({error})") from None
+            raise Damaged(path, f"{path} is damaged ({_first_line(error)})") from None
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -11,7 +11,7 @@ from jax import Array
 from learnit_core import evaluate, inits, losses, models, signals
 from learnit_core.experiments.fits import Draws
 from learnit_core.signals import ImageSplits
-from learnit_core.structures import Batch, Field, LossFn, Params, Pixels
+from learnit_core.structures import Batch, Field, LossFn, Params, Pixels, seed_key
 
 FIT_DB = 40.0
 """What Mean and Matched have to reach to their targets, unclipped: a poor fit would make them look worse [dB]."""
@@ -30,7 +30,7 @@ def shuffled(learned: Params, *, seed: int = 0) -> Draws:
 
 def keys(seed: int) -> Array:
     """Keys of Standard, of the fits of Mean and Matched, and of Shuffled; none is used in meta-training."""
-    return jax.random.split(jax.random.fold_in(jax.random.key(seed), 2**31 - 1), 3)
+    return jax.random.split(jax.random.fold_in(seed_key(seed), 2**31 - 1), 3)
 
 
 def make(

@@ -9,6 +9,7 @@ Tried so far in Chromium: JupyterLab and pages.
 from learnit_core.explorer.build import frames, networks, steps
 from learnit_core.explorer.controls import Control, camera, fit_steps, line, square, triangle
 from learnit_core.explorer.drawing import drawn
+from learnit_core.explorer.fitting import Fitting, fitting
 from learnit_core.explorer.page import write_page
 from learnit_core.explorer.upload import to_png, upload
 from learnit_core.explorer.widget import Explorer
@@ -16,8 +17,10 @@ from learnit_core.explorer.widget import Explorer
 __all__ = [
     "Control",
     "Explorer",
+    "Fitting",
     "camera",
     "drawn",
+    "fitting",
     "frames",
     "line",
     "networks",

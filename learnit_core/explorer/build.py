@@ -117,7 +117,7 @@ def _frames(panes, controls, title, side, position, corners=None):
         return flat[pane][_nearest(controls, counts, at)]
 
     described, data = export.frame_bytes(flat, counts)
-    scene = _scene("frames", controls, list(panes), (h, w, c), title, side)
+    scene = export.described("frames", controls, list(panes), (h, w, c), title, side)
     scene |= {"frames": described, "weights": corners is not None}
     return Explorer(scene, data, controls=controls, draw=draw, corners=corners, position=position)
 
@@ -165,7 +165,7 @@ def _networks(
     if engine == "frames":
         return _as_frames(panes, draw, controls, frame_counts, size, title, side, position)
     drawn_by = "kernel" if engine == "kernel" or not in_browser else engine
-    scene = _scene(drawn_by, controls, list(panes), size, title, side) | {"weights": True}
+    scene = export.described(drawn_by, controls, list(panes), size, title, side) | {"weights": True}
     data = b""
     if drawn_by != "kernel":
         network, data = export.network_bytes(field, list(panes.values()), weights_type=weights_type)
@@ -191,30 +191,6 @@ def _as_frames(panes, draw, controls, frame_counts, size, title, side, position)
         for pane, name in enumerate(panes)
     }
     return _frames(pictures, controls, title, side, position, corners=panes)
-
-
-def _scene(engine, controls, titles, shape, title, side):
-    described = [
-        {
-            "kind": c.kind,
-            "name": c.name,
-            "labels": list(c.labels),
-            "low": c.low,
-            "high": c.high,
-            "step": c.step,
-            "unit": c.unit,
-            "wraps": c.wraps,
-        }
-        for c in controls
-    ]
-    return {
-        "title": title,
-        "engine": engine,
-        "controls": described,
-        "titles": titles,
-        "shape": list(shape),
-        "side": side,
-    }
 
 
 def _drawer(field, panes, controls, render):

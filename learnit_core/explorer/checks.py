@@ -29,9 +29,9 @@ def check_scene(panes: Any, controls: Any, *, title: Any, side: Any, shape: Any 
             raise LearnitError(f"found the control {_short(control)}: expected one made by line, square, camera, ...")
     if not isinstance(title, str):
         raise LearnitError(f"found the title {_short(title)}: expected text")
-    if not _is_size(side):
+    if not is_size(side):
         raise LearnitError(f"found side {_short(side)}: expected the width of a picture on the page, at least 1 px")
-    if not isinstance(shape, Sequence) or len(shape) != 2 or not all(_is_size(n) for n in shape):
+    if not isinstance(shape, Sequence) or len(shape) != 2 or not all(is_size(n) for n in shape):
         raise LearnitError(f"found the shape {_short(shape)}: expected (height, width), at least 1 px each")
 
 
@@ -186,7 +186,8 @@ def _places(pane, axes, at=()) -> Iterator[tuple[tuple[int, ...], Any]]:
         raise LearnitError(f"found {_short(pane)} where pictures are expected, at {list(at)}")
 
 
-def _is_size(value):
+def is_size(value: Any) -> bool:
+    """Whether it is a whole number of Python or NumPy, at least 1."""
     return isinstance(value, int | np.integer) and not isinstance(value, bool) and value >= 1
 
 

@@ -1,14 +1,16 @@
 """Networks and pictures as bytes for the browser: what ``module/2_network.js`` and ``FramesEngine`` read."""
 
+import dataclasses
 import io
 from collections.abc import Sequence
 from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from learnit_core.errors import LearnitError
+from learnit_core.explorer.controls import Control
 from learnit_core.structures import Field, Params
 
 WEIGHTS_TYPES = ("float16", "float32")
@@ -43,9 +45,9 @@ def network_bytes(
     for i in range(1, len(layers)):
         if any(np.abs(leaf).max() > largest for pane in panes for corner in pane for leaf in corner[i].values()):
             types[i] = "float32"
-    if (beyond := field.spec.get("offset", 0.5) - 0.5) and field.spec["model"] == "siren":
-        # The page adds 0.5. What is left goes into the last biases: mixtures have coefficients that sum to one.
-        panes = [[_shifted(corner, beyond) for corner in pane] for pane in panes]
+    if more := beyond(field):
+        # What is left goes into the last biases: mixtures have coefficients that sum to one.
+        panes = [[shifted(corner, more) for corner in pane] for pane in panes]
     buffer = np.asarray(field.spec.get("frequencies", np.zeros((0, 2))), np.float32)
     chunks = [buffer.tobytes()]
     for pane in panes:
@@ -65,10 +67,34 @@ def network_bytes(
     return network, b"".join(chunks)
 
 
-def _shifted(params: Params, offset: float) -> Params:
+def beyond(field: Field) -> float:
+    """What a SIREN adds to its output beyond the 0.5 that the page adds."""
+    return field.spec.get("offset", 0.5) - 0.5 if field.spec["model"] == "siren" else 0.0
+
+
+def flat(params: Params) -> bytes:
+    """All weights in float32, layer by layer, w and b."""
+    return b"".join(np.asarray(layer[name]).astype("<f4").tobytes() for layer in params for name in ("w", "b"))
+
+
+def shifted(params: Params, offset: float) -> Params:
     """The same network with ``offset`` added to its output."""
     *first, last = params
     return [*first, {"w": last["w"], "b": last["b"] + offset}]
+
+
+def described(
+    engine: str, controls: Sequence[Control], titles: Sequence[str], shape: Sequence[int], title: str, side: int
+) -> dict[str, Any]:
+    """The part of a scene that all have."""
+    return {
+        "title": title,
+        "engine": engine,
+        "controls": [{**dataclasses.asdict(control), "labels": list(control.labels)} for control in controls],
+        "titles": list(titles),
+        "shape": list(shape),
+        "side": side,
+    }
 
 
 def frame_bytes(panes: Sequence[np.ndarray], counts: Sequence[int]) -> tuple[dict[str, Any], bytes]:
@@ -94,6 +120,22 @@ def as_image(picture: np.ndarray) -> Image.Image:
     if picture.ndim != 3 or picture.shape[-1] not in (1, 3):
         raise LearnitError(f"found a picture of shape {list(picture.shape)}: expected [height, width, 1 or 3]")
     return Image.fromarray(picture.squeeze(-1) if picture.shape[-1] == 1 else picture)
+
+
+def sheet(pictures: Sequence[np.ndarray], titles: Sequence[str], side: int) -> bytes:
+    """Pictures [h, w, c], uint8, beside each other, ``side`` pixels wide, with their titles below, as PNG."""
+    gap, caption = 12, 22
+    images = [as_image(picture) for picture in pictures]
+    height = max(round(side * image.height / image.width) for image in images)
+    whole = Image.new("RGB", (len(images) * (side + gap) - gap, height + caption), "white")
+    pen = ImageDraw.Draw(whole)
+    for i, (image, title) in enumerate(zip(images, titles, strict=True)):
+        size = (side, round(side * image.height / image.width))
+        whole.paste(image.convert("RGB").resize(size, Image.Resampling.NEAREST), (i * (side + gap), 0))
+        pen.text((i * (side + gap) + side / 2, height + 3), title, fill="black", anchor="ma", font_size=14)
+    buffer = io.BytesIO()
+    whole.save(buffer, format="png")
+    return buffer.getvalue()
 
 
 def _webp(picture, *, lossless):

@@ -14,6 +14,7 @@ from PIL import Image
 
 from learnit_core.errors import LearnitError
 from learnit_core.explorer import export
+from learnit_core.names import safe
 
 
 def upload(on_file: Callable[[Path], None]) -> ipywidgets.VBox:
@@ -27,7 +28,7 @@ def upload(on_file: Callable[[Path], None]) -> ipywidgets.VBox:
         output.clear_output()
         with output, tempfile.TemporaryDirectory() as folder:
             name, content = _uploaded(change["new"])
-            file = Path(folder) / Path(name).name
+            file = Path(folder) / safe(name)
             file.write_bytes(content)
             try:
                 on_file(file)

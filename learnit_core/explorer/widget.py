@@ -1,6 +1,5 @@
 """The widget: one ES module for every page, and its Python side, which draws when the page cannot."""
 
-import io
 import threading
 import time
 import traceback
@@ -12,7 +11,6 @@ import anywidget
 import IPython.display
 import numpy as np
 import traitlets
-from PIL import Image, ImageDraw
 
 from learnit_core import weights
 from learnit_core.errors import LearnitError
@@ -36,17 +34,57 @@ class _Numbers(traitlets.List):
         return super().validate(obj, [float(x) for x in value] if isinstance(value, Sequence | np.ndarray) else value)
 
 
-class Explorer(anywidget.AnyWidget):
-    """Pictures side by side that follow one set of controls. Made by ``networks``, ``steps`` or ``frames``.
-
-    ``position`` is where the controls stand, in both directions: set it, and the picture follows. ``value`` are the
-    weights there, ``to_html`` writes a page of its own.
-    """
+class Widget(anywidget.AnyWidget):
+    """What all widgets of this package have: a scene, bytes, a position, a picture without JavaScript, and a page."""
 
     _esm, _css = assets.module(), assets.style()
     scene = traitlets.Dict().tag(sync=True)
     data = traitlets.Bytes().tag(sync=True)
     position = _Numbers(traitlets.Float()).tag(sync=True)
+
+    def __init__(self, scene: dict[str, Any], data: bytes, *, controls: Sequence[Control], start: Sequence[float]):
+        self._controls = list(controls)
+        super().__init__(scene=scene | {"start": start}, data=data, position=start)
+
+    @traitlets.validate("position")
+    def _in_range(self, proposal):
+        places.split(self._controls, proposal["value"])
+        return proposal["value"]
+
+    def pictures(self, position: Sequence[float] | None = None) -> list[np.ndarray]:
+        """The panes' pictures [h, w, c], uint8, drawn by Python, at a position (the present one)."""
+        raise NotImplementedError
+
+    def to_html(self, file: str | Path, *, title: str | None = None) -> Path:
+        """Write one self-contained page that needs neither Python nor a network. Returns its path.
+
+        Raises LearnitError if only Python can draw this explorer.
+        """
+        return write_page(file, title or self.scene["title"], [("", self)])
+
+    def static_png(self, position: Sequence[float] | None = None) -> bytes:
+        """The panes at a position (the present one) with their titles, for viewers that run no JavaScript."""
+        return export.sheet(self.pictures(position), self.scene["titles"], self.scene["side"])
+
+    def _repr_mimebundle_(self, **kwargs):
+        bundle = super()._repr_mimebundle_(**kwargs)
+        data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
+        return {**data, "image/png": self.static_png()}, metadata
+
+    if hasattr(anywidget.AnyWidget, "_ipython_display_"):
+        # ipywidgets 7 displays widgets its own way, which leaves out the picture.
+        def _ipython_display_(self, **kwargs):
+            data, metadata = self._repr_mimebundle_()
+            IPython.display.display(data, metadata=metadata, raw=True)
+            self._handle_displayed(**kwargs)
+
+
+class Explorer(Widget):
+    """Pictures side by side that follow one set of controls. Made by ``networks``, ``steps`` or ``frames``.
+
+    ``position`` is where the controls stand, in both directions: set it, and the picture follows. ``value`` are the
+    weights there, ``to_html`` writes a page of its own.
+    """
 
     def __init__(
         self,
@@ -60,18 +98,13 @@ class Explorer(anywidget.AnyWidget):
         stills: list[np.ndarray] | None = None,
         seconds: float = 0.0,
     ):
-        self._controls, self._draw, self._corners = list(controls), draw, corners
+        self._draw, self._corners = draw, corners
         self._drawing = threading.Lock()  # messages may come in another thread than the cells'
         self._seconds_per_pixel = seconds / np.prod(scene["shape"][:2])
-        start = places.start(self._controls, position)
+        start = places.start(controls, position)
         self._last = (start, stills)  # where the pictures drawn last in full size stand, so that none is drawn twice
-        super().__init__(scene=scene | {"start": start}, data=data, position=start)
+        super().__init__(scene, data, controls=controls, start=start)
         self.on_msg(lambda _, content, buffers: self._answer(content))
-
-    @traitlets.validate("position")
-    def _in_range(self, proposal):
-        places.split(self._controls, proposal["value"])
-        return proposal["value"]
 
     @property
     def coefficients(self) -> list[float]:
@@ -98,43 +131,8 @@ class Explorer(anywidget.AnyWidget):
         return {title: weights.barycentric(corners, here) for title, corners in self._corners.items()}
 
     def pictures(self, position: Sequence[float] | None = None) -> list[np.ndarray]:
-        """The panes' pictures [h, w, c], uint8, drawn by Python, at a position (the present one)."""
         position = places.start(self._controls, self.position if position is None else position)
         return [np.array(picture) for picture in self._pictures(position, tuple(self.scene["shape"][:2]))]
-
-    def to_html(self, file: str | Path, *, title: str | None = None) -> Path:
-        """Write one self-contained page that needs neither Python nor a network. Returns its path.
-
-        Raises LearnitError if only Python can draw this explorer.
-        """
-        return write_page(file, title or self.scene["title"], [("", self)])
-
-    def static_png(self, position: Sequence[float] | None = None) -> bytes:
-        """The panes at a position (the present one) with their titles, for viewers that run no JavaScript."""
-        side, gap, caption = self.scene["side"], 12, 22
-        pictures = [export.as_image(picture) for picture in self.pictures(position)]
-        height = max(round(side * picture.height / picture.width) for picture in pictures)
-        sheet = Image.new("RGB", (len(pictures) * (side + gap) - gap, height + caption), "white")
-        pen = ImageDraw.Draw(sheet)
-        for i, (picture, title) in enumerate(zip(pictures, self.scene["titles"], strict=True)):
-            size = (side, round(side * picture.height / picture.width))
-            sheet.paste(picture.convert("RGB").resize(size, Image.Resampling.NEAREST), (i * (side + gap), 0))
-            pen.text((i * (side + gap) + side / 2, height + 3), title, fill="black", anchor="ma", font_size=14)
-        buffer = io.BytesIO()
-        sheet.save(buffer, format="png")
-        return buffer.getvalue()
-
-    def _repr_mimebundle_(self, **kwargs):
-        bundle = super()._repr_mimebundle_(**kwargs)
-        data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
-        return {**data, "image/png": self.static_png()}, metadata
-
-    if hasattr(anywidget.AnyWidget, "_ipython_display_"):
-        # ipywidgets 7 displays widgets its own way, which leaves out the picture.
-        def _ipython_display_(self, **kwargs):
-            data, metadata = self._repr_mimebundle_()
-            IPython.display.display(data, metadata=metadata, raw=True)
-            self._handle_displayed(**kwargs)
 
     def _answer(self, content):
         """Answer what a page asks. There is always an answer, since the page waits for it."""

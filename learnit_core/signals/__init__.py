@@ -16,6 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from learnit_core.errors import LearnitError
+from learnit_core.names import shown
 from learnit_core.signals import examples, faces, phantoms, photos, prepared, sdf, text
 from learnit_core.signals.arrays import Scale, Splits, from_arrays
 from learnit_core.signals.controls import mean_signal, nearest
@@ -101,7 +102,7 @@ def load(
         few = [splits[split][:count] for split, count in zip(("validation", "test"), counts[1:], strict=True)]
         return ImageSplits(f"prepared-{name}" if name in BUILTIN else name, splits["train"], *few, note)
     *arrays, note = photos.splits(folder, size, channels or 3, seed)
-    return ImageSplits(f"folder-{folder.resolve().name}", *arrays, note)
+    return ImageSplits(f"folder-{shown(folder.resolve().name)}", *arrays, note)
 
 
 def load_test(data: str | Path, *, size: int, channels: int | None = None) -> np.ndarray:

@@ -6,8 +6,8 @@
     enr       render_params.json and NNNNN.png: Equivariant Neural Rendering, azimuth and elevation only
 
 Each reader takes the files of *one* object, as bytes by their path within the object's folder, so that it does not
-matter whether they lie in a folder or in an archive. Pictures are laid over white, and of one that is not square the
-middle counts. Axes are those of `Views`.
+matter whether they lie in a folder or in an archive. Pictures are decoded as all are here
+(:mod:`learnit_core.signals.files`), and of one that is not square the middle counts. Axes are those of `Views`.
 """
 
 import re
@@ -21,6 +21,7 @@ import numpy as np
 from learnit_core import files
 from learnit_core.errors import LearnitError
 from learnit_core.signals import cameras, posed, transforms
+from learnit_core.signals import files as ways_in
 from learnit_core.signals.cameras import Camera, rigid
 from learnit_core.signals.posed import Contents, Shot, Undistort
 from learnit_core.structures import Views
@@ -83,7 +84,7 @@ def count(layout: str, names: Collection[str], content: bytes) -> tuple[int, lis
     try:
         frames = transforms.parse(content, transforms.NAMES[0]).frames
     except LearnitError:
-        return sum(name.lower().endswith(transforms.SUFFIXES) for name in names), []
+        return len(ways_in.only_pictures(names)), []
     missing = [frame.file for frame in frames if transforms.find(frame.file, names) is None]
     return len(frames) - len(missing), missing
 

@@ -21,7 +21,7 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float
 
-from learnit_core.structures import PRNGKey
+from learnit_core.structures import PRNGKey, seed_key
 
 NOTE = (
     "Random modified Shepp-Logan phantoms drawn here, every entry of the table moved by N(0, 1)/20; each phantom has "
@@ -80,7 +80,7 @@ def splits(
     size: int, counts: tuple[int, int, int], seed: int, angle_deviation: float = DEVIATION
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Training, validation and test phantoms, each float32 [count, size, size, 1] in [0, 1]."""
-    key = jax.random.fold_in(jax.random.key(seed), _CLASS)
+    key = jax.random.fold_in(seed_key(seed), _CLASS)
     keys = [jax.random.fold_in(key, split) for split in range(3)]
     return tuple(
         np.asarray(_draw(key, np.arange(count), size, angle_deviation)).reshape(count, size, size, 1)

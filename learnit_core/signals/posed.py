@@ -3,23 +3,20 @@
 Pictures are laid over white, and of one that is not square the middle counts.
 """
 
-import io
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageChops
 
 from learnit_core.errors import LearnitError
-from learnit_core.signals import cameras
+from learnit_core.signals import cameras, files
 from learnit_core.signals.cameras import Camera
 from learnit_core.structures import Views
 
 WHITE, FRAME = 250, 0.95
 """A picture has a white background if so large a share of its outermost pixels is at least so bright."""
-
-FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF")
-"""Of pictures, by content: no others are decoded, whatever their names."""
 
 Contents = Mapping[str, bytes]
 Undistort = Callable[[Image.Image, Camera], tuple[Image.Image, Camera]]
@@ -55,14 +52,18 @@ def views(
         raise LearnitError("found no pictures; expected one or more.")
     if bounds is not None and not 0 <= bounds[0] < bounds[1]:
         raise LearnitError(f"near is {bounds[0]:g} and far {bounds[1]:g}; expected 0 <= near < far.")
-    images, intrinsics, first = [], [], None
-    transparent, unclear = False, []  # whether any pixel of any picture is, and what is wrong with those without
+    images, intrinsics, first, brightest = [], [], None, 0.0
+    transparent, unclear = False, []  # whether any pixel of any picture is, and those of which it is not known
     for shot in shots:
         if shot.file not in contents:
             raise LearnitError(f"{shot.file} is missing.")
-        image, mode = _decoded(contents[shot.file], shot.file)
+        picture = files.decode(contents[shot.file], shot.file, channels=3, upright=False)
+        image, clear = Image.fromarray(picture.pixels), not picture.opaque
+        brightest = max(brightest, picture.brightest)
         if shot.mask is not None:
-            image.putalpha(_mask(contents[shot.mask], shot.mask, image.size))
+            mask = _mask(contents[shot.mask], shot.mask, image.size)
+            clear |= mask.getextrema()[0] < 255
+            image.paste("white", mask=ImageChops.invert(mask))
         first = first or (shot.file, image.size)
         if image.size != first[1]:
             raise LearnitError(
@@ -71,11 +72,9 @@ def views(
                 else f"{shot.file} has {image.width} x {image.height} pixels; expected {first[1][0]} x {first[1][1]}, "
                 f"as {first[0]} has."
             )
-        clear = image.getextrema()[3][0] < 255
         transparent |= clear
-        over = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
-        if not clear and cut_out and not _white_around(over):
-            unclear.append((shot.file, mode))
+        if not clear and cut_out and not _white_around(image):
+            unclear.append((shot.file, picture.alpha or shot.mask is not None))
         camera = shot.camera(*image.size)
         if camera.distortion:
             if undistort is None:
@@ -84,17 +83,19 @@ def views(
                     f"{shot.file} has a camera with distortion ({name} = {value:g}); expected none: "
                     "data_scripts/shapenet.py takes it out."
                 )
-            over, camera = undistort(over, camera)
-        image, seen = _square(over, camera, size)
-        images.append(image)
+            image, camera = undistort(image, camera)
+        pixels, seen = _square(image, camera, size)
+        images.append(pixels)
         intrinsics.append(seen)
-    for file, mode in unclear:  # without alpha the background is not known
-        if mode != "RGBA" or not transparent:
-            what = "no transparent pixel, as all its pictures," if mode == "RGBA" else f"the mode {mode}"
+    for file, alpha in unclear:  # without alpha the background is not known
+        if not (alpha and transparent):
+            what = "no transparent pixel, as all its pictures," if alpha else "no alpha"
             raise LearnitError(
                 f"{file} has {what}; expected RGBA, an alpha channel with the background at 0, or a mask_path, or a "
                 "white background."
             )
+    if brightest < files.FAINT:
+        warnings.warn(files.faint("an object"), stacklevel=3)  # the same words for all objects, so that they come once
     poses, count = np.array([shot.pose for shot in shots]), len(images)
     made = Views(
         images=np.stack(images),
@@ -123,23 +124,13 @@ def _square(image: Image.Image, camera: Camera, size: int) -> tuple[np.ndarray, 
     return np.asarray(image), (camera.intrinsics - [0, 0, left, top]) * (size / side)
 
 
-def _decoded(content: bytes, name: str) -> tuple[Image.Image, str]:
-    """A picture as RGBA, and its mode in the file: RGBA for all that have alpha."""
-    try:
-        with Image.open(io.BytesIO(content), formats=FORMATS) as opened:
-            mode = "RGBA" if opened.has_transparency_data else opened.mode
-            return opened.convert("RGBA"), mode
-    except Exception as error:  # a damaged file can make a decoder raise almost anything
-        raise LearnitError(f"{name} cannot be decoded: {str(error).rstrip('.')}.") from None
-
-
 def _mask(content: bytes, name: str, size: tuple[int, int]) -> Image.Image:
     """What is the object (255), in the size of its picture."""
-    image, _ = _decoded(content, name)
+    image = Image.fromarray(files.decode(content, name, channels=1, upright=False, behind="black").pixels[..., 0])
     w, h = image.size
     if abs(w * size[1] / (h * size[0]) - 1) > cameras.SAME_ASPECT:
         raise LearnitError(f"the mask {name} has {w} x {h} pixels; expected {size[0]} x {size[1]}, as its picture.")
-    return image.convert("L").resize(size, Image.Resampling.NEAREST)
+    return image.resize(size, Image.Resampling.NEAREST)
 
 
 def _white_around(image: Image.Image) -> bool:

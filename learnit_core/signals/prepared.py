@@ -4,13 +4,13 @@ A prepared folder holds `prepared.json`, which says what the set is and where it
 `.npy` files, the first axis of which counts pictures or objects:
 
     pictures   <split>.npy                  uint8 [n, size, size, 3], row 0 at the top
+    slices     <split>.npy                  uint8 [n, size, size, 1], the same of a CT scanner's windowed volumes
     views      <split>/images.npy, …        the arrays of :class:`~learnit_core.structures.Views`, object after object
 
 Nothing in them is pickled, and ``np.load(file, mmap_mode="r")`` opens them. Reading some rows takes the
 memory of these rows only.
 """
 
-import json
 import operator
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -20,7 +20,9 @@ from typing import Any, SupportsIndex
 import numpy as np
 from PIL import Image
 
+from learnit_core import files
 from learnit_core.errors import LearnitError
+from learnit_core.names import shown
 from learnit_core.structures import Views
 
 FILE = "prepared.json"
@@ -38,21 +40,58 @@ def is_prepared(path: Path) -> bool:
     return (path / FILE).is_file()
 
 
-def describe(folder: Path, kind: str | None = None) -> dict[str, Any]:
-    """What `prepared.json` says. Raises ``LearnitError`` if it is not of this version, or not of ``kind``."""
+def describe(folder: Path, *kinds: str) -> dict[str, Any]:
+    """What `prepared.json` says. Raises ``LearnitError`` if it is not of this version, or of none of the ``kinds``."""
     file = folder / FILE
     try:
-        about = json.loads(file.read_text("utf-8"))
+        about = files.parse_json(file.read_bytes(), file)
     except OSError:
         raise LearnitError(f"{folder} holds no {FILE}: expected a folder made by data_scripts.") from None
-    except ValueError as error:
-        raise LearnitError(f"{file} is not JSON ({error}): expected a folder made by data_scripts.") from None
     found = about.get("prepared") if isinstance(about, dict) else None
     if found != VERSION:
-        raise LearnitError(f"{file} has the version {found!r}; expected {VERSION}: prepare the set again.")
-    if kind is not None and about["kind"] != kind:
-        raise LearnitError(f"{folder} holds {about['kind']}; expected {kind}.")
+        raise LearnitError(f"{file} has the version {found!r:.40}; expected {VERSION}: prepare the set again.")
+    if kinds and about.get("kind") not in kinds:
+        raise LearnitError(f"{folder} holds {about.get('kind')!s:.40}; expected {' or '.join(kinds)}.")
+    if (missing := _missing(about)) is not None:
+        raise LearnitError(f"{file} does not say what it should ({missing}): prepare the set again.")
     return about
+
+
+def _missing(about: dict[str, Any]) -> str | None:
+    """What of a description is not there, or not of its type: readers rely on it."""
+    for name, kind in (("name", str), ("kind", str), ("note", str), ("splits", dict)):
+        if not isinstance(about.get(name), kind):
+            return name
+    if not isinstance(about.get("options", {}), dict):  # sets that no script has made may have none
+        return "options"
+    views = about["kind"] == "views"
+    for split in SPLITS:
+        entry = about["splits"].get(split)
+        if not isinstance(entry, dict):
+            return f"splits, {split}"
+        arrays = entry.get("arrays") if views else {"images": [entry.get("shape"), "|u1"]}
+        if not isinstance(arrays, dict) or (views and set(arrays) != set(Views._fields)):
+            return f"splits, {split}, arrays"
+        for field, array in arrays.items():
+            if not isinstance(array, list) or len(array) != 2 or array[1] not in _TYPES or not _is_shape(array[0]):
+                return f"splits, {split}, {field}"
+        shape, names = arrays["images"][0], entry.get("names", [])
+        if type(entry.get("count")) is not int or len(shape) != (5 if views else 4) or shape[0] != entry["count"]:
+            return f"splits, {split}, count"
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            return f"splits, {split}, names"
+        if views and len(names) != shape[0]:
+            return f"splits, {split}, names"
+        if not views and (not isinstance(entry.get("crc32"), str) or shape[1:3] != [shape[1]] * 2 or shape[3] not in (1, 3)):
+            return f"splits, {split}, shape"
+    return None
+
+
+def _is_shape(found: Any) -> bool:
+    return isinstance(found, list) and all(type(length) is int and 0 <= length < 1 << 40 for length in found)
+
+
+_TYPES = ("|u1", "<i4", "<i8", "<f4", "<f8")
 
 
 class Rows:
@@ -62,7 +101,7 @@ class Rows:
         self.file, self.shape, self.dtype = file, tuple(shape), np.dtype(dtype)
         try:
             found = np.load(file, mmap_mode="r", allow_pickle=False)
-        except (OSError, ValueError, EOFError) as error:
+        except Exception as error:  # numpy's reader of headers has many
             raise LearnitError(f"{file} is missing or damaged ({error}): prepare the set again.") from None
         if found.shape != self.shape or found.dtype != self.dtype:
             raise LearnitError(
@@ -91,12 +130,16 @@ class Pictures:
     """Pictures on disk, indexed like an array float32 [n, size, size, channels] in [0, 1]; row 0 is the top.
 
     Indexing with a number, a slice or an array of numbers reads these pictures and no others, scaled to ``size``.
+    With ``inside`` [size, size, 1], zeros and ones, all else is zero.
     """
 
     dtype = np.dtype(np.float32)
 
-    def __init__(self, rows: Rows, *, size: int, channels: int, checksum: str, step: int = 1):
+    def __init__(
+        self, rows: Rows, *, size: int, channels: int, checksum: str, step: int = 1, inside: np.ndarray | None = None
+    ):
         self._rows, self._size, self._channels = rows, size, channels
+        self._inside = None if inside is None else inside.astype(np.uint8)
         self.step = step
         """Only every ``step``-th row counts."""
         self.shape = (-(-len(rows) // step), size, size, channels)
@@ -121,7 +164,11 @@ class Pictures:
 
     def stored(self, indices: slice | np.ndarray) -> np.ndarray:
         """The same before the division by 255: uint8 [indices, size, size, channels]."""
-        pictures = self._rows[np.arange(len(self))[indices] * self.step]
+        pictures = self._scaled_rows(np.arange(len(self))[indices] * self.step)
+        return pictures if self._inside is None else pictures * self._inside
+
+    def _scaled_rows(self, indices: np.ndarray) -> np.ndarray:
+        pictures = self._rows[indices]
         if pictures.shape[1:] == self.shape[1:]:
             return pictures
         with ThreadPoolExecutor() as pool:  # Pillow works outside Python's lock
@@ -130,23 +177,27 @@ class Pictures:
 
     def thinned(self, most: int) -> "Pictures":
         """At most about ``most`` of the pictures, evenly spread."""
-        settings = {"size": self._size, "channels": self._channels, "checksum": self.checksum}
+        settings = {"size": self._size, "channels": self._channels, "checksum": self.checksum, "inside": self._inside}
         return Pictures(self._rows, **settings, step=max(self.step, -(-len(self._rows) // most)))
 
+    def cut(self, inside: np.ndarray) -> "Pictures":
+        """The same pictures, and zero where ``inside`` [size, size, 1] is."""
+        settings = {"size": self._size, "channels": self._channels, "checksum": f"{self.checksum}-cut"}
+        return Pictures(self._rows, **settings, step=self.step, inside=inside)
+
     def _scaled(self, picture: np.ndarray) -> np.ndarray:
-        image = Image.fromarray(picture)
-        if self._channels == 1:
-            image = image.convert("L")
+        image = Image.fromarray(picture if picture.shape[-1] == 3 else picture[..., 0])
+        image = image.convert("L" if self._channels == 1 else "RGB")
         image = image.resize((self._size, self._size), Image.Resampling.LANCZOS)
         return np.asarray(image).reshape(self.shape[1:])
 
 
 def pictures(folder: Path, *, size: int, channels: int) -> tuple[str, dict[str, Pictures], str]:
-    """Name, splits and note of a prepared set of pictures; nothing is read but its description.
+    """Name, splits and note of a prepared set of pictures or slices; nothing is read but its description.
 
     Raises ``LearnitError`` if a file is missing or damaged, or if nothing is there to train on.
     """
-    about = describe(folder, "pictures")
+    about = describe(folder, "pictures", "slices")
     splits = {}
     for split in SPLITS:
         entry = about["splits"][split]
@@ -159,8 +210,8 @@ def pictures(folder: Path, *, size: int, channels: int) -> tuple[str, dict[str, 
         note += f" Stored at {stored} x {stored} and scaled to {size} x {size}."
     if len(splits["train"]) > CONTROLS:
         few = len(splits["train"].thinned(CONTROLS))
-        note += f" The controls know {few:,} of the training pictures, evenly spread."
-    return about["name"], splits, note
+        note += f" The controls know {few:,} of the training {about['kind']}, evenly spread."
+    return shown(about["name"]), splits, note
 
 
 class Scenes:
@@ -187,4 +238,4 @@ def scenes(folder: Path) -> tuple[str, dict[str, Scenes], str]:
         entry = about["splits"][split]
         arrays = {name: Rows(folder / split / f"{name}.npy", *entry["arrays"][name]) for name in Views._fields}
         splits[split] = Scenes(Views(**arrays), entry["names"])
-    return about["name"], splits, about["note"]
+    return shown(about["name"]), splits, about["note"]

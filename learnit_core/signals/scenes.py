@@ -19,7 +19,8 @@ from PIL import Image
 
 from learnit_core import files
 from learnit_core.errors import LearnitError
-from learnit_core.signals import cameras, layouts, objects, photos, prepared, transforms
+from learnit_core.signals import cameras, layouts, objects, prepared, transforms
+from learnit_core.signals import files as ways_in
 from learnit_core.structures import Views, rows
 
 _UNUSED = ("transforms_val.json", "transforms_test.json")  # of Blender, where transforms_train.json is read
@@ -131,10 +132,7 @@ class _Files(Mapping[str, bytes]):
     def __getitem__(self, name: str) -> bytes:
         if name not in self.files:
             raise KeyError(name)
-        try:
-            return (self.folder / name).read_bytes()
-        except OSError as error:
-            raise LearnitError(f"{name} cannot be read: {error.strerror}.") from None
+        return ways_in.content(self.folder / name)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.files)
@@ -181,7 +179,7 @@ def _read(complete: dict[str, Found], size: int, names: list[str]) -> dict[str, 
 
 def _complete(folder: Path) -> dict[str, Found]:
     """The objects of a folder by name; those that are empty or incomplete are named in a warning."""
-    names = photos.files_in(folder)
+    names = ways_in.files_in(folder)
     if not any(PurePosixPath(name).name in mark for name in names for mark in layouts.MARKS.values()):
         raise LearnitError(
             f"{folder} holds no objects: expected folders with a {' or '.join(transforms.NAMES)} and pictures"
@@ -213,7 +211,7 @@ def _complete(folder: Path) -> dict[str, Found]:
         if name not in complete
     ]
     tops = {PurePosixPath(part).parts[0] for part in parts}
-    places = [path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")]
+    places = [path.name for path in folder.iterdir() if path.is_dir() and not ways_in.is_hidden(Path(path.name))]
     skipped = sorted([*skipped, *(f"{name} (0 pictures)" for name in places if name not in tops)])
     if skipped:
         expected = f"most have {usual} pictures and a {layouts.MARKS[layout][0]}"

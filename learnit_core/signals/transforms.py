@@ -22,12 +22,10 @@ from jaxtyping import Float
 from learnit_core import files
 from learnit_core.errors import LearnitError
 from learnit_core.signals.cameras import Camera, checked, rigid, shown
+from learnit_core.signals.files import EXTENSIONS
 
 NAMES = ("transforms.json", "transforms_train.json")
 """What the file is called; the first that is there counts."""
-
-SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
-"""Of pictures, in the order in which they are looked for where ``file_path`` has none."""
 
 _OTHER_LENSES = ("is_fisheye", "ftheta_p0", "latlong", "lat_long", "equirectangular")  # as instant-ngp calls them
 _LENS = ("fl_x", "fl_y", "cx", "cy", "w", "h", "k1", "k2", "k3", "k4", "p1", "p2", "camera_angle_x", "camera_angle_y")
@@ -100,12 +98,12 @@ def find(path: str, names: Collection[str]) -> str | None:
     parts = [part for part in parts if part != ".." and part[1:2] != ":"]
     for start in range(len(parts) if away else min(1, len(parts))):
         stem = "/".join(parts[start:])
-        for name in [stem, *(stem + suffix for suffix in SUFFIXES)]:
+        for name in [stem, *(stem + suffix for suffix in EXTENSIONS)]:
             for form in (name, stem + name[len(stem) :].upper()):
                 if form in names:
                     return form
         lower = PurePosixPath(stem)
-        if lower.suffix.lower() in SUFFIXES:  # a file that was renamed from .PNG to .png, or back
+        if lower.suffix.lower() in EXTENSIONS:  # a file that was renamed from .PNG to .png, or back
             for form in (lower.suffix.lower(), lower.suffix.upper()):
                 if str(lower.with_suffix(form)) in names:
                     return str(lower.with_suffix(form))

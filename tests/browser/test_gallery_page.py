@@ -2,6 +2,7 @@
 
 import pytest
 from browsing import Widget, shows
+from fitting_page import FittingPage
 from test_gallery import quickly  # noqa: F401
 
 from learnit_core import experiments, explorer
@@ -10,16 +11,23 @@ from learnit_core.commands import gallery
 pytestmark = pytest.mark.browser
 
 
-def test_all_explorers_of_the_gallery_draw(visit, tmp_path, quickly):  # noqa: F811
-    sections = [section for experiment in experiments.ALL.values() for section in experiment.sections()]
+# Most of the time goes into what the explorers show: those of pictures and strings are quick to make.
+@pytest.mark.parametrize(
+    "names", [("image", "strings"), pytest.param(tuple(experiments.ALL), marks=pytest.mark.nightly)]
+)
+def test_explorers_of_the_gallery_draw(visit, tmp_path, quickly, names):  # noqa: F811
+    sections = [section for name in names for section in experiments.ALL[name].sections()]
     page = visit(explorer.write_page(tmp_path / "index.html", gallery.TITLE, sections))
     assert page.title() == gallery.TITLE
     for index, (_, shown) in enumerate(sections):
         widget = Widget(page, index)
         widget.root.scroll_into_view_if_needed()
         widget.painted(seconds=60)
-        assert widget.data("engine") == ("frames" if shown.scene["engine"] == "frames" else "webgl")
-        if shown.scene["engine"] != "frames":  # long rows of pictures are compressed with a little loss
+        expected = {"frames": "frames", "fitting": "worker"}.get(shown.scene["engine"], "webgl")
+        assert widget.data("engine") == expected
+        if expected == "worker":
+            assert FittingPage(page, index).shows(shown, shown.position)
+        elif expected == "webgl":  # long rows of pictures are compressed with a little loss
             assert shows(widget, shown)
         else:
             assert widget.picture().std() > 0, "an empty picture"

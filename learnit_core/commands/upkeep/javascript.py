@@ -26,6 +26,7 @@ RULES = {
         "prefer-const": "error",
         "eqeqeq": "error",
         "unicorn/prefer-add-event-listener": "off",  # every element has one handler of a kind
+        "unicorn/consistent-function-scoping": "off",  # what a worker runs is the text of one function
     },
 }
 """As in ``.oxlintrc.json`` (https://oxc.rs/docs/guide/usage/linter/config)."""

@@ -22,7 +22,7 @@ from learnit_core import evaluate, losses, meta, models, signals, tomography, tr
 from learnit_core.errors import LearnitError
 from learnit_core.evaluate import Setting
 from learnit_core.experiments import experiment, fits, runs
-from learnit_core.signals import ImageSplits, phantoms, slices
+from learnit_core.signals import ImageSplits, Pictures, phantoms, slices
 from learnit_core.structures import Field, LossFn, Params, PRNGKey, Sinogram, Task, rows
 
 NUM_PROJECTIONS = (1, 2, 4, 8)
@@ -111,7 +111,7 @@ OBSERVATIONS = {observation(n): n for n in NUM_PROJECTIONS}
 
 
 def load_signals(profile: Profile, data: str, *, seed: int = 0) -> ImageSplits:
-    """Phantoms at the profile's size and counts, or a folder of slices (:func:`learnit_core.signals.slices.load`)."""
+    """Phantoms at the profile's size and counts, or slices of one's own (:func:`learnit_core.signals.slices.load`)."""
     if data == "phantoms":
         drawn = phantoms.splits(profile.size, profile.counts, seed, profile.angle_deviation)
         own = profile.angle_deviation != phantoms.DEVIATION
@@ -150,15 +150,32 @@ def tasks(slices: Float[np.ndarray, "n size size 1"], angles: Float[np.ndarray, 
 
 
 def sampler(profile: Profile) -> Callable[[PRNGKey, Array], Task]:
-    """``sample_tasks`` that draws slices from data [n, size, size, 1] and random angles, once for all inner steps."""
+    """``sample_tasks`` that draws slices, and random angles once for all inner steps; data [n, size, size, 1] are in
+    [0, 1] or bytes."""
 
     def sample_tasks(key, data):
         slice_key, angle_key = jax.random.split(key)
-        slices = data[jax.random.randint(slice_key, (profile.batch,), 0, len(data))][..., 0]
+        slices = runs.in_unit(data[_draw(slice_key, profile, len(data))])[..., 0]
         sinogram = measure(slices, jax.random.uniform(angle_key, (profile.batch, profile.num_views), maxval=jnp.pi))
         return Task(support=sinogram, query=sinogram)
 
     return sample_tasks
+
+
+def source(slices: np.ndarray | Pictures, profile: Profile, key: PRNGKey) -> training.Source:
+    """Training slices for :func:`sampler`: all at once, or from disk those that each chunk draws."""
+    if not isinstance(slices, Pictures):
+        return training.in_memory(slices)
+    length = len(slices)
+
+    def draw(sample_key):
+        return _draw(jax.random.split(sample_key)[0], profile, length)
+
+    return training.on_disk(slices.stored, length, draw, key)
+
+
+def _draw(key, profile, length):
+    return jax.random.randint(key, (profile.batch,), 0, length)
 
 
 def loss_and_score(field: Field, size: int) -> tuple[LossFn, Callable[[Params, Array], Array]]:
@@ -240,5 +257,6 @@ def meta_train(
         data=images.name,
         seed=seed,
         folder=folder,
+        source=lambda slices, key: source(slices, profile, key),
         **({"validate_every": 5} | control),
     )

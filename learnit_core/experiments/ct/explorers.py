@@ -50,21 +50,24 @@ def between_reconstructions(
 
 def by_projections(
     pictures: Mapping[str, Mapping[int, Float[np.ndarray, "n size size 1"]]],
-    truth: Float[np.ndarray, "n size size 1"],
+    truth: Float[np.ndarray, "n size size 1"] | None,
     *,
     title: str,
     side: int = 190,
 ) -> explorer.Explorer:
     """Slices as reconstructed from more and more projections: ``pictures`` by pane and number of projections.
 
-    One control chooses the number, another the slice, if there are several; the truth stands in a pane of its own.
+    One control chooses the number, another the slice, if there are several; the truth, where it is known, stands in a
+    pane of its own.
     """
     numbers = list(next(iter(pictures.values())))
+    count = len(next(iter(pictures.values()))[numbers[0]])
     panes = {name: np.stack([by_number[n] for n in numbers]) for name, by_number in pictures.items()}
-    panes["truth"] = np.repeat(truth[None], len(numbers), axis=0)
+    if truth is not None:
+        panes["truth"] = np.repeat(truth[None], len(numbers), axis=0)
     controls = [_choice("Measured", [f"{n} projections" for n in numbers])]
-    if len(truth) > 1:
-        controls.append(_choice("Slice", [f"slice {i + 1}" for i in range(len(truth))]))
+    if count > 1:
+        controls.append(_choice("Slice", [f"slice {i + 1}" for i in range(count)]))
     else:
         panes = {name: shown[:, 0] for name, shown in panes.items()}
     shown = {name: np.clip(pictures, 0, 1) for name, pictures in panes.items()}

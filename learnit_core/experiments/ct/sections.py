@@ -15,12 +15,12 @@ from learnit_core import evaluate, explorer, metrics, plots, signals, weights
 from learnit_core.errors import LearnitError
 from learnit_core.experiments import baselines, ct
 from learnit_core.experiments import rows as rows_of
-from learnit_core.experiments.ct import explorers, shipped, table
+from learnit_core.experiments.ct import explorers, measured, shipped, table
 from learnit_core.experiments.ct.record import CT
 from learnit_core.experiments.fits import Draws
 from learnit_core.experiments.rows import psnrs
 from learnit_core.experiments.settings import Settings
-from learnit_core.signals import ImageSplits, phantoms, slices
+from learnit_core.signals import ImageSplits, phantoms, sinograms, slices
 from learnit_core.structures import Field, Params
 
 Rows = list[dict[str, Any]]
@@ -52,6 +52,8 @@ def choose(settings: Settings, *, train: bool = True, seed: int = 0) -> Study:
 
     Raises LearnitError if there is to be no training (``train``) and no initialisation is shipped.
     """
+    if sinograms.is_one(settings.test_data):
+        measured.check(settings)
     data, profile = settings.data or CT.classes[0], CT.profile(settings)
     train = train and not (settings.test_data and not settings.data)
     file = ct.SHIPPED.get(settings.profile, {}).get(data, {}).get("meta-reptile")
@@ -212,8 +214,12 @@ def off_class(settings: Settings, *, numbers: Sequence[int] = OFF_CLASS, seed: i
     """Slices of another class from ``numbers`` of projections: by the larger network from both starts, and by
     back-projection.
 
-    Settings are those tuned on phantoms. The figure has the first slice, the slider all of them.
+    Settings are those tuned on phantoms. The figure has the first slice, the slider all of them. A measured sinogram
+    (:mod:`.measured`) has no truth, and so no rows.
     """
+    if sinograms.is_one(settings.test_data):
+        figure, slider, said = measured.reconstructed(settings, numbers=numbers, seed=seed)
+        return OffClass(figure, slider, [], said)
     name, truth = strangers(settings, ct.PROFILES["long"].size)
     network = shipped.larger(name, settings=settings, seed=seed)
     fits = network.fits(truth, [(init, n) for n in numbers for init in network.starts])

@@ -119,11 +119,10 @@ def field_for(profile: Profile, channels: int) -> Field:
 def tasks(pictures: np.ndarray | Array) -> Task:
     """Pictures [n, h, w, c] as tasks whose support and query are all pixels, as in the paper.
 
-    Values are in [0, 1], or bytes, which become that here: they take a quarter of the memory on their way.
+    Values are in [0, 1], or bytes, which become that here.
     """
     num, height, width, channels = pictures.shape
-    if pictures.dtype == jnp.uint8:
-        pictures = jnp.asarray(np.arange(256, dtype=np.float32) / 255)[pictures]  # exactly as numpy divides
+    pictures = runs.in_unit(pictures)
     coords = jnp.broadcast_to(models.pixel_grid(height, width), (num, height * width, 2))
     pixels = Pixels(coords, jnp.asarray(pictures).reshape(num, height * width, channels))
     return Task(support=pixels, query=pixels)

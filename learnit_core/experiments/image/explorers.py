@@ -6,7 +6,7 @@ import numpy as np
 
 from learnit_core import explorer, weights
 from learnit_core.experiments import baselines, image
-from learnit_core.experiments.image import interpolation, table
+from learnit_core.experiments.image import fitting, interpolation, table
 from learnit_core.structures import rows
 
 NUM_STEPS = 20
@@ -66,11 +66,19 @@ THREE_FACES = """
 <p>Three photographs of faces, 25 × 25, a network of 4 × 128 each. For this smooth class Standard mixes well, too.</p>
 """
 
+YOURS = """
+<h2>Images: something of your own</h2>
+<p>Type a word or draw something. It is fitted here, in your browser, from weights that MAML learned on random text and
+from random ones. After two steps it is there on the left. Then draw a second one, and walk between the weights of both.
+At another rate than the one it was learned with, the left one is soon lost, too.</p>
+"""
 
-def sections() -> list[tuple[str, explorer.Explorer]]:
+
+def sections() -> list[tuple[str, explorer.Explorer | explorer.Fitting]]:
     """The gallery's part of image regression: HTML, and the explorer that belongs below it."""
     return [
         (FIT, fit_in_steps("text")),
         (TWO_STRINGS, between_fits("standard", "text", 2, ("first string", "second string"))),
         (THREE_FACES, between_fits("quick", "faces", 3, ("first face", "second face", "third face"))),
+        (YOURS, fitting.of_your_own()),
     ]

@@ -28,7 +28,7 @@ from learnit_core.experiments import baselines, image
 from learnit_core.experiments.fits import Draws
 from learnit_core.fit import fit
 from learnit_core.signals import ImageSplits
-from learnit_core.structures import Batch, Field, Params, PRNGKey
+from learnit_core.structures import Batch, Field, Params, PRNGKey, seed_key
 
 HEADS = 10
 """Training pictures that share a trunk, as in STRAINER."""
@@ -88,7 +88,7 @@ def beside(
 
 def _chosen(images, seed):
     """Ten training pictures, and the key of their joint fit."""
-    draw_key, fit_key = jax.random.split(jax.random.fold_in(jax.random.key(seed), 2**31 - 3))
+    draw_key, fit_key = jax.random.split(jax.random.fold_in(seed_key(seed), 2**31 - 3))
     length = len(images.train)
     indices = jax.random.choice(draw_key, length, (min(HEADS, length),), replace=False)
     return image.tasks(images.train[np.sort(indices)]).support, fit_key

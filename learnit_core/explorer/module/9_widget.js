@@ -251,14 +251,3 @@ class Explorer {
     this.note.textContent = text;
   }
 }
-
-function render({ model, el }) {
-  try {
-    const explorer = new Explorer(model, el);
-    return () => explorer.close();
-  } catch (error) {
-    sayInstead(el, error);
-  }
-}
-
-export default { render };
