@@ -122,8 +122,7 @@ def test_a_set_is_read_as_it_was_fitted_in_the_order_of_its_source(tmp_path, dty
 
 
 def contents(folder):
-    """But the start, in whose header two entries may stand in either order."""
-    return {file.name: file.read_bytes() for file in folder.iterdir() if file.name != "start.safetensors"}
+    return {file.name: file.read_bytes() for file in folder.iterdir()}
 
 
 def test_a_run_that_was_cut_short_ends_with_the_same_bytes(tmp_path):
