@@ -19,7 +19,7 @@ RUN := $(VENV)/bin/python -m
 PYTEST := $(RUN) pytest --quiet --numprocesses=auto --maxprocesses=4 --dist=worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help demo lab data gallery exercises slides test test-all check notebooks tune results weights pictures paper bench lock clean
+.PHONY: help demo lab data gallery exercises slides test test-all check notebooks tune results weights pictures paper networks bench lock clean
 
 help:  ## list these targets
 	@sed -n 's/^\([a-z-]*\): .*## /  make \1	/p' $(MAKEFILE_LIST) | expand -t 18
@@ -73,6 +73,9 @@ pictures: $(READY)  ## the pictures in README.md, from the figures of the last d
 
 paper: $(READY)  ## the paper's size, as far as the time goes (resumable): make paper ARGS='--experiment ct --minutes 8'
 	@$(RUN) learnit_core.commands.paper $(ARGS)
+
+networks: $(READY)  ## a network for every picture of a folder: make networks ARGS='fit PICTURES --start image-... --out DIR'
+	@$(RUN) learnit_core.commands.networks $(ARGS)
 
 bench: $(READY)  ## time the meta-learning step against a plain one
 	@$(RUN) learnit_core.commands.bench $(ARGS)

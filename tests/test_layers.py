@@ -30,6 +30,8 @@ MAY_IMPORT = {
     "metrics": ["structures", "fit", "evaluate", "files"],
     "inits": ["structures", "fit"],
     "weights": ["structures", "models", "files"],
+    "many": ["structures", "fit", "evaluate"],
+    "networks": ["structures", "evaluate", "files", "many", "metrics", "weights"],
     "signals": ["structures", "volume", "files", "names", "evaluate"],
     "explorer": ["structures", "models", "losses", "fit", "evaluate", "weights", "files", "names"],
     "plots": ["names"],

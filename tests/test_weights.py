@@ -428,3 +428,13 @@ def test_weights_of_32_bits_load_in_a_session_of_64(tmp_path):
     for one, other in zip(jax.tree.leaves(params), jax.tree.leaves(found), strict=True):
         assert other.dtype == np.float32
         np.testing.assert_array_equal(one, other)
+
+
+def test_the_same_content_is_the_same_bytes(tmp_path):
+    """Also of a header with many entries and signs of other alphabets."""
+    header = {f"entry {i} é ∂": [i, {"a": "ß"}] for i in range(12)}
+    for i in range(6):
+        weights.write_arrays(tmp_path / str(i), {"x": np.arange(5.0)}, header)
+    assert len({(tmp_path / str(i)).read_bytes() for i in range(6)}) == 1
+    found, again = weights.read_arrays(tmp_path / "0")
+    assert again.items() >= header.items() and found["x"].tolist() == [0, 1, 2, 3, 4]

@@ -82,7 +82,9 @@ def _missing(about: dict[str, Any]) -> str | None:
             return f"splits, {split}, names"
         if views and len(names) != shape[0]:
             return f"splits, {split}, names"
-        if not views and (not isinstance(entry.get("crc32"), str) or shape[1:3] != [shape[1]] * 2 or shape[3] not in (1, 3)):
+        if not views and (
+            not isinstance(entry.get("crc32"), str) or shape[1:3] != [shape[1]] * 2 or shape[3] not in (1, 3)
+        ):
             return f"splits, {split}, shape"
     return None
 

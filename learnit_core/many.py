@@ -1,0 +1,183 @@
+"""Fits of many signals from one start: one compiled program over blocks of signals, on a device or a mesh of them.
+
+A sequence of fits, each started when the one before has ended, spends most of its time between small programs. Here a
+chunk of signals is one program; on a CPU several chunks run side by side, a core each, and on a mesh every device has
+its part of each chunk. Signals never meet: nothing is sent from one device to another.
+"""
+
+import functools
+import math
+import os
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from jax.sharding import Mesh, PartitionSpec
+from jaxtyping import Float, Int, PyTree
+
+from learnit_core.errors import LearnitError
+from learnit_core.evaluate import Setting, side_by_side
+from learnit_core.fit import step_of
+from learnit_core.structures import Batch, LossFn, Params, PRNGKey, Rated, plain, rows
+
+BLOCKS = (1, 8, 64)
+"""Numbers of signals that are fitted under one ``vmap``, of which :func:`fastest_block` takes the best."""
+
+CHUNK_BYTES = 1 << 26
+"""What the signals and the networks of one chunk may take, unless a chunk is given."""
+
+
+class Fits(NamedTuple):
+    """Networks of many signals, a row each, in the order of the signals."""
+
+    params: Params
+    """Leaves [signals, ...]: plain weights, also where the start had rates."""
+    losses: Float[np.ndarray, " signals"]
+    """Loss of the fitted network."""
+    scores: PyTree
+    """What ``score`` said of it, [signals, ...]; None without a score."""
+    steps: Int[np.ndarray, " signals"]
+    """Steps that were taken."""
+
+
+class Recipe(NamedTuple):
+    """How each signal is fitted; by its value a program is found again.
+
+    ``batch_of(row)`` makes of a row of the data what ``loss(params, batch, key)`` reads: so data may stay in bytes,
+    and positions that all signals share are stored once. ``score(params, batch)`` is looked at in the end.
+    """
+
+    loss: LossFn
+    setting: Setting
+    num_steps: int
+    """Taken at most."""
+    until: float | None = None
+    """The loss at which a fit is done; looking at it costs a third more a step. For a PSNR of d dB: 10^(−d/10)."""
+    batch_of: Callable[[PyTree], Batch] = lambda row: row
+    score: Callable[[Params, Batch], Any] | None = None
+
+
+def fit_many(
+    recipe: Recipe,
+    start: Params | Rated,
+    data: PyTree[Array | np.ndarray],
+    key: PRNGKey,
+    *,
+    first: int = 0,
+    block: int = 1,
+    chunk: int | None = None,
+    mesh: Mesh | None = None,
+) -> Fits:
+    """Fit every row of ``data`` (leaves [signals, ...]) from ``start``.
+
+    Signal ``i`` draws with ``fold_in(key, first + i)``, so it is fitted alike wherever it stands in a chunk. ``block``
+    signals go under one ``vmap``, the blocks of a chunk one after the other: on a CPU single signals are fastest as a
+    rule (:func:`fastest_block` measures). ``chunk`` bounds what is in memory at once; a ``mesh`` of one axis shares
+    each chunk out over its devices. Raises LearnitError if the data has no rows, rows of another number in one leaf,
+    or if a fit diverges.
+    """
+    counts = {len(leaf) if np.ndim(leaf) else None for leaf in jax.tree.leaves(data)}
+    if len(counts) != 1 or None in counts or 0 in counts:
+        raise LearnitError(f"found data with {counts or 'no'} rows: expected as many in each array, one or more")
+    if recipe.num_steps < 0 or block < 1 or (chunk is not None and chunk < 1):
+        raise LearnitError(f"found {recipe.num_steps} steps, blocks of {block}, chunks of {chunk}: expected 1 or more")
+    (count,) = counts
+    each = mesh.size if mesh else 1  # a chunk is filled up to as many rows on every device
+    chunk = -(-min(chunk or chunk_for(start, data), count) // each) * each
+    keys = jax.random.key_data(jax.vmap(functools.partial(jax.random.fold_in, key))(first + np.arange(count)))
+    keys = jax.random.wrap_key_data(keys, impl=jax.random.key_impl(key))
+    program = functools.partial(_fit_chunk, recipe, start, block=block, mesh=mesh)
+
+    def one(begin):
+        place = np.minimum(np.arange(begin, begin + chunk), count - 1)  # the last chunk is filled up: one program
+        fits = jax.tree.map(np.asarray, program(rows(data, place), keys[place]))
+        return rows(fits, slice(0, count - begin))
+
+    parts = list((map if mesh else side_by_side)(one, range(0, count, chunk)))
+    fits = Fits(*jax.tree.map(lambda *leaves: np.concatenate(leaves), *parts))
+    if bad := np.flatnonzero(~np.isfinite(fits.losses)).tolist():
+        raise LearnitError(
+            f"{len(bad)} of {count} fits diverged, the first that of signal {first + bad[0]}: "
+            "expected finite signals, and a rate that suits the start"
+        )
+    return fits
+
+
+def chunk_for(start: Params | Rated, data: PyTree[Array | np.ndarray], budget: int = CHUNK_BYTES) -> int:
+    """How many signals, with their networks and what Adam keeps, take ``budget`` bytes at most; at least one."""
+    network = sum(leaf.nbytes for leaf in jax.tree.leaves(start))
+    signal = sum(np.dtype(leaf.dtype).itemsize * math.prod(leaf.shape[1:]) for leaf in jax.tree.leaves(data))
+    return max(1, budget // (3 * network + signal))
+
+
+def fastest_block(
+    recipe: Recipe, start: Params | Rated, data: PyTree, key: PRNGKey, *, mesh: Mesh | None = None
+) -> tuple[int, dict[int, float]]:
+    """The best of ``BLOCKS`` on this device, and the seconds a signal that each took (without compiling)."""
+    count, seconds = len(jax.tree.leaves(data)[0]), {}
+    for block in BLOCKS:
+        part = rows(data, np.arange(max(BLOCKS) * (os.cpu_count() or 1)) % count)
+        call = functools.partial(
+            fit_many, recipe, start, part, key, block=block, chunk=None if mesh else max(BLOCKS), mesh=mesh
+        )
+        call()
+        turns = []
+        for _ in range(3):
+            began = time.perf_counter()
+            call()
+            turns.append(time.perf_counter() - began)
+        seconds[block] = sorted(turns)[1] / len(jax.tree.leaves(part)[0])
+    return min(seconds, key=seconds.get), seconds
+
+
+def devices(number: int | None = None, *, axis: str = "signals") -> Mesh:
+    """A mesh of one axis over the first ``number`` devices (default: all, of all hosts)."""
+    found = jax.devices()
+    if number is not None and not 1 <= number <= len(found):
+        raise LearnitError(f"found {len(found)} devices: expected {number}")
+    return Mesh(np.array(found[:number]), (axis,))
+
+
+@functools.partial(jax.jit, static_argnames=("recipe", "block", "mesh"))
+def _fit_chunk(recipe, start, data, keys, *, block, mesh):
+    fit_block = functools.partial(_fit_rows, recipe, block=block)
+    if mesh is None:
+        return fit_block(start, data, keys)
+    (axis,) = mesh.axis_names
+    everywhere, parts = PartitionSpec(), PartitionSpec(axis)
+    specs = {"in_specs": (everywhere, parts, parts), "out_specs": parts}
+    return jax.shard_map(fit_block, mesh=mesh, check_vma=False, **specs)(start, data, keys)
+
+
+def _fit_rows(recipe: Recipe, start, data, keys, *, block: int):
+    build = recipe.setting.build()
+
+    def one(row_and_key):
+        row, key = row_and_key
+        batch = recipe.batch_of(row)
+        descend = step_of(lambda params, *rest: recipe.loss(plain(params), *rest), batch, key, build)
+
+        def loss_of(params):
+            return recipe.loss(plain(params), batch, jax.random.fold_in(key, recipe.num_steps))
+
+        def step(i, carry):
+            return descend(carry, i)[0]
+
+        begun = (start, build.init(start))
+        if recipe.until is None:
+            taken = jnp.int32(recipe.num_steps)
+            fitted, _ = jax.lax.fori_loop(0, recipe.num_steps, step, begun)
+        else:
+            (fitted, _), taken = jax.lax.while_loop(
+                lambda state: (state[1] < recipe.num_steps) & (loss_of(state[0][0]) > recipe.until),
+                lambda state: (step(state[1], state[0]), state[1] + 1),
+                (begun, jnp.int32(0)),
+            )
+        params = plain(fitted)
+        return Fits(params, loss_of(fitted), recipe.score and recipe.score(params, batch), taken)
+
+    return jax.lax.map(one, (data, keys), batch_size=None if block == 1 else block)
