@@ -124,3 +124,29 @@ def tarred(folder):
 
 def parquet(folder):
     (folder / "train-00000-of-00001.parquet").write_bytes(script_cases.parquet(serve.drawn(20, 8, 8)))
+
+
+def dicom(folder):
+    import test_volumes  # which skips itself without pydicom and nibabel
+
+    test_volumes.write_dicom(folder, test_volumes.body(3, 8, 8))
+
+
+def nifti(folder):
+    import test_volumes
+
+    test_volumes.write_nifti(folder / "a.nii", test_volumes.body(3, 8, 8))
+    test_volumes.write_nifti(folder / "b.nii.gz", test_volumes.body(3, 8, 8, seed=1))
+
+
+def stacks(folder):
+    import test_volumes
+
+    test_volumes.write_tiff(folder / "a.tif", test_volumes.body(3, 8, 8))
+    np.save(folder / "b.npy", test_volumes.body(3, 8, 8, seed=1))
+    np.savez(folder / "c.npz", volume=test_volumes.body(3, 8, 8, seed=2))
+
+
+def sinogram(folder):
+    about = {"angles": np.arange(0, 180, 10.0), "unit": "degrees", "axis": 6.0}
+    np.savez(folder / "scan.npz", sinogram=np.random.default_rng(0).uniform(0, 1, (18, 12)), **about)

@@ -89,10 +89,24 @@ def _objects(folder):
 
 
 def _pictures(folder):
-    from learnit_core.signals import photos
+    from learnit_core.signals import files, photos
 
-    for name in photos.pictures_in(folder):
+    for name in files.pictures_in(folder):
         photos.read(folder / name, 16, 3)
+
+
+def _volumes(folder):
+    from getting import volumes
+
+    for volume in volumes.find(folder)[0]:
+        for k in (0, len(volume.names) - 1):
+            volume.read(k)
+
+
+def _sinogram(folder):
+    from learnit_core.signals import sinograms
+
+    sinograms.load(folder / "scan.npz")
 
 
 def _manifest(folder):
@@ -134,7 +148,19 @@ READERS = {
     ),
     "colmap": Reader(sound.colmap_binary, _places, _COLMAP, "getting.colmap._cameras"),
     "colmap text": Reader(sound.colmap_text, _places, _COLMAP, "getting.colmap._images"),
-    "pictures": Reader(sound.pictures, _pictures, ("learnit_core.signals.photos",), "learnit_core.signals.photos.read"),
+    "pictures": Reader(
+        sound.pictures, _pictures, ("learnit_core.signals.files", "learnit_core.signals.pixels"),
+        "learnit_core.signals.files.read",
+    ),
+    "dicom": Reader(sound.dicom, _volumes, ("getting.dicom",), "getting.dicom._check"),
+    "nifti": Reader(sound.nifti, _volumes, ("getting.nifti",), "getting.volumes.check"),
+    "stacks": Reader(
+        sound.stacks, _volumes, ("getting.volumes", "learnit_core.signals.stored"), "getting.volumes.find"
+    ),
+    "sinograms": Reader(
+        sound.sinogram, _sinogram, ("learnit_core.signals.sinograms", "learnit_core.signals.stored"),
+        "learnit_core.signals.stored.heads",
+    ),
     "manifests": Reader(sound.manifest, _manifest, ("getting.manifest",), "getting.manifest.read"),
     "zip": Reader(sound.zipped, _archive, _ARCHIVE, "getting.archives.check_name"),
     "tar": Reader(sound.tarred, _archive, _ARCHIVE, "getting.archives._Tar.names"),
