@@ -49,7 +49,7 @@ class Reader:
     read: Callable[[Path], object]
     modules: tuple[str, ...]
     plant: str
-    """A function that raises LearnitError of bad input; with the fault planted it raises KeyError instead."""
+    """A function that raises of bad input what becomes a LearnitError; with the fault planted it is another."""
 
 
 def _weights(folder):
@@ -153,16 +153,16 @@ READERS = {
         "learnit_core.signals.files.read",
     ),
     "dicom": Reader(sound.dicom, _volumes, ("getting.dicom",), "getting.dicom._check"),
-    "nifti": Reader(sound.nifti, _volumes, ("getting.nifti",), "getting.volumes.check"),
+    "nifti": Reader(sound.nifti, _volumes, ("getting.nifti",), "getting.nifti._upright"),
     "stacks": Reader(
-        sound.stacks, _volumes, ("getting.volumes", "learnit_core.signals.stored"), "getting.volumes.find"
+        sound.stacks, _volumes, ("getting.volumes", "learnit_core.signals.stored"), "learnit_core.signals.stored.heads"
     ),
     "sinograms": Reader(
         sound.sinogram, _sinogram, ("learnit_core.signals.sinograms", "learnit_core.signals.stored"),
         "learnit_core.signals.stored.heads",
     ),
     "manifests": Reader(sound.manifest, _manifest, ("getting.manifest",), "getting.manifest.read"),
-    "zip": Reader(sound.zipped, _archive, _ARCHIVE, "getting.archives.check_name"),
+    "zip": Reader(sound.zipped, _archive, _ARCHIVE, "getting.archives._zip_file"),
     "tar": Reader(sound.tarred, _archive, _ARCHIVE, "getting.archives._Tar.names"),
     "parquet": Reader(sound.parquet, _archive, ("getting.shards",), "getting.shards.Shards.__init__"),
 }  # fmt: skip
@@ -251,8 +251,17 @@ def _safetensors(content: bytes, rng: random.Random) -> bytes:
     if rng.random() < 0.6:
         key = rng.choice(sorted(about))
         about[key] = _dumped(_value(json.loads(about[key]), rng))
-    else:
+    elif rng.random() < 0.5:
         header = _value(header, rng)
+    else:  # arrays that are sound, and others than expected
+        name = rng.choice(sorted(header.keys() - {"__metadata__"}))
+        kind = rng.randrange(3)
+        if kind == 0:
+            header[rng.choice([name + "x", name[:-1], "params/0/w", "history/losses", "", "../x"])] = header.pop(name)
+        elif kind == 1:
+            header[name]["shape"] = [1, *header[name]["shape"][::-1]][rng.randrange(2) :]
+        else:
+            header[name]["dtype"] = {"F32": "I32", "I32": "F32"}.get(header[name]["dtype"], "U8")
     text = _dumped(header).encode("utf-8", "replace")
     return struct.pack("<Q", len(text)) + text + content[8 + length :]
 
@@ -275,6 +284,10 @@ def _text(content: bytes, rng: random.Random) -> bytes:
 
 
 class Slow(BaseException):
+    pass
+
+
+class Planted(ArithmeticError):
     pass
 
 
@@ -338,7 +351,7 @@ def _lines_of(code, inside=False):
 
 
 def plant(name: str) -> None:
-    """What the function refuses becomes a KeyError."""
+    """What the function refuses becomes an error that nobody expects."""
     owner, _, function = name.rpartition(".")
     owner = pkgutil.resolve_name(owner)
     sane = getattr(owner, function)
@@ -346,8 +359,8 @@ def plant(name: str) -> None:
     def faulty(*positional, **named):
         try:
             return sane(*positional, **named)
-        except LearnitError as error:
-            raise KeyError(f"planted: {error}") from None
+        except Exception as error:
+            raise Planted(f"planted: {error}") from None
 
     setattr(owner, function, faulty)
 

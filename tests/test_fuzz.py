@@ -37,6 +37,6 @@ def test_only_learnit_errors_come_of_strange_files(reader, record_property):
 @pytest.mark.slow
 @EVERY
 def test_a_planted_fault_is_found(reader):
-    """What one function refuses is a KeyError instead: some of the inputs get there."""
+    """What one function refuses becomes an error that nobody expects: some of the inputs get there."""
     found = fuzz(reader, 1000, "--plant")
     assert any("planted" in fault for fault in found["faults"]), f"not among {found['inputs']} inputs"

@@ -183,6 +183,8 @@ class _Zip:
                         yield prefix + name, content
 
     def _is_regular(self, member: zipfile.ZipInfo) -> bool:
+        if not member.filename:
+            raise zipfile.BadZipFile("a member has no name")
         check_name(self.label, member.filename)
         kind = stat.S_IFMT(member.external_attr >> 16)  # Unix's mode; 0 where another system made the archive
         if stat.S_ISLNK(kind):
@@ -203,6 +205,8 @@ class _Zip:
             if error.errno == errno.EINVAL:  # a place before the file's beginning
                 raise zipfile.BadZipFile(f"{member.filename!r} is not where it should be") from None
             raise
+        except UnicodeDecodeError:
+            raise zipfile.BadZipFile(f"{member.filename!r} has another name where it lies") from None
         except (RuntimeError, NotImplementedError) as error:  # encrypted, or compressed in a way that Python cannot
             raise LearnitError(f"{self.label} cannot be read: {error}. Unpack it, and name the folder") from None
         with file:

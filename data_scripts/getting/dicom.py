@@ -165,7 +165,7 @@ def _check(one: Slice, rescale: Rescale) -> None:
             f"sides up to {MOST_SIDE} and 8, 16 or 32 bits"
         )
     spacing = about.get("PixelSpacing")
-    if spacing is not None and not (len(spacing) == 2 and all(0 < float(mm) < 100 for mm in spacing)):
+    if spacing is not None and not (len(sides := _floats(spacing)) == 2 and all(0 < mm < 100 for mm in sides)):
         raise LearnitError(f"{name} has pixels of {printable(spacing)} mm: expected two numbers above 0")
     _to_hounsfield(one, rescale)
     syntax = about.file_meta.get("TransferSyntaxUID")
@@ -183,12 +183,22 @@ def _to_hounsfield(one: Slice, rescale: Rescale) -> tuple[float, float]:
             )
         return rescale
     kind = _text(one, "RescaleType")
-    if kind not in ("", "HU", "US", "HU_MOD") or not (np.isfinite([slope, intercept]).all() and float(slope) != 0):
+    numbers = _floats(slope), _floats(intercept)
+    if kind not in ("", "HU", "US", "HU_MOD") or [len(found) for found in numbers] != [1, 1] or not numbers[0][0]:
         raise LearnitError(
             f"{printable(one.name)} is rescaled by {printable(slope)} and {printable(intercept)} to "
             f"{printable(kind) or 'no unit'}: expected Hounsfield units (HU)"
         )
-    return float(slope), float(intercept)
+    return numbers[0][0], numbers[1][0]
+
+
+def _floats(value: Any) -> list[float]:
+    """The finite numbers of an element, of which a file may hold none, one or several, or text; none if any is not."""
+    try:
+        found = np.atleast_1d(np.array(value, float))
+    except (TypeError, ValueError, OverflowError):
+        return []
+    return found.ravel().tolist() if np.isfinite(found).all() else []
 
 
 def _check_decoder(syntax: Any, name: str) -> None:
