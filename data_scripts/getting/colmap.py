@@ -222,6 +222,8 @@ def _images(content: bytes, file: str) -> list[Shot]:
             if text.strip():
                 try:
                     _, *pose, camera, name = text.split(maxsplit=9)
+                    if len(pose) != 7:
+                        raise ValueError
                     q, t = tuple(map(float, pose[:4])), tuple(map(float, pose[4:]))
                     seen = np.array(next(lines, (0, ""))[1].split()[2::3], np.int64)
                     found.append(Shot(name.strip(), int(camera), q, t, seen))

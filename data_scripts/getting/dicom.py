@@ -148,6 +148,15 @@ def _volume(slices: Sequence[Slice], folder: str, rescale: Rescale) -> Volume:
 
 def _check(one: Slice, rescale: Rescale) -> None:
     """Raise LearnitError unless its numbers are grey, of CT, with a way to Hounsfield units."""
+    try:
+        _check_head(one, rescale)
+    except LearnitError:
+        raise
+    except Exception as error:  # pydicom reads values when they are asked for, and damaged ones raise almost anything
+        raise LearnitError(f"{printable(one.name)} cannot be read as DICOM: {printable(error)}") from None
+
+
+def _check_head(one: Slice, rescale: Rescale) -> None:
     about, name = one.about, printable(one.name)
     modality, photometric = _text(one, "Modality"), _text(one, "PhotometricInterpretation")
     if modality != "CT":

@@ -103,8 +103,9 @@ class Rows:
         self.file, self.shape, self.dtype = file, tuple(shape), np.dtype(dtype)
         try:
             found = np.load(file, mmap_mode="r", allow_pickle=False)
-        except Exception as error:  # numpy's reader of headers has many
-            raise LearnitError(f"{file} is missing or damaged ({error}): prepare the set again.") from None
+        except Exception as error:  # numpy's reader of headers has many, some of several lines
+            why = str(error).partition("\n")[0]
+            raise LearnitError(f"{file} is missing or damaged ({why}): prepare the set again.") from None
         if found.shape != self.shape or found.dtype != self.dtype:
             raise LearnitError(
                 f"{file} holds {found.dtype}{list(found.shape)}; expected {self.dtype}{list(self.shape)}, "
