@@ -213,14 +213,16 @@ def test_a_fit_is_the_one_that_a_slice_gets(head):
     assert measured.setting(network, "standard", 60) == network.chosen("standard", 8)
 
 
-def test_in_the_notebook_it_stands_beside_random_weights_and_back_projection(tmp_path, head):
-    file = save(tmp_path / "scan.npz", head, np.arange(0, 360, 30.0))
+def test_in_the_notebook_it_stands_beside_random_weights_and_back_projection(tmp_path, head, monkeypatch):
+    """What is shown and said of pictures; here they are the truth, darker the fewer angles they were fitted to."""
+    monkeypatch.setattr(measured, "fitted", lambda field, start, scan, chosen: head[0] * len(scan.angles) / 12)
+    file = save(tmp_path / "scan.npz", head, np.arange(0, 180, 15.0), peak=1.0)
     settings = Settings(test_data=str(file), max_steps=2)
     assert not sections.choose(settings).train
-    off = sections.off_class(settings, numbers=(2,))
+    off = sections.off_class(settings)
     assert off.rows == [], "a score without a truth"
     assert off.slider.scene["titles"] == ["Standard", "Reptile", "Back-projection"]
-    assert off.slider.scene["controls"][0]["labels"] == [f"{n} projections" for n in (2, 12)]
+    assert off.slider.scene["controls"][0]["labels"] == [f"{n} projections" for n in (2, 4, 8, 12)]
     for part in (
         "| scan.npz | Standard | Reptile | Back-projection |",
         "no ground truth, so no PSNR",
@@ -228,8 +230,12 @@ def test_in_the_notebook_it_stands_beside_random_weights_and_back_projection(tmp
     ):
         assert part in off.said
     lines = re.findall(r"\| (\d+) of 12 angles \| (.*) \|", off.said)
-    assert [int(n) for n, _ in lines] == [2, 12]
+    assert [int(n) for n, _ in lines] == [2, 4, 8, 12]
     assert all(cells.count("/") == 3 for _, cells in lines) and lines[-1][1].count("/ –") == 3
+    off_by = [100 * (1 - n / 12) for n in (2, 4, 8)]
+    standard = [cells.split(" | ")[0].split(" % / ") for _, cells in lines]
+    np.testing.assert_allclose([float(at) for at, _ in standard[:3]], off_by, rtol=0.1)
+    np.testing.assert_allclose([float(others.strip(" %")) for _, others in standard[:3]], off_by, rtol=0.1)
     outside = phantoms.scanner_circle(SIZE) == 0
     assert np.isfinite(off.slider.pictures([0.0])[2]).all() and not off.slider.pictures([0.0])[2][outside].any()
 
