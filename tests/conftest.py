@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -10,6 +11,10 @@ from pathlib import Path
 import pytest
 
 os.environ["MPLBACKEND"] = "agg"
+
+# What starts the tests in the background may have them ignore Ctrl-C, and so would all processes that they start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # `make test` has several processes, of which the first starts the others: what holds for all of them it says once, at
 # import, before learnit_core or matplotlib are.

@@ -96,6 +96,8 @@ def ending():
         raise Ended
 
     before = {number: signal.signal(number, handler) for number in (signal.SIGTERM, signal.SIGHUP)}
+    # What starts the tests in the background may have them ignore Ctrl-C, and then so would the run.
+    before[signal.SIGINT] = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield handler
     for number, old in before.items():
         signal.signal(number, old)
