@@ -56,7 +56,7 @@ def mine(place):
 def test_a_mistake_is_one_sentence(mine, command, said, capsys):
     source = '[[celeba.sources]]\nname = "a"\nkind = "ftp"\nlogin = false\nlast_verified = "never"\nid = "x"\n'
     about = 'title = "a set"\nlicence = "none"\naccept_terms = false\n'
-    Path("other.toml").write_text(f"[nothing]\n{about}sources = []\n")
+    Path("other.toml").write_text(f"[nothing]\n{about}{source.replace('celeba', 'nothing').replace('ftp', 'kaggle')}")
     Path("kinds.toml").write_text(f"[celeba]\n{about}{source}")
     assert run(*command.split()) == 1
     assert said in (error := capsys.readouterr().err) and error.count("\n") <= 3

@@ -15,7 +15,7 @@ from learnit_core.experiments import fits
 from learnit_core.experiments.image import explorers as image_explorers
 from learnit_core.experiments.image import interpolation
 
-MOST = 3_000_000
+MOST = 4_000_000
 """Bytes that the page of one experiment may have."""
 
 

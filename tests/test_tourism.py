@@ -23,7 +23,7 @@ from learnit_core.experiments.tourism.record import TOURISM
 from learnit_core.fit import fit
 from learnit_core.signals import prepared
 from learnit_core.signals.tourism import halves
-from learnit_core.structures import rows
+from learnit_core.structures import Views, rows
 from learnit_core.tuning import Chosen
 
 TINY = tourism.Profile(
@@ -295,7 +295,9 @@ def test_settings_are_borrowed_and_say_so():
 def test_a_folder_of_objects_is_no_collection(tmp_path):
     with pytest.raises(LearnitError, match="no collection called .*expected 'landmark'"):
         tourism.load_signals(TINY, str(tmp_path))
-    about = {"prepared": prepared.VERSION, "kind": "views", "unit": "objects"}
+    arrays = dict.fromkeys(Views._fields, [[1, 1, 2, 2, 3], "|u1"])
+    splits = dict.fromkeys(prepared.SPLITS, {"count": 1, "names": ["a"], "arrays": arrays})
+    about = {"prepared": prepared.VERSION, "kind": "views", "unit": "objects", "name": "a", "note": "", "splits": splits}
     (tmp_path / prepared.FILE).write_text(json.dumps(about))
     with pytest.raises(LearnitError, match="holds objects: expected photographs of one place"):
         tourism.load_signals(TINY, str(tmp_path))

@@ -49,7 +49,7 @@ h3 { margin: .2em 0; font-size: 1em; }
 p, ul, ol, pre, table { margin: 0 0 .5em; }
 code { font-size: .92em; } code, pre { font-family: "DejaVu Sans Mono", Menlo, Consolas, monospace; }
 pre { font-size: calc(var(--size) * var(--u)); line-height: 1.3; white-space: pre-wrap; }
-pre.code { background: #f4f6f8; padding: .3em; }
+pre.code { background: #f8fafc; padding: .3em; }
 pre.said { color: #333; border-left: calc(4 * var(--u)) solid #d55e00; padding-left: .6em; }
 td, th { padding: .1em .6em; text-align: left; border-bottom: 1px solid #ccc; }
 figure { flex: 1; min-height: 0; margin: 0; display: flex; justify-content: center; align-items: center; }

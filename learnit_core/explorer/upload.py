@@ -6,7 +6,7 @@ Plain ipywidgets, with only what versions 7.7 (Colab) and 8 have in common.
 import io
 import tempfile
 from collections.abc import Callable, Mapping
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 
 import ipywidgets
 import numpy as np
@@ -28,7 +28,7 @@ def upload(on_file: Callable[[Path], None]) -> ipywidgets.VBox:
         output.clear_output()
         with output, tempfile.TemporaryDirectory() as folder:
             name, content = _uploaded(change["new"])
-            file = Path(folder) / safe(name)
+            file = Path(folder) / safe(PureWindowsPath(name).name)  # which knows both kinds of slashes
             file.write_bytes(content)
             try:
                 on_file(file)
