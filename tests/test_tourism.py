@@ -297,7 +297,14 @@ def test_a_folder_of_objects_is_no_collection(tmp_path):
         tourism.load_signals(TINY, str(tmp_path))
     arrays = dict.fromkeys(Views._fields, [[1, 1, 2, 2, 3], "|u1"])
     splits = dict.fromkeys(prepared.SPLITS, {"count": 1, "names": ["a"], "arrays": arrays})
-    about = {"prepared": prepared.VERSION, "kind": "views", "unit": "objects", "name": "a", "note": "", "splits": splits}
+    about = {
+        "prepared": prepared.VERSION,
+        "kind": "views",
+        "unit": "objects",
+        "name": "a",
+        "note": "",
+        "splits": splits,
+    }
     (tmp_path / prepared.FILE).write_text(json.dumps(about))
     with pytest.raises(LearnitError, match="holds objects: expected photographs of one place"):
         tourism.load_signals(TINY, str(tmp_path))
