@@ -8,7 +8,7 @@ SET ?= prepare
 # What the environment is held to; empty for the newest versions there are.
 CONSTRAINTS ?= constraints/locked.txt
 # What is installed besides the project: its extras. otter-grader comes with `teach`, and is needed to grade only.
-EXTRAS ?= notebooks,data,mirrors,ct,dev
+EXTRAS ?= notebooks,data,mirrors,ct,heic,dev
 # Further arguments to the command, for example `make results ARGS=--help`. To pytest they come last, so that with
 # `make test ARGS='-m browser'` these tests are run, nightly or not, instead of all that are not nightly.
 ARGS ?=

@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from getting import commandline, stack, volumes
+from getting import commandline, output, stack, volumes
 from getting.manifest import DataSet
 from getting.mirrors import Obtained
 from learnit_core.errors import LearnitError
+from learnit_core.names import shown
 
 EPILOG = """examples:
   # A folder as it came from the scanner or archive, with the folders in it.
@@ -61,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         raise LearnitError(f"--rescale is {options.rescale}; expected a slope other than 0 and an intercept")
     stem = options.path.resolve().name.split(".")[0].lower()
     name = re.sub(r"[\W_]+", "-", stem).strip("-") or "volumes"
-    title = f"Slices from {volumes.printable(options.path.resolve().name)}"
+    title = f"Slices from {shown(options.path.resolve().name)}"
     data = DataSet(f"slices-{name}", title, licence="whatever holds for these volumes", accept_terms=False)
     chosen = {"window": options.window, "rescale": options.rescale}
     commandline.prepare(options, data, partial(make, options), options=chosen)
@@ -71,7 +72,8 @@ def make(options, obtained: Obtained, folder: Path) -> dict[str, Any]:
     """Write the slices of the volumes."""
     rescale = None if options.rescale is None else tuple(options.rescale)
     found, told = volumes.find(obtained.paths[0], rescale)
-    volumes.tell(told)
+    for line in told:
+        output.say(line)
     settings = {"size": options.size, "window": tuple(options.window), "seed": options.seed, "limit": options.limit}
     return stack.write(folder, found, **settings) | {"use": "make demo NOTEBOOK=02"}
 

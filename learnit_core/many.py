@@ -56,7 +56,8 @@ class Recipe(NamedTuple):
     num_steps: int
     """Taken at most."""
     until: float | None = None
-    """The loss at which a fit is done; looking at it costs a third more a step. For a PSNR of d dB: 10^(−d/10)."""
+    """The loss at which a fit is done: 10^(−d/10) for a PSNR of d dB. To look at it, each step computes the loss once
+    more."""
     batch_of: Callable[[PyTree], Batch] = lambda row: row
     score: Callable[[Params, Batch], Any] | None = None
 

@@ -242,6 +242,19 @@ def test_what_systems_leave_behind_is_no_picture(tmp_path):
     assert files.only_pictures([*left, "q.heic"]) == ["q.heic"]
 
 
+def test_what_telephones_make_is_read():
+    """HEIC, which loses a little; its turn is in the file."""
+    heif = pytest.importorskip("pillow_heif", reason="needs the extra heic")
+    picture = np.zeros((64, 96, 3), np.uint8)
+    picture[:32, :, 0] = picture[:, 48:, 1] = 200
+    buffer = io.BytesIO()
+    heif.from_pillow(Image.fromarray(picture)).save(buffer, quality=-1)
+    found = files.decode(buffer.getvalue(), "a.heic", channels=3)
+    assert found.size == (96, 64) and found.opaque
+    assert np.abs(found.pixels.astype(int) - picture).mean() < 3
+    assert files.decode(buffer.getvalue(), "a.heic", channels=3, square=16).pixels.shape == (16, 16, 3)
+
+
 def test_what_is_left_out_is_said_once_and_first_if_it_is_most(tmp_path):
     for i in range(7):
         (tmp_path / f"{i}.png").write_bytes(b"no picture" if i else saved(Image.fromarray(GREY), "PNG"))

@@ -1,8 +1,10 @@
 """Many signals at once, and sets of networks on disk."""
 
 import json
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -61,6 +63,26 @@ def test_each_fit_is_the_one_that_a_loop_would_make(optimizer, rate):
 def test_blocks_chunks_and_a_mesh_agree(control):
     whole = many.fit_many(recipe(), START, pictures(), KEY, chunk=11)
     close(many.fit_many(recipe(), START, pictures(), KEY, **control), whole)
+
+
+def test_four_devices_agree_with_one_and_send_each_other_nothing(tmp_path):
+    """In a process of its own: their number is set before JAX begins. Eleven signals do not divide by four."""
+    program = f"""
+import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})
+import jax, numpy as np, test_networks as t
+from learnit_core import many
+mesh = many.devices()
+assert mesh.size == 4
+fits = many.fit_many(t.recipe(), t.START, t.pictures(), t.KEY, mesh=mesh)
+np.savez({str(tmp_path / "fits.npz")!r}, *jax.tree.leaves(fits))
+keys = jax.random.split(t.KEY, 12)
+lowered = many._fit_chunk.lower(t.recipe(), t.START, t.pictures(12), keys, block=1, mesh=mesh).compile().as_text()
+assert not any(word in lowered for word in ("all-reduce", "all-gather", "collective-permute", "all-to-all"))
+"""
+    environment = os.environ | {"XLA_FLAGS": "--xla_force_host_platform_device_count=4"}
+    subprocess.run([sys.executable, "-c", program], check=True, env=environment)
+    with np.load(tmp_path / "fits.npz") as there:
+        close(list(there.values()), jax.tree.leaves(many.fit_many(recipe(), START, pictures(), KEY)))
 
 
 def test_random_numbers_belong_to_a_signal_wherever_it_stands():

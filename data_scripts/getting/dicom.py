@@ -15,8 +15,9 @@ import numpy as np
 
 from getting.kinds import Damaged
 from getting.nifti import EXTRA
-from getting.volumes import AIR, MOST_SIDE, Rescale, Volume, check, printable
+from getting.volumes import AIR, MOST_SIDE, Rescale, Volume, check
 from learnit_core.errors import LearnitError
+from learnit_core.names import shown
 
 MOST_BYTES = 1 << 28
 """Of one file."""
@@ -76,12 +77,12 @@ def volume(files: Mapping[str, Path], folder: str, rescale: Rescale) -> tuple[Vo
     for slices in order[1:]:
         modality, (rows, columns) = _text(slices[0], "Modality") or "no", slices[0].series[1:3]
         told.append(
-            f"Left out of {printable(folder)}: another series, {len(slices)} of {modality} modality, {rows} x {columns}"
-            f", from {printable(slices[0].name)} on."
+            f"Left out of {shown(folder)}: another series, {len(slices)} of {modality} modality, {rows} x {columns}"
+            f", from {shown(slices[0].name)} on."
         )
     if left:
         first = next(iter(left.values()))
-        told.append(f"Left out of {printable(folder)}: {len(left)} DICOM files without a slice; the first: {first}.")
+        told.append(f"Left out of {shown(folder)}: {len(left)} DICOM files without a slice; the first: {first}.")
     return _volume(chosen, folder, rescale), told
 
 
@@ -89,18 +90,18 @@ def _head(file: Path, name: str) -> Slice:
     pydicom = _pydicom(name)
     try:
         if file.stat().st_size > MOST_BYTES:
-            raise LearnitError(f"{printable(name)} has more than {MOST_BYTES:,} bytes: {CONVERT}")
+            raise LearnitError(f"{shown(name)} has more than {MOST_BYTES:,} bytes: {CONVERT}")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of odd values; those that matter are checked here
             if pydicom.filereader.read_file_meta_info(file).get("TransferSyntaxUID") == _INFLATED:
-                raise LearnitError(f"{printable(name)} is deflated as a whole: {CONVERT}")
+                raise LearnitError(f"{shown(name)} is deflated as a whole: {CONVERT}")
             about = pydicom.dcmread(file, stop_before_pixels=True, specific_tags=_TAGS)
             if not about.get("Rows") or not about.get("Columns"):
-                raise LearnitError(f"{printable(name)} holds no picture: expected slices of CT")
+                raise LearnitError(f"{shown(name)} holds no picture: expected slices of CT")
             if int(about.get("NumberOfFrames") or 1) > 1:
-                raise LearnitError(f"{printable(name)} has several frames in one file: {CONVERT}")
+                raise LearnitError(f"{shown(name)} has several frames in one file: {CONVERT}")
             if not about.get("ImagePositionPatient") or not about.get("ImageOrientationPatient"):
-                raise LearnitError(f"{printable(name)} does not say where it lies in the body: expected slices of CT")
+                raise LearnitError(f"{shown(name)} does not say where it lies in the body: expected slices of CT")
             orientation = np.array(about.ImageOrientationPatient, float).reshape(2, 3)
             normal, position = np.cross(*orientation), np.array(about.ImagePositionPatient, float).reshape(3)
             place, length = float(normal @ position), float(np.linalg.norm(normal))
@@ -108,9 +109,9 @@ def _head(file: Path, name: str) -> Slice:
     except LearnitError:
         raise
     except Exception as error:  # a damaged head can make it raise almost anything
-        raise LearnitError(f"{printable(name)} cannot be read as DICOM: {printable(error)}") from None
+        raise LearnitError(f"{shown(name)} cannot be read as DICOM: {shown(error)}") from None
     if not (np.isfinite(place) and abs(length - 1) < 0.01):
-        raise LearnitError(f"{printable(name)} says of its place what cannot be: {CONVERT}")
+        raise LearnitError(f"{shown(name)} says of its place what cannot be: {CONVERT}")
     return Slice(name, file, about, (*series, tuple(orientation.round(3).ravel().tolist())), place)
 
 
@@ -120,7 +121,7 @@ def _volume(slices: Sequence[Slice], folder: str, rescale: Rescale) -> Volume:
     by_uid = {_text(one, "SOPInstanceUID") or one.name: one for one in slices[::-1]}  # of the same one twice the first
     ordered, told = sorted(by_uid.values(), key=lambda one: one.place), []
     if len(slices) > len(ordered):
-        told.append(f"{printable(folder)} has {len(slices) - len(ordered)} slices twice, which count once.")
+        told.append(f"{shown(folder)} has {len(slices) - len(ordered)} slices twice, which count once.")
     first = ordered[0]
     check(f"the series in {folder}", (len(ordered), *first.series[1:3]), 0)  # read one at a time
     places = np.array([one.place for one in ordered])
@@ -128,20 +129,20 @@ def _volume(slices: Sequence[Slice], folder: str, rescale: Rescale) -> Volume:
     if steps.min() < _CLOSE:
         where = int(steps.argmin())
         raise LearnitError(
-            f"{printable(folder)} has several slices at one place, {printable(ordered[where].name)} and "
-            f"{printable(ordered[where + 1].name)} ({places[where]:.1f} mm), as series of several times have: expected "
+            f"{shown(folder)} has several slices at one place, {shown(ordered[where].name)} and "
+            f"{shown(ordered[where + 1].name)} ({places[where]:.1f} mm), as series of several times have: expected "
             "a folder for each time"
         )
     distance = float(np.median(steps))
     if gaps := int((steps > 1.5 * distance).sum()):
         told.append(
-            f"{printable(folder)} has {gaps} gaps, the largest {steps.max():.1f} mm where {distance:.1f} mm are usual: "
+            f"{shown(folder)} has {gaps} gaps, the largest {steps.max():.1f} mm where {distance:.1f} mm are usual: "
             "slices are missing, which does no harm to the others."
         )
     if rescale is not None and "RescaleSlope" in first.about:
-        told.append(f"{printable(folder)} says itself how its numbers become Hounsfield units: --rescale is not used.")
+        told.append(f"{shown(folder)} says itself how its numbers become Hounsfield units: --rescale is not used.")
     height, width = (float(mm) for mm in first.about.get("PixelSpacing") or (1, 1))
-    body = _text(first, "PatientID") or _text(first, "StudyInstanceUID") or folder
+    body = _text(first, "PatientID") or _text(first, "StudyInstanceUID") or None
     read = partial(_read, ordered, rescale)
     return Volume(folder, body, [one.name for one in ordered], read, (height, width), distance, told)
 
@@ -153,11 +154,11 @@ def _check(one: Slice, rescale: Rescale) -> None:
     except LearnitError:
         raise
     except Exception as error:  # pydicom reads values when they are asked for, and damaged ones raise almost anything
-        raise LearnitError(f"{printable(one.name)} cannot be read as DICOM: {printable(error)}") from None
+        raise LearnitError(f"{shown(one.name)} cannot be read as DICOM: {shown(error)}") from None
 
 
 def _check_head(one: Slice, rescale: Rescale) -> None:
-    about, name = one.about, printable(one.name)
+    about, name = one.about, shown(one.name)
     modality, photometric = _text(one, "Modality"), _text(one, "PhotometricInterpretation")
     if modality != "CT":
         raise LearnitError(
@@ -175,7 +176,7 @@ def _check_head(one: Slice, rescale: Rescale) -> None:
         )
     spacing = about.get("PixelSpacing")
     if spacing is not None and not (len(sides := _floats(spacing)) == 2 and all(0 < mm < 100 for mm in sides)):
-        raise LearnitError(f"{name} has pixels of {printable(spacing)} mm: expected two numbers above 0")
+        raise LearnitError(f"{name} has pixels of {shown(spacing)} mm: expected two numbers above 0")
     _to_hounsfield(one, rescale)
     syntax = about.file_meta.get("TransferSyntaxUID")
     if syntax is not None and syntax.is_compressed:
@@ -187,7 +188,7 @@ def _to_hounsfield(one: Slice, rescale: Rescale) -> tuple[float, float]:
     if slope is None or intercept is None:
         if rescale is None:
             raise LearnitError(
-                f"{printable(one.name)} has no RescaleSlope and RescaleIntercept, so that its numbers have no unit: "
+                f"{shown(one.name)} has no RescaleSlope and RescaleIntercept, so that its numbers have no unit: "
                 "say --rescale SLOPE INTERCEPT, which makes Hounsfield units of them, such as 1 -1024"
             )
         return rescale
@@ -195,8 +196,8 @@ def _to_hounsfield(one: Slice, rescale: Rescale) -> tuple[float, float]:
     numbers = _floats(slope), _floats(intercept)
     if kind not in ("", "HU", "US", "HU_MOD") or [len(found) for found in numbers] != [1, 1] or not numbers[0][0]:
         raise LearnitError(
-            f"{printable(one.name)} is rescaled by {printable(slope)} and {printable(intercept)} to "
-            f"{printable(kind) or 'no unit'}: expected Hounsfield units (HU)"
+            f"{shown(one.name)} is rescaled by {shown(slope)} and {shown(intercept)} to "
+            f"{shown(kind) or 'no unit'}: expected Hounsfield units (HU)"
         )
     return numbers[0][0], numbers[1][0]
 
@@ -232,9 +233,9 @@ def _read(ordered: Sequence[Slice], rescale: Rescale, k: int) -> np.ndarray:
             found = _pydicom(one.name).dcmread(one.file)
             values = np.asarray(found.pixel_array)
     except Exception as error:  # a damaged file can make a decoder raise almost anything
-        raise Damaged(one.file, f"{printable(one.name)} is damaged or cut short: {printable(error)}") from None
+        raise Damaged(one.file, f"{shown(one.name)} is damaged or cut short: {shown(error)}") from None
     if values.shape != one.series[1:3]:
-        raise Damaged(one.file, f"{printable(one.name)} holds {list(values.shape)} pixels, and says {one.series[1:3]}")
+        raise Damaged(one.file, f"{shown(one.name)} holds {list(values.shape)} pixels, and says {one.series[1:3]}")
     slope, intercept = _to_hounsfield(one, rescale)
     in_units = values.astype(np.float32) * np.float32(slope) + np.float32(intercept)
     return np.where(_padding(one, values), np.float32(AIR), in_units)
@@ -250,7 +251,7 @@ def _padding(one: Slice, values: np.ndarray) -> np.ndarray | bool:
 
 
 def _text(one: Slice, tag: str) -> str:
-    return printable(one.about.get(tag) or "").strip()
+    return shown(one.about.get(tag) or "").strip()
 
 
 def _pydicom(name: str) -> Any:
@@ -259,4 +260,4 @@ def _pydicom(name: str) -> Any:
 
         return pydicom
     except ImportError:
-        raise LearnitError(f"reading {printable(name)} needs the package pydicom: {EXTRA}") from None
+        raise LearnitError(f"reading {shown(name)} needs the package pydicom: {EXTRA}") from None

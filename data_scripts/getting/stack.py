@@ -13,7 +13,7 @@ from tqdm import tqdm
 from getting import output, pictures
 from getting.kinds import Damaged
 from getting.output import RowWriter
-from getting.volumes import AIR, Volume, tell
+from getting.volumes import AIR, Volume
 from learnit_core.errors import LearnitError
 from learnit_core.names import shown
 from learnit_core.signals import phantoms, photos
@@ -38,9 +38,9 @@ def deal(volumes: Sequence[Volume], seed: int) -> tuple[dict[str, list[Place]], 
     With three bodies or more whole bodies are dealt out by ``seed``; else each body's largest volume is cut into
     contiguous blocks for training, validation and test, some slices between them left out.
     """
-    bodies: dict[str, list[Volume]] = defaultdict(list)
-    for volume in volumes:
-        bodies[volume.body].append(volume)
+    bodies: dict[tuple[bool, str], list[Volume]] = defaultdict(list)
+    for volume in volumes:  # where nothing tells, a file is a body
+        bodies[volume.body is not None, volume.body or volume.name].append(volume)
     if len(bodies) >= len(SPLITS):
         dealt = pictures.deal(list(bodies), seed)
         splits = {
@@ -49,7 +49,7 @@ def deal(volumes: Sequence[Volume], seed: int) -> tuple[dict[str, list[Place]], 
         }
         counts = ", ".join(f"{len(dealt[split])} for {split}" for split in SPLITS)
         known = "files are taken for bodies, and whether two show the same one is not known"
-        if all(volume.body != volume.name for volume in volumes):
+        if all(volume.body is not None for volume in volumes):
             known = "as patient or study tell them apart"
         return splits, f"Split by body ({counts}): none is in two splits, {known}.", []
     splits, told, gaps = {split: [] for split in SPLITS}, [], set()
@@ -124,7 +124,7 @@ def write(
                 values = volume.read(k)
             except Damaged as error:
                 broken.append(shown(volume.names[k]))
-                tqdm.write(f"Skipped: {error}.")
+                output.say(f"Skipped: {error}.")
                 continue
             row = drawn(values, size=size, window=window, pixel=volume.pixel)
             padded |= {values.shape} if values.shape[0] != values.shape[1] else set()
@@ -141,7 +141,8 @@ def write(
         entries = {split: writer.close() for split, writer in writers.items()}
     left += [f"Padded with air to a square: slices of {rows} x {columns}." for rows, columns in sorted(padded)]
     left += [f"Left out: {blank} slices that are the same everywhere in this window."] * bool(blank)
-    tell(left)
+    for line in left:
+        output.say(line)
     counts = {split: entry["count"] for split, entry in entries.items()}
     if min(counts.values()) == 0 or sum(counts.values()) < photos.FEWEST:
         raise LearnitError(

@@ -1,21 +1,22 @@
 """Volumes of CT: which there are in a file or folder, whatever their format, and one slice of them after the other.
 
-A volume is opened by its head. Sides, number of slices and bytes are held against limits and the file's size before
-anything else is read, and then a slice at a time is in memory (of a packed file, one volume as it is stored).
+A volume is opened by its head. Sides, number of slices and bytes are held against limits, and against the file's size
+where that bounds them, before anything else is read. Then a slice at a time is in memory (of NIfTI and numpy, one
+volume as it is stored).
 """
 
 import functools
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from tqdm import tqdm
 
 from getting import archives
 from learnit_core.errors import LearnitError
+from learnit_core.names import shown
 from learnit_core.signals import stored
 
 AIR = -1000.0
@@ -35,8 +36,8 @@ class Volume:
     """Slices of one body, ordered from one end to the other."""
 
     name: str
-    body: str
-    """Whose they are: slices of one body must not be in two splits. Not to be shown."""
+    body: str | None
+    """Whose they are: slices of one body must not be in two splits. Not to be shown. None where nothing tells."""
     names: Sequence[str]
     """Of the slices."""
     read: Callable[[int], np.ndarray]
@@ -71,7 +72,7 @@ def find(path: Path, rescale: Rescale = None) -> tuple[list[Volume], list[str]]:
             try:
                 volumes.append(open_one(file, name, rescale))
             except LearnitError as error:
-                refused.append(LearnitError(printable(error)))
+                refused.append(LearnitError(shown(error)))
         else:
             others.append(name)
     for folder, files in by_folder.items():
@@ -85,13 +86,8 @@ def find(path: Path, rescale: Rescale = None) -> tuple[list[Volume], list[str]]:
         raise refused[0] if refused else _nothing(path, others)
     told += [f"Left out: {error}" for error in refused]
     if others:
-        told.append(f"Left out: {len(others)} files that hold no volume, such as {printable(others[0])}.")
+        told.append(f"Left out: {len(others)} files that hold no volume, such as {shown(others[0])}.")
     return volumes, [*told, *(line for volume in volumes for line in volume.told)]
-
-
-def printable(text: object) -> str:
-    """One line of what a stranger's file says, with nothing in it that moves a terminal's cursor."""
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in str(text))
 
 
 def check(name: str, shape: Sequence[int], itemsize: int, most: int = stored.MOST_BYTES) -> None:
@@ -99,22 +95,22 @@ def check(name: str, shape: Sequence[int], itemsize: int, most: int = stored.MOS
     count, *sides = shape
     if not (min(sides) > 0 and max(sides) <= MOST_SIDE and count <= MOST_SLICES):
         raise LearnitError(
-            f"{printable(name)} is said to have {count} slices of {' x '.join(map(str, sides))} pixels: expected sides "
+            f"{shown(name)} is said to have {count} slices of {' x '.join(map(str, sides))} pixels: expected sides "
             f"up to {MOST_SIDE} and {MOST_SLICES:,} slices at most; crop it first"
         )
     if min(sides) < 8:
         raise LearnitError(
-            f"{printable(name)} has slices of {' x '.join(map(str, sides))} pixels: expected [slices, rows, columns] "
+            f"{shown(name)} has slices of {' x '.join(map(str, sides))} pixels: expected [slices, rows, columns] "
             "with at least 8 x 8; np.moveaxis(volume, 2, 0) brings a last axis of slices to the front"
         )
     if count < FEWEST:
         raise LearnitError(
-            f"{printable(name)} is a single slice: expected a volume; a folder of single pictures can be named in "
+            f"{shown(name)} is a single slice: expected a volume; a folder of single pictures can be named in "
             "LEARNIT_DATA as it is"
         )
     if count * sides[0] * sides[1] * itemsize > most:
         raise LearnitError(
-            f"{printable(name)} is said to have {count} slices of {' x '.join(map(str, sides))} pixels, more than its "
+            f"{shown(name)} is said to have {count} slices of {' x '.join(map(str, sides))} pixels, more than its "
             "file can hold, or than 2 GiB: it is cut short, or to be divided first"
         )
 
@@ -124,7 +120,7 @@ def finite(values: np.ndarray, where: str) -> np.ndarray:
     values = np.asarray(values, np.float32)
     if not np.isfinite(values).all():
         raise LearnitError(
-            f"{printable(where)} has numbers that are not finite: expected Hounsfield units everywhere; "
+            f"{shown(where)} has numbers that are not finite: expected Hounsfield units everywhere; "
             f"np.nan_to_num(volume, nan={AIR:.0f}) takes them for air"
         )
     return values
@@ -141,13 +137,13 @@ def in_hounsfield(volume: Volume, rescale: Rescale) -> Volume:
         def read(k):
             return finite(volume.read(k) * np.float32(slope) + np.float32(intercept), volume.names[k])
 
-        return Volume(volume.name, volume.body, volume.names, read, volume.pixel, volume.distance, volume.told)
+        return replace(volume, read=read)
     looked_at = {int(k) for k in np.linspace(0, len(volume.names) - 1, _LOOKED_AT)}
     slices = [volume.read(k) for k in looked_at]
     low, high = min(float(one.min()) for one in slices), max(float(one.max()) for one in slices)
-    if not (low < AIR / 2 < 0 < high + 1000):
+    if not (low < AIR / 2 and high > AIR):
         raise LearnitError(
-            f"the numbers in {printable(volume.name)} run from {low:g} to {high:g}, with no air (about {AIR:.0f}) "
+            f"the numbers in {shown(volume.name)} run from {low:g} to {high:g}, with no air (about {AIR:.0f}) "
             "among them: expected Hounsfield units; say --rescale SLOPE INTERCEPT, such as 1 -1024 for a scanner's 12 "
             "bits, or 1 0 if they are Hounsfield units without air"
         )
@@ -162,7 +158,7 @@ def _reader(name: str) -> Callable[[Path, str, Rescale], Volume] | None:
 
 
 def _nothing(path: Path, others: Sequence[str]) -> LearnitError:
-    contents = f"{len(others)} other files, such as {printable(others[0])}" if path.is_dir() and others else "none"
+    contents = f"{len(others)} other files, such as {shown(others[0])}" if path.is_dir() and others else "none"
     hint = (
         "; unpack the archive first" if path.name.lower().endswith((".zip", ".tar", ".tgz", ".tar.gz", ".7z")) else ""
     )
@@ -176,22 +172,22 @@ def _numpy(path: Path, name: str, rescale: Rescale) -> Volume:
     found = stored.heads(path)
     if "sinogram" in found:
         raise LearnitError(
-            f"{printable(name)} is a measured sinogram, and no volume: name it in LEARNIT_TEST_DATA, for notebook 02"
+            f"{shown(name)} is a measured sinogram, and no volume: name it in LEARNIT_TEST_DATA, for notebook 02"
         )
     arrays = {key: head for key, head in found.items() if len(head.shape) >= 3} or found
     if len(arrays) != 1:
         key = min(arrays, default="volume")
         raise LearnitError(
-            f"{printable(name)} has {len(arrays)} arrays ({printable(', '.join(arrays))}): expected one volume; "
+            f"{shown(name)} has {len(arrays)} arrays ({shown(', '.join(arrays))}): expected one volume; "
             f"np.save('volume.npy', np.load(file)[{key!r}]) takes one"
         )
     ((key, head),) = arrays.items()
-    stored.real(head, printable(name))
+    stored.real(head, shown(name))
     if len(head.shape) != 3:
-        raise LearnitError(f"{printable(name)} is {head}: expected one volume, [slices, rows, columns]")
+        raise LearnitError(f"{shown(name)} is {head}: expected one volume, [slices, rows, columns]")
     check(name, head.shape, head.dtype.itemsize)
     names = [f"{name}#{k}" for k in range(head.shape[0])]
-    return in_hounsfield(Volume(name, name, names, lambda k: finite(_array(path, key)[k], names[k])), rescale)
+    return in_hounsfield(Volume(name, None, names, lambda k: finite(_array(path, key)[k], names[k])), rescale)
 
 
 @functools.lru_cache(maxsize=1)
@@ -209,10 +205,10 @@ def _tiff(path: Path, name: str, rescale: Rescale) -> Volume:
         count, (width, height), mode = image.n_frames, image.size, image.mode
         photometric = image.tag_v2.get(262, 1)
     except Exception as error:  # a damaged file can make a decoder raise almost anything
-        raise LearnitError(f"{printable(name)} cannot be read as TIFF: {printable(error)}") from None
+        raise LearnitError(f"{shown(name)} cannot be read as TIFF: {shown(error)}") from None
     if mode not in _TIFF_BYTES or photometric != 1:
         raise LearnitError(
-            f"{printable(name)} is in colour, of one bit or white for zero (mode {mode}, photometric {photometric}): "
+            f"{shown(name)} is in colour, of one bit or white for zero (mode {mode}, photometric {photometric}): "
             "expected grey numbers; convert it with tifffile or ImageJ (Image > Type > 16-bit)"
         )
     check(name, (count, height, width), _TIFF_BYTES[mode])
@@ -222,25 +218,17 @@ def _tiff(path: Path, name: str, rescale: Rescale) -> Volume:
             image = _pages(path)
             image.seek(k)
             if (image.size, image.mode) != ((width, height), mode):
-                raise LearnitError(
-                    f"page {k} of {printable(name)} is of another size or type: expected one for all pages"
-                )
+                raise LearnitError(f"page {k} of {shown(name)} is of another size or type: expected one for all pages")
             values = np.asarray(image)
         except LearnitError:
             raise
         except Exception as error:
-            raise LearnitError(f"page {k} of {printable(name)} is damaged or cut short: {printable(error)}") from None
+            raise LearnitError(f"page {k} of {shown(name)} is damaged or cut short: {shown(error)}") from None
         return finite(values, f"page {k} of {name}")
 
-    return in_hounsfield(Volume(name, name, [f"{name}#{k}" for k in range(count)], read), rescale)
+    return in_hounsfield(Volume(name, None, [f"{name}#{k}" for k in range(count)], read), rescale)
 
 
 @functools.lru_cache(maxsize=1)
 def _pages(path: Path) -> Image.Image:
     return Image.open(path, formats=["TIFF"])
-
-
-def tell(lines: Sequence[str]) -> None:
-    """Print sentences, above a bar of progress where there is one."""
-    for line in lines:
-        tqdm.write(line)

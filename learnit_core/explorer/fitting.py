@@ -86,7 +86,6 @@ class Fitting(Widget):
         for end in needed:
             if self._given[end] is None:
                 raise LearnitError(f"the {ENDS[end]} is blank: draw something on it, or set .target and .second")
-        start, setting = self._starts[name]
         fits = [self._fit(name, end) for end in needed]
         return weights.barycentric([rows(one, int(step)) for one in fits], [c for c in (1 - t, t) if c])
 
