@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax import Array
 from jaxtyping import Float, Int, Key, PyTree, Scalar, UInt8
@@ -64,6 +65,11 @@ class Rated(NamedTuple):
 
     params: Params
     rates: Params
+
+
+def rated(params: Params, rate: float) -> Rated:
+    """The weights with one rate for all of them, from which others are learned."""
+    return Rated(params, jax.tree.map(lambda leaf: jnp.full_like(leaf, rate), params))
 
 
 def plain(params: Params | Rated) -> Params:

@@ -9,12 +9,11 @@ import optax
 import pytest
 from test_image import IMAGES, TINY
 
-from learnit_core import losses, models, weights
+from learnit_core import losses, models, structures, weights
 from learnit_core.evaluate import Setting
 from learnit_core.experiments import baselines, fits, image
 from learnit_core.experiments.image import rivals
 from learnit_core.fit import fit
-from learnit_core.structures import Rated
 
 FIELD = image.field_for(TINY, 1)
 START = FIELD.init(jax.random.key(3))
@@ -76,7 +75,7 @@ def test_the_two_uses_of_a_trunk_differ_in_the_head_alone():
 
 @pytest.mark.parametrize("optimizer, factor", [("learned", 1.0), ("learned", 3.0), ("adam", 1e-3)])
 def test_constant_learned_rates_are_the_inner_loop_of_maml(optimizer, factor):
-    rated = Rated(START, jax.tree.map(lambda leaf: jnp.full_like(leaf, 0.02), START))
+    rated = structures.rated(START, 0.02)
     plain = Setting("sgd", 0.02 * factor) if optimizer == "learned" else Setting(optimizer, factor)
     unseen = image.tasks(IMAGES.test[:2])
     expected = fits.fit_all(image.measures, FIELD, [START], unseen, plain, 4)

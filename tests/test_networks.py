@@ -18,11 +18,11 @@ from learnit_core.errors import LearnitError
 from learnit_core.evaluate import Setting
 from learnit_core.fit import fit
 from learnit_core.signals import arrays
-from learnit_core.structures import Pixels, Rated, rows
+from learnit_core.structures import Pixels, rated, rows
 
 FIELD = models.siren(2, 1, width=8, depth=3, w0=10.0)
 START = FIELD.init(jax.random.key(1))
-RATED = Rated(START, jax.tree.map(lambda leaf: jnp.full_like(leaf, 1e-2), START))
+RATED = rated(START, 1e-2)
 COORDS = arrays.grid((6, 6))
 LOSS = losses.regression_loss(FIELD)
 KEY = jax.random.key(3)

@@ -8,7 +8,6 @@ from it, or from weights that are shipped, by their name. ``learnit_core.network
 """
 
 import argparse
-import hashlib
 import time
 from pathlib import Path
 from typing import Any
@@ -23,10 +22,11 @@ from tqdm import tqdm
 from learnit_core import evaluate, losses, many, meta, metrics, models, networks, training, weights
 from learnit_core.errors import LearnitError
 from learnit_core.evaluate import Setting
+from learnit_core.experiments import runs
 from learnit_core.signals import arrays, photos, prepared
-from learnit_core.structures import Field, Params, Pixels, Rated
+from learnit_core.structures import Field, Params, Pixels, Rated, rated, seed_key
 
-Images = np.ndarray
+Images = np.ndarray | prepared.Pictures
 """Pictures [n, side, side, channels], bytes or float32 in [0, 1]."""
 
 INNER_STEPS, INNER_RATE, OUTER_RATE, TASKS = 3, 1e-2, 1e-3, 8
@@ -66,13 +66,6 @@ def cut(pictures: np.ndarray, tiles: int) -> np.ndarray:
     return parts.reshape(n * tiles**2, size, size, channels)
 
 
-def checksum(pictures: Images) -> str:
-    """Changes with any pixel."""
-    if isinstance(pictures, prepared.Pictures):
-        return pictures.checksum
-    return hashlib.sha256(np.ascontiguousarray(pictures)).hexdigest()[:16]
-
-
 def bytes_of(pictures: Images, first: int, number: int) -> np.ndarray:
     """Some rows as bytes, read now."""
     part = slice(first, first + number)
@@ -95,9 +88,7 @@ def learn_start(
     coords = arrays.grid(train.shape[1:3])
     field = models.siren(2, train.shape[-1], **NETWORK)
     loss = losses.regression_loss(field)
-    init_key, train_key = jax.random.split(jax.random.key(seed))
-    params = field.init(init_key)
-    rated = Rated(params, jax.tree.map(lambda leaf: jnp.full_like(leaf, INNER_RATE), params))
+    init_key, train_key = jax.random.split(seed_key(seed))
     optimizer = optax.adam(optax.cosine_decay_schedule(OUTER_RATE, steps))
     recipe = _recipe(field, coords, Setting("learned", 1.0), INNER_STEPS)
     about = {
@@ -110,13 +101,13 @@ def learn_start(
         "num_steps": steps,
         "seed": seed,
         "pictures": list(pictures.shape),
-        "checksum": checksum(pictures),
+        "checksum": runs.checksum(pictures),
     }
     state, history = training.train(
         meta.maml(loss, meta.adapt_with_rates(loss, INNER_STEPS)),
         arrays.sampler(TASKS, lambda batch: arrays.tasks(batch.astype(jnp.float32) / 255, coords)),
         training.in_memory(train),
-        meta.init_state(rated, optimizer),
+        meta.init_state(rated(field.init(init_key), INNER_RATE), optimizer),
         train_key,
         optimizer=optimizer,
         num_steps=steps,
@@ -154,12 +145,9 @@ def make(
     progress: bool = True,
 ) -> networks.Networks:
     """Fit every picture from ``start`` and write the set to ``out``; what is there already is kept."""
-    coords, key = arrays.grid(pictures.shape[1:3]), jax.random.key(seed)
+    coords, key = arrays.grid(pictures.shape[1:3]), seed_key(seed)
     until = None if psnr is None else 10 ** (-psnr / 10)
     recipe = _recipe(field, coords, setting, steps, until)
-    stored_scores = jax.jit(
-        lambda params, data: jax.lax.map(lambda one: recipe.score(one[0], recipe.batch_of(one[1])), (params, data))
-    )
     if len(pictures) < 1:
         raise LearnitError("there are no pictures to be fitted: expected one at least")
     if block is None:
@@ -171,9 +159,16 @@ def make(
         data = bytes_of(pictures, first, number)
         return many.fit_many(recipe, start, data, key, first=first, block=block, chunk=number, mesh=mesh)
 
+    @jax.jit
+    def score_all(params, data):
+        return jax.lax.map(lambda one: recipe.score(one[0], recipe.batch_of(one[1])), (params, data))
+
+    def score(params, first, number):
+        return np.asarray(score_all(params, bytes_of(pictures, first, number)))
+
     about = {
         **about,
-        "checksum": checksum(pictures),
+        "checksum": runs.checksum(pictures),
         "block": block,
         "setting": setting._asdict(),
         "steps": steps,
@@ -191,9 +186,7 @@ def make(
             dtype=dtype,
             shard=shard,
             done=bar.update,
-            score=None
-            if dtype == "float32"
-            else lambda params, first, number: np.asarray(stored_scores(params, bytes_of(pictures, first, number))),
+            score=None if dtype == "float32" else score,
         )
 
 

@@ -22,7 +22,7 @@ from learnit_core.errors import LearnitError
 from learnit_core.evaluate import Setting
 from learnit_core.experiments import experiment, fits, runs
 from learnit_core.signals import ImageSplits, Pictures
-from learnit_core.structures import Field, Params, Pixels, PRNGKey, Rated, Task, plain
+from learnit_core.structures import Field, Params, Pixels, PRNGKey, Rated, Task, plain, rated
 
 CLASSES = ("text", "sdf", "faces")
 ALGORITHMS = ("maml", "fomaml", "reptile")
@@ -221,7 +221,8 @@ def meta_train(
     unseen, key = tasks(images.validation), runs.run_keys(seed)[1]
     inner, (loss, psnr) = Setting("sgd", profile.inner_rate), measures(field, unseen)
     if algorithm == "meta-sgd":
-        start, inner = replace(field, init=_rated_init(field, profile.inner_rate)), Setting("learned", 1.0)
+        start = replace(field, init=lambda key: rated(field.init(key), profile.inner_rate))
+        inner = Setting("learned", 1.0)
     size = batch_size(profile, algorithm)
     _, params, history = runs.meta_train(
         profile,
@@ -238,11 +239,3 @@ def meta_train(
         **control,
     )
     return field, params, history
-
-
-def _rated_init(field, rate):
-    def init(key):
-        params = field.init(key)
-        return Rated(params, jax.tree.map(lambda leaf: jnp.full_like(leaf, rate), params))
-
-    return init
