@@ -167,6 +167,19 @@ def test_a_signal_ends_a_run_soon_and_loses_nothing(tmp_path, ending, monkeypatc
         assert_same(train(checkpoint=checkpoint)[0], train()[0])
 
 
+def test_a_run_beyond_its_end_makes_up_for_a_validation_and_trains_no_step(tmp_path):
+    checkpoint = training.Checkpoint(tmp_path / "c.safetensors", {}, 1e6)
+
+    def stopped(params):
+        os.kill(os.getpid(), signal.SIGINT)
+        return 0.0
+
+    with pytest.raises(training.Interrupted, match="after step 12"):
+        train(checkpoint=checkpoint, validate=stopped, validate_every=2)
+    state, history = train(num_steps=8, checkpoint=checkpoint, validate=lambda _: 1.0)
+    assert int(state.step) == len(history.losses) == 12 and history.validation == [(12, 1.0)]
+
+
 def test_without_a_checkpoint_an_interruption_has_the_state():
     def stopped(params):
         os.kill(os.getpid(), signal.SIGINT)
