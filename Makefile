@@ -43,7 +43,7 @@ slides: $(READY)  ## a deck of slides from a notebook's tagged cells, which need
 data: $(READY)  ## prepare a real data set: make data [SET=celeba ARGS=--help]; alone, it lists them
 	@$(VENV)/bin/python 'data_scripts/$(SET).py' $(ARGS)
 
-test: check  ## the checks, the tests, every notebook in short; about half an hour on two cores
+test: check  ## the checks, the tests, every notebook in short; 20 to 25 minutes on two cores
 	@$(PYTEST) -m 'not nightly' $(ARGS)
 
 test-all: check  ## everything that must hold, as every night: the same and all that takes longer

@@ -1,6 +1,7 @@
 """Files that are written whole or not at all, JSON of strangers, and what JSON keeps of a value."""
 
 import contextlib
+import hashlib
 import json
 import os
 import re
@@ -49,8 +50,8 @@ def _partial(file: Path) -> Path:
 
 
 def _here() -> str:
-    """This machine's name, as far as a file's name can hold it: process numbers are those of one machine."""
-    return re.sub(r"[^0-9A-Za-z-]", "", socket.gethostname())[:20] or "machine"
+    """A sum of this machine's name: process numbers are those of one machine."""
+    return hashlib.blake2b(socket.gethostname().encode(), digest_size=8).hexdigest()
 
 
 def _remove_abandoned(file: Path) -> None:

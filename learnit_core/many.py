@@ -84,7 +84,9 @@ def fit_many(
     if len(counts) != 1 or None in counts or 0 in counts:
         raise LearnitError(f"found data with {counts or 'no'} rows: expected as many in each array, one or more")
     if recipe.num_steps < 0 or block < 1 or (chunk is not None and chunk < 1):
-        raise LearnitError(f"found {recipe.num_steps} steps, blocks of {block}, chunks of {chunk}: expected 1 or more")
+        raise LearnitError(
+            f"found {recipe.num_steps} steps, blocks of {block}, chunks of {chunk}: expected 0, 1 and 1 at least"
+        )
     (count,) = counts
     each = mesh.size if mesh else 1  # a chunk is filled up to as many rows on every device
     chunk = -(-min(chunk or chunk_for(start, data), count) // each) * each

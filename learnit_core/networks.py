@@ -166,6 +166,11 @@ def write(
     return Networks(folder)
 
 
+def described(folder: str | os.PathLike) -> dict[str, Any]:
+    """What is said of the set in a folder, finished or not; nothing where there is none."""
+    return _read_about(Path(folder)) if (Path(folder) / FILE).is_file() else {}
+
+
 def _read_about(folder: Path) -> dict[str, Any]:
     try:
         content = (folder / FILE).read_bytes()

@@ -178,7 +178,7 @@ def train(
     run.check_place()
     program = _Program(meta_grad, sample_tasks, key, optimizer, over_tasks, chunk)
     # Chunks begin at multiples of `chunk`, wherever a run resumes: so data and validation come at the same steps.
-    bounds = sorted({first, *range((first // chunk + 1) * chunk, num_steps, chunk), num_steps})
+    bounds = sorted({first, *range((first // chunk + 1) * chunk, num_steps, chunk), max(first, num_steps)})
     chunks = [(start, stop - start) for start, stop in itertools.pairwise(bounds)]
     began, pace, host = time.perf_counter(), Pace(), ThreadPoolExecutor(1)
     shown = tqdm(total=num_steps, initial=first, desc=description, unit="step", disable=not progress)

@@ -58,7 +58,7 @@ def test_each_fit_is_the_one_that_a_loop_would_make(optimizer, rate):
 
 
 @pytest.mark.parametrize("control", [{"block": 4}, {"chunk": 3}, {"block": 8, "chunk": 5}, {"mesh": many.devices()}])
-def test_blocks_chunks_and_a_mesh_change_nothing(control):
+def test_blocks_chunks_and_a_mesh_agree(control):
     whole = many.fit_many(recipe(), START, pictures(), KEY, chunk=11)
     close(many.fit_many(recipe(), START, pictures(), KEY, **control), whole)
 
@@ -134,6 +134,16 @@ def test_a_run_that_was_cut_short_ends_with_the_same_bytes(tmp_path):
         with pytest.raises(LearnitError, match="1 of 3 shards are missing"):
             networks.open(tmp_path / "cut")
         assert contents(made(tmp_path / "cut", data).folder) == whole
+
+
+def test_a_run_that_goes_on_takes_the_block_that_it_began_with(tmp_path, monkeypatch):
+    for best in (1, 8):  # what is fastest may change from run to run
+        monkeypatch.setattr(many, "fastest_block", lambda *_, best=best, **__: (best, {}))
+        there = made(tmp_path, pictures(), block=None)
+        assert there.about["block"] == 1
+        (tmp_path / "networks-00001.safetensors").unlink()
+    with pytest.raises(LearnitError, match="holds another set .checksum"):
+        made(tmp_path, pictures(seed=1))
 
 
 def test_another_set_in_the_folder_is_refused_and_kept(tmp_path):

@@ -81,9 +81,9 @@ class _Folder:
     def read(self, wanted: Collection[str]) -> Iterator[tuple[str, bytes]]:
         for name in sorted(wanted):
             try:
-                content = ways_in.content(self.folder / name)
-            except ways_in.Refused as error:
-                output.say(f"Skipped: {error}")
+                content = (self.folder / name).read_bytes()  # what is no picture may be larger than one
+            except OSError as error:
+                output.say(f"Skipped: {self.folder / name} cannot be read: {error.strerror or error}.")
                 continue
             yield name, content
 

@@ -15,6 +15,7 @@ from getting.kinds import Damaged
 from getting.output import RowWriter
 from getting.volumes import AIR, Volume, tell
 from learnit_core.errors import LearnitError
+from learnit_core.names import shown
 from learnit_core.signals import phantoms, photos
 from learnit_core.signals.prepared import SPLITS
 
@@ -122,7 +123,7 @@ def write(
             try:
                 values = volume.read(k)
             except Damaged as error:
-                broken.append(volume.names[k])
+                broken.append(shown(volume.names[k]))
                 tqdm.write(f"Skipped: {error}.")
                 continue
             row = drawn(values, size=size, window=window, pixel=volume.pixel)
@@ -148,7 +149,7 @@ def write(
             "one in each split"
         )
     for split, names in kept.items():
-        (folder / f"{split}.txt").write_text("".join(f"{name}\n" for name in names), encoding="utf-8")
+        (folder / f"{split}.txt").write_text("".join(f"{shown(name)}\n" for name in names), encoding="utf-8")
     return {"kind": "slices", "splits": entries, "skipped": broken, "copies": copies, "note": note, "unit": "slices"}
 
 

@@ -66,6 +66,13 @@ def cut(pictures: np.ndarray, tiles: int) -> np.ndarray:
     return parts.reshape(n * tiles**2, size, size, channels)
 
 
+def checksum(pictures: Images) -> str:
+    """Changes with any pixel."""
+    if isinstance(pictures, prepared.Pictures):
+        return pictures.checksum
+    return hashlib.sha256(np.ascontiguousarray(pictures)).hexdigest()[:16]
+
+
 def bytes_of(pictures: Images, first: int, number: int) -> np.ndarray:
     """Some rows as bytes, read now."""
     part = slice(first, first + number)
@@ -73,15 +80,15 @@ def bytes_of(pictures: Images, first: int, number: int) -> np.ndarray:
 
 
 def learn_start(
-    pictures: np.ndarray, out: Path, *, minutes: float, seed: int = 0, steps: int = STEPS
+    pictures: np.ndarray, out: Path, *, minutes: float, pieces: int = 1, seed: int = 0, steps: int = STEPS
 ) -> tuple[Field, Rated, dict[str, Any]]:
     """A SIREN's start and rates, learned from bytes [n, side, side, c]; resumable in ``out``.
 
-    It ends after ``steps`` outer steps, or when ``minutes`` are over. One picture in twenty (64 at
-    most) is kept for validation.
+    It ends after ``steps`` outer steps, or when ``minutes`` are over. One picture in twenty (64 at most) is kept for
+    validation; of ``pieces`` that were cut from one picture all or none.
     """
     began = time.perf_counter()
-    held = min(64, max(1, len(pictures) // 20))
+    held = -(-min(64, max(1, len(pictures) // 20)) // pieces) * pieces
     train, unseen = pictures[held:], pictures[:held]
     if not len(train):
         raise LearnitError(f"found {len(pictures)} pictures: expected two or more, to learn from and to validate")
@@ -103,7 +110,7 @@ def learn_start(
         "num_steps": steps,
         "seed": seed,
         "pictures": list(pictures.shape),
-        "checksum": hashlib.sha256(np.ascontiguousarray(pictures)).hexdigest()[:16],
+        "checksum": checksum(pictures),
     }
     state, history = training.train(
         meta.maml(loss, meta.adapt_with_rates(loss, INNER_STEPS)),
@@ -153,6 +160,10 @@ def make(
     stored_scores = jax.jit(
         lambda params, data: jax.lax.map(lambda one: recipe.score(one[0], recipe.batch_of(one[1])), (params, data))
     )
+    if len(pictures) < 1:
+        raise LearnitError("there are no pictures to be fitted: expected one at least")
+    if block is None:
+        block = networks.described(out).get("block")  # another one would round otherwise
     if block is None:
         block, _ = many.fastest_block(recipe, start, bytes_of(pictures, 0, min(len(pictures), 256)), key, mesh=mesh)
 
@@ -160,7 +171,15 @@ def make(
         data = bytes_of(pictures, first, number)
         return many.fit_many(recipe, start, data, key, first=first, block=block, chunk=number, mesh=mesh)
 
-    about = {**about, "setting": setting._asdict(), "steps": steps, "until_psnr_db": psnr, "seed": seed}
+    about = {
+        **about,
+        "checksum": checksum(pictures),
+        "block": block,
+        "setting": setting._asdict(),
+        "steps": steps,
+        "until_psnr_db": psnr,
+        "seed": seed,
+    }
     with tqdm(total=len(pictures), unit="network", desc="networks", disable=not progress) as bar:
         return networks.write(
             out,
@@ -229,13 +248,17 @@ def main() -> None:
     given = parser.parse_args()
     try:
         (_start if given.command == "start" else _fit)(given)
-    except LearnitError as error:
+    except (LearnitError, OSError) as error:  # a disk that is full
         parser.exit(1, f"{error}\n")
+    except KeyboardInterrupt as stop:
+        parser.exit(130, f"{stop}\n")
 
 
 def _start(given: argparse.Namespace) -> None:
     pictures = read(given.source, size=given.size, channels=3, tiles=given.tiles)
-    _, _, about = learn_start(bytes_of(pictures, 0, len(pictures)), given.out, minutes=given.minutes, seed=given.seed)
+    _, _, about = learn_start(
+        bytes_of(pictures, 0, len(pictures)), given.out, minutes=given.minutes, pieces=given.tiles**2, seed=given.seed
+    )
     print(
         f"{given.out / 'start.safetensors'}: {about['steps']:,} outer steps in {about['seconds']:.0f} s, "
         f"{about['validation_psnr_db']:.2f} dB after {INNER_STEPS} steps on pictures kept apart"

@@ -111,4 +111,5 @@ def _range(image: Image.Image, largest: int | None) -> float | None:
     tags = getattr(image, "tag_v2", {})
     told = tags.get(281, (2 ** tags.get(258, (16,))[0] - 1,))  # MaxSampleValue, else BitsPerSample: 12 of a scanner's
     told = told[0] if isinstance(told, tuple) and told else told
-    return float(told) if isinstance(told, int) and 255 < told < 65535 else 65535.0
+    # Some write the largest number that occurs there: only the end of a range of bits, such as 4095, is believed.
+    return float(told) if isinstance(told, int) and 255 < told < 65535 and told & (told + 1) == 0 else 65535.0

@@ -47,4 +47,4 @@ function makeCurve(steps) {
   };
 }
 
-const inDb = (db) => (Number.isFinite(db) ? `${db.toFixed(1)} dB` : "diverged");
+const inDb = (db) => (Number.isFinite(db) ? `${db.toFixed(1)} dB` : db > 0 ? "exact" : "diverged");

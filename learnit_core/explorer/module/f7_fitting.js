@@ -281,6 +281,7 @@ class Fitting {
   #tell() {
     const { targets, shown, starts } = this.fits;
     const found = this.between ? this.fits.walked(this.position) : shown.map((start) => this.fits.after(this.target, start, this.position[0]));
+    this.byHand = false;
     if (!found.every(Boolean)) return;
     const nothing = new Float32Array(this.scene.shape.reduce((a, b) => a * b)).fill(NaN);
     const buffers = [...found.map(({ weights }) => weights), ...targets.map(({ values }) => values ?? nothing)];
@@ -291,7 +292,6 @@ class Fitting {
     } catch {
       this.#say("Python does not hear what is fitted."); // it is shown all the same
     }
-    this.byHand = false;
   }
 
   #say(text) {
