@@ -12,7 +12,8 @@ from learnit_core.commands import results
 from learnit_core.commands.repository import ROOT
 from learnit_core.errors import LearnitError
 from learnit_core.experiments import image
-from learnit_core.experiments.settings import PROFILES, Settings
+from learnit_core.experiments.settings import PROFILES, Settings, keep_compiled
+from learnit_core.signals import cache
 
 
 @pytest.fixture(autouse=True)
@@ -203,3 +204,15 @@ def test_the_kernels_set_nothing(tmp_path):
     env = {name: value for name, value in os.environ.items() if not name.startswith("JAX_")}
     run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=env, capture_output=True, text=True)
     assert run.stdout == "None\n"
+
+
+def test_without_a_home_a_cache_is_asked_for_and_nothing_else_fails(monkeypatch):
+    def homeless(*_, **__):
+        raise RuntimeError("could not determine the home directory")
+
+    monkeypatch.delenv("LEARNIT_CACHE", raising=False)
+    monkeypatch.delenv("JAX_COMPILATION_CACHE_DIR", raising=False)
+    monkeypatch.setattr("platformdirs.user_cache_path", homeless)
+    with pytest.raises(LearnitError, match="expected a folder named in LEARNIT_CACHE"):
+        cache.folder()
+    keep_compiled()

@@ -113,7 +113,7 @@ def prepare(
     _check(arguments, data)
     target, path = arguments.to or Path("data") / data.key, arguments.path
     sources = _sources(arguments, data) if path is None else []
-    downloads = cache.folder() / "downloads"
+    downloads = cache.folder() / "downloads" if path is None else Path()
     if arguments.dry_run:
         return print(report.plan(data, sources, path, target, downloads, arguments))
     options = {name: getattr(arguments, name) for name in ("size", "limit", "seed")} | dict(options or {})

@@ -38,6 +38,11 @@ def main(arguments: list[str] | None = None) -> int:
     env["LEARNIT_PROFILE"] = env.get("LEARNIT_PROFILE", "").strip() or "quick"
     out = Path(env["LEARNIT_OUT"]) / notebook.stem
     print(f"Running {notebook.stem} with profile {env['LEARNIT_PROFILE']}; results go to {out}")
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        print(f"demo: nothing can be written to {out} ({error.strerror}): name another LEARNIT_OUT", file=sys.stderr)
+        return 2
     started = time.monotonic()
     try:
         executed = execute(notebook, env=env)

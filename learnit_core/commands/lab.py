@@ -8,6 +8,8 @@ from learnit_core.commands.repository import ROOT, absolute_environment
 
 def main() -> None:
     """Replace this process by JupyterLab; further arguments are passed on to it."""
+    if not (ROOT / "notebooks").is_dir():
+        sys.exit(f"lab: there are no notebooks in {ROOT}: expected a checkout of the project, not its package alone")
     command = [sys.executable, "-m", "jupyterlab", str(ROOT / "notebooks"), *sys.argv[1:]]
     os.execve(sys.executable, command, absolute_environment(dict(os.environ)))
 

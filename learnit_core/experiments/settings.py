@@ -74,12 +74,12 @@ def keep_compiled() -> None:
     """
     if "JAX_COMPILATION_CACHE_DIR" in os.environ or jax.config.jax_compilation_cache_dir:
         return
-    folder = cache.folder() / "compiled"
     try:
+        folder = cache.folder() / "compiled"
         folder.mkdir(parents=True, exist_ok=True)
         with FileLock(folder / ".lockfile", timeout=1):  # the file that JAX locks, too
             pass
-    except (OSError, NotImplementedError):  # read-only, or a file system without locks
+    except (OSError, NotImplementedError, LearnitError):  # read-only, a file system without locks, or no home
         return
     jax.config.update("jax_compilation_cache_dir", str(folder))
     for name, default, ours in (

@@ -8,13 +8,20 @@ import numpy as np
 import platformdirs
 
 from learnit_core import files
+from learnit_core.errors import LearnitError
 
 
 def folder() -> Path:
-    """``LEARNIT_CACHE``, or else ``learnit`` where the system keeps a user's caches (``XDG_CACHE_HOME`` on Linux)."""
+    """``LEARNIT_CACHE``, or else ``learnit`` where the system keeps a user's caches (``XDG_CACHE_HOME`` on Linux).
+
+    Raises LearnitError for a user without a home.
+    """
     if own := os.environ.get("LEARNIT_CACHE", "").strip():
         return Path(own).expanduser()
-    return platformdirs.user_cache_path("learnit", appauthor=False)
+    try:
+        return platformdirs.user_cache_path("learnit", appauthor=False)
+    except (RuntimeError, KeyError):
+        raise LearnitError("there is no home folder for a cache: expected a folder named in LEARNIT_CACHE") from None
 
 
 def read(file: Path) -> dict[str, np.ndarray] | None:

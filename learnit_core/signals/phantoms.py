@@ -83,7 +83,7 @@ def splits(
     key = jax.random.fold_in(seed_key(seed), _CLASS)
     keys = [jax.random.fold_in(key, split) for split in range(3)]
     return tuple(
-        np.asarray(_draw(key, np.arange(count), size, angle_deviation)).reshape(count, size, size, 1)
+        np.array(_draw(key, np.arange(count), size, angle_deviation)).reshape(count, size, size, 1)
         for key, count in zip(keys, counts, strict=True)
     )
 

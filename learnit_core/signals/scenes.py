@@ -228,31 +228,34 @@ def _complete(folder: Path) -> dict[str, Found]:
 
 def _folder(folder: Path, size: int, counts: tuple[int, int, int], seed: int) -> SceneSplits:
     complete = _complete(folder)
-    listed = _split_file(folder, list(complete), seed)
+    listed, how = _split_file(folder, list(complete), seed)
     dealt = deal({split: [name for name in names if name in complete] for split, names in listed.items()}, seed)
     few = {split: part[:count] for (split, part), count in zip(dealt.items(), counts, strict=True)}
     views = _read(complete, size, [name for part in few.values() for name in part])
     parts = {split: _stack([(name, views[name]) for name in part]) for split, part in few.items()}
     note = (
-        f"{len(complete)} objects of {folder.name}, split as its split file says; settings are chosen on "
+        f"{len(complete)} objects of {folder.name}, split {how}; settings are chosen on "
         f"{len(few['validation'])} of its training objects. Objects of different names may be alike."
     )
     return SceneSplits(f"folder-{folder.resolve().name}", *parts.values(), note, few["test"])
 
 
-def _split_file(folder: Path, complete: list[str], seed: int) -> dict[str, list[str]]:
+def _split_file(folder: Path, complete: list[str], seed: int) -> tuple[dict[str, list[str]], str]:
+    """Names by split, and how they were dealt."""
     lists = sorted([*folder.glob("*_splits.json"), *folder.parent.glob(f"{folder.name}_splits.json")])
     if not lists:
         order = np.random.default_rng(seed).permutation(len(complete))
         scored = max(1, len(complete) // 10)
-        return {"test": [complete[i] for i in order[:scored]], "train": [complete[i] for i in order[scored:]]}
+        split = {"test": [complete[i] for i in order[:scored]], "train": [complete[i] for i in order[scored:]]}
+        return split, "by lot, as it has no split file"
     names: Any = files.parse_json(lists[0].read_bytes(), lists[0])
     try:
-        return {
+        found = {
             split: [str(Path(name).name) for name in names[split]]
             for split in ("train", "val", "test")
             if split in names
         }
+        return found, "as its split file says"
     except (ValueError, TypeError, KeyError) as error:
         raise LearnitError(f"{lists[0]} cannot be read ({error}): expected lists of names by split") from None
 
