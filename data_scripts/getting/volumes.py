@@ -82,7 +82,7 @@ def find(path: Path, rescale: Rescale = None) -> tuple[list[Volume], list[str]]:
             volumes.append(volume)
             told += left
         except LearnitError as error:
-            refused.append(error)
+            refused.append(error.to_keep())
     if not volumes:
         raise refused[0] if refused else _nothing(path, others)
     told += [f"Left out: {error}" for error in refused]
