@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from PIL import Image
 from test_notebooks import versions
 from test_repository import pins
 
+from learnit_core.commands import lab
 from learnit_core.commands.repository import ROOT
 
 # Without what Windows has not: by this all modules are imported and what they do with files and signals is tried. What
@@ -51,9 +53,16 @@ print(len(modules), "modules")
 """
 
 
+def twelve_pictures(folder):
+    folder.mkdir(parents=True)
+    for i in range(12):
+        noise = np.random.default_rng(i).integers(0, 255, (16, 16, 3), np.uint8)
+        Image.fromarray(noise).save(folder / f"{i}.png")
+
+
 def child(command, **options):
     """What a command says. Fails with all of it if it ends with an error."""
-    finished = subprocess.run([*map(str, command)], capture_output=True, text=True, encoding="utf-8", **options)
+    finished = subprocess.run([*map(str, command)], capture_output=True, encoding="utf-8", **options)
     assert finished.returncode == 0, finished.stdout[-6000:] + finished.stderr[-6000:]
     return finished.stdout
 
@@ -62,6 +71,28 @@ def test_nothing_needs_what_windows_has_not(tmp_path):
     path = os.pathsep.join([str(ROOT), str(ROOT / "tests")])
     said = child([sys.executable, "-c", ELSEWHERE, ROOT, tmp_path], env=os.environ | {"PYTHONPATH": path})
     assert int(said.split()[0]) > 100
+
+
+def test_what_the_output_cannot_show_is_no_error(tmp_path):
+    """Output that is piped on Windows is in a code page, and names of folders are in any script."""
+    env = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "cp1252", "LEARNIT_CACHE": str(tmp_path / "cache")}
+    twelve_pictures(tmp_path / "Łódź →")
+    command = [sys.executable, ROOT / "data_scripts" / "folder.py", "Łódź →", "--size", "16"]
+    assert "train      10 pictures" in child(command, cwd=tmp_path, env=env, errors="replace")
+    said = child([sys.executable, "-c", "import learnit_core.commands; print('2 → 3 dB')"], env=env)
+    assert said == "2 ? 3 dB\n"
+
+
+def test_jupyterlab_is_waited_for_on_windows(monkeypatch):
+    """Where a process cannot be replaced; ``lab`` ends as JupyterLab does."""
+    started = []
+    monkeypatch.setattr(sys, "platform", "win32")
+    monkeypatch.setattr(sys, "argv", ["lab", "--no-browser"])
+    monkeypatch.setattr(os, "execve", lambda *_: pytest.fail("replaced"))
+    monkeypatch.setattr(subprocess, "run", lambda c, env: started.append(c) or SimpleNamespace(returncode=3))
+    with pytest.raises(SystemExit) as ended:
+        lab.main()
+    assert ended.value.code == 3 and started[0][-1] == "--no-browser"
 
 
 # A checkout that cannot be written, no home, another working directory
@@ -104,10 +135,7 @@ def test_from_a_checkout_that_cannot_be_written(tmp_path, read_only):
     """A set is prepared and notebook 00 is run, from another folder and without a home, and all lies in that folder."""
     checkout, first = read_only
     away = tmp_path / "away"
-    (away / "pictures").mkdir(parents=True)
-    for i in range(12):
-        noise = np.random.default_rng(i).integers(0, 255, (16, 16, 3), np.uint8)
-        Image.fromarray(noise).save(away / "pictures" / f"{i}.png")
+    twelve_pictures(away / "pictures")
     env = homeless(tmp_path)
     before = sorted(checkout.rglob("*"))
     child(
