@@ -1,6 +1,8 @@
 """Other hosts than the one at hand: systems that are not POSIX, checkouts that cannot be written, other versions."""
 
+import ast
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -71,6 +73,29 @@ def test_nothing_needs_what_windows_has_not(tmp_path):
     path = os.pathsep.join([str(ROOT), str(ROOT / "tests")])
     said = child([sys.executable, "-c", ELSEWHERE, ROOT, tmp_path], env=os.environ | {"PYTHONPATH": path})
     assert int(said.split()[0]) > 100
+
+
+def without_encoding(source):
+    """Lines where text is read or written in whatever encoding the host has."""
+    for call in ast.walk(ast.parse(source)):
+        if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name | ast.Attribute):
+            continue
+        name, of = (call.func.id, None) if isinstance(call.func, ast.Name) else (call.func.attr, call.func.value)
+        words = {word.arg: ast.unparse(word.value) for word in call.keywords}
+        given = [*map(ast.unparse, call.args), *words.values()]
+        text = name in ("read_text", "write_text") and "'utf-8'" not in given
+        if name == "open" and not (isinstance(of, ast.Name) and of.id in ("Image", "tarfile", "os", "archive")):
+            text = not any(re.search("'[rwax+]*b[rwax+]*'", mode) for mode in given)
+        if text and "encoding" not in words and "archive" not in ast.unparse(call.func):
+            yield call.lineno
+
+
+def test_text_is_utf8_on_every_host():
+    files = [path for folder in ("learnit_core", "data_scripts") for path in (ROOT / folder).rglob("*.py")]
+    found = {path.name: lines for path in files if (lines := list(without_encoding(path.read_text("utf-8"))))}
+    assert not found
+    spoilt = "a.read_text(); open(b); c.open('w'); d.write_text(e, encoding='utf-8'); open(f, 'rb'); Image.open(g)"
+    assert len(list(without_encoding(spoilt))) == 3
 
 
 def test_what_the_output_cannot_show_is_no_error(tmp_path):
