@@ -147,11 +147,12 @@ def read_only(tmp_path):
 
 
 def homeless(folder):
-    """The environment without a home, and with a temporary folder of its own."""
-    gone = ("HOME", "XDG_CACHE_HOME", "PYTHONPATH", "LEARNIT_CACHE", "LEARNIT_OUT", "JAX_COMPILATION_CACHE_DIR")
+    """The environment without HOME. The home that the system knows of stays as it is: caches are elsewhere."""
+    gone = ("HOME", "PYTHONPATH", "LEARNIT_CACHE", "LEARNIT_OUT", "JAX_COMPILATION_CACHE_DIR")
     kept = {name: value for name, value in os.environ.items() if name not in gone}
+    places = ("TMPDIR", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "IPYTHONDIR")
     (folder / "tmp").mkdir()
-    return kept | {"TMPDIR": str(folder / "tmp"), "LEARNIT_MAX_STEPS": "2"}
+    return kept | {name: str(folder / "tmp") for name in places} | {"LEARNIT_MAX_STEPS": "2"}
 
 
 @pytest.mark.nightly
@@ -161,14 +162,13 @@ def test_from_a_checkout_that_cannot_be_written(tmp_path, read_only):
     checkout, first = read_only
     away = tmp_path / "away"
     twelve_pictures(away / "pictures")
-    env = homeless(tmp_path)
+    env = homeless(tmp_path) | {"PYTHONPATH": str(checkout)}
     before = sorted(checkout.rglob("*"))
     child(
         [*first, sys.executable, checkout / "data_scripts" / "folder.py", "pictures", "--size", "16"], cwd=away, env=env
     )
-    env["PYTHONPATH"] = str(checkout)
     child([*first, sys.executable, "-m", "learnit_core.commands.demo", "00"], cwd=away, env=env)
-    assert (away / "data" / "pictures" / "prepared.json").is_file()
+    assert (away / "data" / "folder-pictures" / "prepared.json").is_file()
     assert (away / "out" / "00_start_here" / "index.html").is_file()
     assert sorted(checkout.rglob("*")) == before
 
