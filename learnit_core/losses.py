@@ -30,10 +30,10 @@ def regression_loss(field: Field, *, blocks: int = 1) -> LossFn:
         del key
         batch = sharding.own(batch)
         if blocks > 1:
-            return sharding.mean(jnp.sum(_in_blocks(field, params, batch, blocks)) / batch.values.size)
-        return sharding.mean(jnp.mean(_squares(field, params, batch)))
+            return jnp.sum(_in_blocks(field, params, batch, blocks)) / batch.values.size
+        return jnp.mean(_squares(field, params, batch))
 
-    return loss
+    return sharding.shared(loss)
 
 
 def part_loss(field: Field, fraction: float, *, choose: str = "random", blocks: int = 1) -> LossFn:
@@ -59,9 +59,9 @@ def part_loss(field: Field, fraction: float, *, choose: str = "random", blocks: 
         chosen, weights = _CHOICES[choose](errors, number, count, key)
         chosen, weights = sharding.own((chosen, weights))
         seen = Pixels(batch.coords[chosen], batch.values[chosen])
-        return sharding.mean(jnp.mean(weights[:, None] * _squares(field, params, seen)))
+        return jnp.mean(weights[:, None] * _squares(field, params, seen))
 
-    return loss
+    return sharding.shared(loss)
 
 
 def _alike(errors, number, count, key):
@@ -135,9 +135,9 @@ def ct_loss(field: Field, coords: Float[Array, "pixels in_dim"]) -> LossFn:
             )
         angles, values = sharding.own(tuple(batch))
         averages = project(image.reshape(size, size), angles) / size
-        return sharding.mean(jnp.mean(jnp.square(averages - values / size)))
+        return jnp.mean(jnp.square(averages - values / size))
 
-    return loss
+    return sharding.shared(loss)
 
 
 def radiance_loss(
@@ -182,6 +182,6 @@ def radiance_loss(
             last_delta=last_delta,
             background=background,
         )
-        return sharding.mean(jnp.mean(jnp.square(seen.rgb - truth)))
+        return jnp.mean(jnp.square(seen.rgb - truth))
 
-    return loss
+    return sharding.shared(loss)

@@ -8,6 +8,8 @@ gradient once. Nothing else of any size is sent, and weights are the same everyw
 On several hosts every process calls ``jax.distributed.initialize`` first, and then does the same.
 """
 
+import functools
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -39,8 +41,8 @@ def along(mesh: Mesh, axis: str) -> Mesh:
 def own(tree: PyTree[Array], axis: str = SAMPLES) -> PyTree[Array]:
     """A device's part of what is shared out along ``axis``: equal parts of every leaf's leading axis.
 
-    All of it where nothing is shared out along this axis; so a loss may always ask. Raises LearnitError if there are
-    no equal parts.
+    All of it where nothing is shared out along this axis; so a loss may always ask, if it is :func:`shared`. Raises
+    LearnitError if there are no equal parts.
     """
     number = _number(axis)
     if number is None:
@@ -61,11 +63,31 @@ def own(tree: PyTree[Array], axis: str = SAMPLES) -> PyTree[Array]:
     return jax.tree.map(part, tree)
 
 
-def mean(tree: PyTree[Array], axis: str = SAMPLES) -> PyTree[Array]:
-    """The mean over the devices of what each computed from its :func:`own` part; where nothing is shared out, itself.
+def shared(loss: Callable[..., Array]) -> Callable[..., Array]:
+    """The mean over devices of a ``loss(params, batch, key)`` that looks at its :func:`own` part of the samples.
 
-    A gradient that runs back through it is summed over devices by JAX.
+    Its gradient, and every further one, is summed over devices by JAX: once for all weights, as they are what each
+    device has begun from. Where samples are not shared out it is the loss itself.
     """
+
+    @functools.wraps(loss)
+    def whole(params, batch, key):
+        if _number(SAMPLES) is None:
+            return loss(params, batch, key)
+        return mean(loss(_each(params), batch, key))
+
+    return whole
+
+
+def _each(tree):
+    """What is the same everywhere, from here on a device's own: here its gradient is summed over devices."""
+    if hasattr(jax.lax, "pcast"):
+        return jax.tree.map(lambda leaf: jax.lax.pcast(leaf, SAMPLES, to="varying"), tree)
+    return jax.tree.map(lambda leaf: jax.lax.pvary(leaf, SAMPLES), tree)  # JAX before 0.8
+
+
+def mean(tree: PyTree[Array], axis: str = SAMPLES) -> PyTree[Array]:
+    """The mean over devices of what each computed from its :func:`own` part; where nothing is shared out, itself."""
     return tree if _number(axis) is None else jax.lax.pmean(tree, axis)
 
 
