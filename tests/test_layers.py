@@ -22,7 +22,8 @@ MAY_IMPORT = {
     "fit": ["structures"],
     "meta": ["structures", "fit"],
     "interruption": [],
-    "checkpoints": ["meta", "weights", "files", "interruption"],
+    "runlog": ["files"],
+    "checkpoints": ["meta", "weights", "files", "interruption", "runlog"],
     "divergence": ["structures", "meta", "weights"],
     "training": ["structures", "meta", "checkpoints", "divergence", "interruption"],
     "evaluate": ["structures", "fit"],
@@ -34,7 +35,7 @@ MAY_IMPORT = {
     "networks": ["structures", "evaluate", "files", "many", "metrics", "weights"],
     "signals": ["structures", "volume", "files", "names", "evaluate"],
     "explorer": ["structures", "models", "losses", "fit", "evaluate", "weights", "files", "names"],
-    "plots": ["names"],
+    "plots": ["names", "runlog"],
 }
 MAY_IMPORT["experiments"] = list(MAY_IMPORT)
 MAY_IMPORT["teaching"] = [*MAY_IMPORT]

@@ -112,7 +112,7 @@ def learn_start(
         optimizer=optimizer,
         num_steps=steps,
         validate=lambda params: many.fit_many(recipe, params, unseen, train_key).scores.mean(),
-        checkpoint=training.Checkpoint(out / "start-checkpoint.safetensors", about),
+        checkpoint=training.Checkpoint(out / "start-checkpoint.safetensors", about, log=out / "start.log.jsonl"),
         stop_after=60 * minutes - (time.perf_counter() - began),
         description="a start",
     )
