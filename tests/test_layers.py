@@ -32,7 +32,7 @@ MAY_IMPORT = {
     "inits": ["structures", "fit"],
     "weights": ["structures", "models", "files"],
     "many": ["structures", "fit", "evaluate"],
-    "networks": ["structures", "evaluate", "files", "many", "metrics", "weights"],
+    "networks": ["structures", "evaluate", "files", "many", "metrics", "names", "weights"],
     "signals": ["structures", "volume", "files", "names", "evaluate"],
     "explorer": ["structures", "models", "losses", "fit", "evaluate", "weights", "files", "names"],
     "plots": ["names", "runlog"],
