@@ -54,7 +54,7 @@ def part_loss(field: Field, fraction: float, *, choose: str = "random", blocks: 
         count = max(1, round(number * fraction))
 
         def errors():
-            return jnp.sum(_in_blocks(field, jax.lax.stop_gradient(params), batch, blocks), axis=-1)
+            return jnp.sum(_in_blocks(field, *jax.lax.stop_gradient((params, batch)), blocks), axis=-1)
 
         chosen, weights = _CHOICES[choose](errors, number, count, key)
         chosen, weights = sharding.own((chosen, weights))
