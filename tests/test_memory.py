@@ -107,9 +107,7 @@ def test_the_first_way_within_the_budget_is_taken_and_said():
         assert taken.way == way and taken.temporaries == needs[place] and taken.said.startswith(f"{way}: 0.")
         assert ("where keeping all of the inner losses would take 0." in taken.said) == (place > 0)
     assert str(memory.WAYS[-1]) == "recomputing inner losses, in 64 blocks of samples, inner steps on 10 % of them"
-    with pytest.raises(
-        LearnitError, match="no way takes 0.0 MB or less: recomputing inner .* more memory"
-    ):
+    with pytest.raises(LearnitError, match="no way takes 0.0 MB or less: recomputing inner .* more memory"):
         memory.choose(simple, [1.0], needs[1] - 1, memory.WAYS[:2])
 
 

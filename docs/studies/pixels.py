@@ -104,18 +104,19 @@ def main() -> None:
     kept = json.loads(asked.target.read_text("utf-8")) if asked.target.exists() else {"rows": []}
     about = {"command": "python docs/studies/pixels.py --photographs FOLDER", "seed": 0}
     about |= {"outer_steps": OUTER_STEPS, "blocks": BLOCKS, "device": metrics.device()}
-    for name in ("natural", "text") if asked.photographs else ("text",):
-        field, train, unseen = signals(name, asked.photographs)
-        for steps in OUTER_STEPS:
-            for fraction, choice, corrected in ROWS:
-                which = {"signals": name, "inner_steps": steps, "fraction": fraction, "choose": choice}
-                which["corrected"] = corrected
-                if any(which.items() <= there.items() for there in kept["rows"]):
-                    continue
-                found = which | row(field, train, unseen, steps, fraction, choice, corrected)
-                kept = about | {"rows": [*kept["rows"], found]}
-                metrics.write_json(asked.target, kept)
-                print(found, flush=True)
+    names = ("natural", "text") if asked.photographs else ("text",)
+    given = {name: signals(name, asked.photographs) for name in names}
+    order = [(rows, name, steps) for rows in (ROWS[:7], ROWS[7:]) for name in names for steps in OUTER_STEPS]
+    for rows, name, steps in order:
+        for fraction, choice, corrected in rows:
+            which = {"signals": name, "inner_steps": steps, "fraction": fraction, "choose": choice}
+            which["corrected"] = corrected
+            if any(which.items() <= there.items() for there in kept["rows"]):
+                continue
+            found = which | row(*given[name], steps, fraction, choice, corrected)
+            kept = about | {"rows": [*kept["rows"], found]}
+            metrics.write_json(asked.target, kept)
+            print(found, flush=True)
 
 
 if __name__ == "__main__":
