@@ -24,7 +24,8 @@ MAY_IMPORT = {
     "fit": ["structures"],
     "meta": ["structures", "fit", "sharding"],
     "interruption": [],
-    "checkpoints": ["meta", "weights", "files", "interruption"],
+    "runlog": ["files"],
+    "checkpoints": ["meta", "weights", "files", "interruption", "runlog"],
     "divergence": ["structures", "meta", "weights"],
     "training": ["structures", "sharding", "meta", "checkpoints", "divergence", "interruption"],
     "evaluate": ["structures", "fit"],
@@ -33,10 +34,10 @@ MAY_IMPORT = {
     "inits": ["structures", "fit"],
     "weights": ["structures", "models", "files"],
     "many": ["structures", "fit", "evaluate"],
-    "networks": ["structures", "evaluate", "files", "many", "metrics", "weights"],
+    "networks": ["structures", "evaluate", "files", "many", "metrics", "names", "weights"],
     "signals": ["structures", "volume", "files", "names", "evaluate"],
     "explorer": ["structures", "models", "losses", "fit", "evaluate", "weights", "files", "names"],
-    "plots": ["names"],
+    "plots": ["names", "runlog"],
 }
 MAY_IMPORT["experiments"] = list(MAY_IMPORT)
 MAY_IMPORT["teaching"] = [*MAY_IMPORT]
