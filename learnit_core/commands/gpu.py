@@ -95,7 +95,7 @@ def outer_step(
 
     state = meta.init_state(field.init(jax.random.key(1)), optimizer)
     arguments = state, data, jax.random.key(2)
-    work = sum(precision.products(jax.make_jaxpr(advance)(*arguments).jaxpr).values()) / a_program
+    work = sum(precision.products(jax.make_jaxpr(advance)(*arguments).jaxpr).values()) // a_program
     began = time.perf_counter()
     program = jax.jit(advance, donate_argnums=0 if donate else ()).lower(*arguments).compile()
     compiled = time.perf_counter() - began
@@ -132,7 +132,7 @@ def fits(side: int, block: int, name: str, *, small: bool = False) -> dict[str, 
     return found | {"signals_a_second": count / found["seconds"]}
 
 
-def timed(call: Callable[[], Any], operations: float) -> dict[str, Any]:
+def timed(call: Callable[[], Any], operations: int) -> dict[str, Any]:
     """The median seconds of some calls after a first one, and the operations of matrix products a second."""
     call()
     seconds = []
