@@ -250,7 +250,9 @@ def experiment(
         found = timing.compared(timing.in_turns(ways, settings.cap(rounds)))
         core = found["core"]
         print(f"{name}: outer step {core['median_seconds']:.3f} s, {core['times_as_fast']:.2f} times as fast as plain")
-        return timing.write(settings, name, {"shape": [profile.batch, profile.size], "ways": found})
+        arguments = jnp.asarray(splits.train), state, jax.random.key(2)
+        limit = timing.of_the_rate(ways["core"].func, arguments, core["median_seconds"])
+        return timing.write(settings, name, {"shape": [profile.batch, profile.size], "ways": found, "limit": limit})
 
     return Experiment(
         name=name,

@@ -1,5 +1,9 @@
-"""Timing two ways of computing the same, in turns within one run, so that a busy machine slows all of them alike."""
+"""Timing ways of computing the same, in turns within one run, so that a busy machine slows all of them alike; and the
+machine's own rate of matrix products in that run, which no way can pass."""
 
+import datetime
+import os
+import platform
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -9,6 +13,7 @@ import jax
 import numpy as np
 
 from learnit_core import metrics
+from learnit_core.experiments import precision
 from learnit_core.experiments.settings import Settings
 
 
@@ -27,18 +32,58 @@ def compared(seconds: Mapping[str, np.ndarray]) -> dict[str, dict[str, float]]:
     """Median seconds of each way, and how many times as fast as ``plain`` it is: the median ratio of turns."""
     return {
         name: {
-            "median_seconds": round(float(np.median(found)), 3),
+            "median_seconds": short(float(np.median(found))),
             "times_as_fast": round(float(np.median(seconds["plain"] / found[: len(seconds["plain"])])), 2),
         }
         for name, found in seconds.items()
     }
 
 
-def write(settings: Settings, experiment: str, report: Mapping[str, Any]) -> dict[str, Any]:
-    """Write an experiment's ``report`` with device, versions and peak memory; returns all of it."""
-    said = {"device": metrics.device(), "versions": metrics.versions(), **report}
+def of_the_rate(program: Callable, arguments: tuple, seconds: float) -> dict[str, Any]:
+    """Floating-point work in the matrix products of ``program(*arguments)``, the rate at which this machine multiplies
+    matrices of the shape that most of it has, and the share of that rate that ``seconds`` mean."""
+    work = precision.products(jax.make_jaxpr(program)(*arguments).jaxpr)
+    _, width, rows = sorted(max(work, key=work.__getitem__))
+    operations = sum(work.values()) / 1e12
+    rate, _ = precision.matrix_rate("highest", rows, width, repeats=int(np.clip(2e9 / (2 * rows * width**2), 2, 20)))
+    return {
+        "products_of": [rows, width],
+        "tflop": short(operations),
+        "matrix_tflops": short(rate),
+        "of_the_rate": short(operations / seconds / rate),
+    }
+
+
+def short(x: float) -> float:
+    """Four digits."""
+    return float(f"{x:.4g}")
+
+
+def about() -> dict[str, Any]:
+    """Day, device and processor, its load in the last minute, and versions."""
+    return {
+        "date": datetime.date.today().isoformat(),
+        "device": metrics.device(),
+        "processor": processor(),
+        "load": round(os.getloadavg()[0], 1) if hasattr(os, "getloadavg") else None,
+        "versions": metrics.versions(),
+    }
+
+
+def processor() -> str:
+    """The processor's name."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text("utf-8", errors="replace").splitlines()
+        return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
+
+
+def write(settings: Settings, part: str, report: Mapping[str, Any]) -> dict[str, Any]:
+    """Write a part's ``report`` with day, device, versions and peak memory; returns all of it."""
+    said = {**about(), **report}
     said["peak_memory_bytes"] = metrics.peak_memory_bytes()
-    file = Path(settings.out) / "bench" / f"{experiment}.json"
+    file = Path(settings.out) / "bench" / f"{part}.json"
     metrics.write_json(file, said)
     print(f"wrote {file}")
     return said

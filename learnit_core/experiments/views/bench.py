@@ -23,6 +23,9 @@ from learnit_core.volume import camera_rays, render_rays, render_view
 
 VIEW, ROWS = 64, 5
 
+BOUNDS = {"step": {"times_as_fast": 1.4}, "view": {"times_as_fast": 1.4}}
+"""What is promised of the core at the paper's shapes."""
+
 
 def steps(profile: views.Profile, field: Field, params: Params) -> dict[str, Callable]:
     """Both ways of an outer step."""
@@ -88,5 +91,9 @@ def run(settings: Settings, *, rounds: int, size: int | None = None) -> dict[str
             seconds, times = way["median_seconds"], way["times_as_fast"]
             print(f"views: {what}, {name:5} {seconds:6.2f} s, {times:.2f} times as fast as plain")
     shape = [profile.inner_steps, profile.rays, profile.samples]
-    about = {"shape": shape, "rounds": settings.cap(rounds), "largest_difference": apart}
+    about = {"shape": shape, "rounds": settings.cap(rounds), "largest_difference": apart, "bounds": BOUNDS}
+    scene = rows(objects.splits("chairs", size=profile.size, counts=(1, 0, 0))[0], 0)
+    arguments = params, Task(*[jax.tree.map(jnp.asarray, scene)] * 2), jax.random.key(1)
+    core = views.meta_grad_for(profile, field)
+    about["limit"] = timing.of_the_rate(core, arguments, found["step"]["core"]["median_seconds"])
     return timing.write(settings, "views", {**about, **found})
