@@ -33,7 +33,7 @@ from learnit_core.signals import arrays
 from learnit_core.structures import Params, plain, rows, seed_key
 
 RATES = (1e-3, 2e-3, 3e-3, 5e-3)
-LONGEST, VALIDATION, ALONE, TOGETHER = 150, 16, 24, 512
+LONGEST, VALIDATION, ALONE, TOGETHER = 100, 32, 24, 512
 """Steps of Adam that are tried at most; pictures that choose; pictures of one turn, one by one and all at once."""
 
 SIZE = 32
