@@ -7,9 +7,10 @@ import platform
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from learnit_core import metrics
@@ -39,19 +40,44 @@ def compared(seconds: Mapping[str, np.ndarray]) -> dict[str, dict[str, float]]:
     }
 
 
-def of_the_rate(program: Callable, arguments: tuple, seconds: float) -> dict[str, Any]:
-    """Floating-point work in the matrix products of ``program(*arguments)``, the rate at which this machine multiplies
-    matrices of the shape that most of it has, and the share of that rate that ``seconds`` mean."""
+class Products(NamedTuple):
+    """The matrix products of a program, and a program of nothing but products of the shape that most of them have.
+
+    The latter, ``way``, is to be called in turns with the former.
+    """
+
+    shape: tuple[int, int]
+    """Rows, and columns and rows of the other factor."""
+    tflop: float
+    way: Callable[[], Any]
+    way_tflop: float
+
+    def share(self, seconds: np.ndarray, products: np.ndarray) -> dict[str, Any]:
+        """What share of the machine's rate a program has that takes ``seconds`` [turns], where ``way`` takes
+        ``products`` [turns]: the median over turns."""
+        return {
+            "products_of": list(self.shape),
+            "tflop": short(self.tflop),
+            "matrix_tflops": short(self.way_tflop / float(np.median(products))),
+            "of_the_rate": short(float(np.median(self.tflop / seconds * products / self.way_tflop))),
+        }
+
+
+def products_of(program: Callable, *arguments: Any) -> Products:
+    """The products of ``program(*arguments)``; their operations count as often as loops run."""
     work = precision.products(jax.make_jaxpr(program)(*arguments).jaxpr)
     _, width, rows = sorted(max(work, key=work.__getitem__))
-    operations = sum(work.values()) / 1e12
-    rate, _ = precision.matrix_rate("highest", rows, width, repeats=int(np.clip(2e9 / (2 * rows * width**2), 2, 20)))
-    return {
-        "products_of": [rows, width],
-        "tflop": short(operations),
-        "matrix_tflops": short(rate),
-        "of_the_rate": short(operations / seconds / rate),
-    }
+    one = 2 * rows * width**2 / 1e12
+    repeats = int(np.clip(4e-3 / one, 2, 200))
+    keys = jax.random.split(jax.random.key(0))
+    a, b = jax.random.normal(keys[0], (rows, width)), jax.random.normal(keys[1], (width, width)) / np.sqrt(width)
+
+    @jax.jit
+    def chain(a, b):
+        return jax.lax.scan(lambda x, _: (jnp.matmul(x, b, precision="highest"), None), a, length=repeats)[0]
+
+    jax.block_until_ready(chain(a, b))
+    return Products((rows, width), sum(work.values()) / 1e12, lambda: chain(a, b), repeats * one)
 
 
 def short(x: float) -> float:

@@ -134,7 +134,10 @@ def run(settings: Settings, *, photographs: Path | None, tiles: int, minutes: fl
     counts = {name: len(test) if name in ("batching", "networks") else len(alone) for name in ways}
     for name in ("batching", "networks"):
         ways[name]()
-    seconds = {n: s / counts[n] for n, s in timing.in_turns(ways, settings.cap(rounds)).items()}
+    products = timing.products_of(fit_from(Setting("learned", 1.0), command.INNER_STEPS), start, alone[0])
+    taken = timing.in_turns(ways | {"matrix": products.way}, settings.cap(rounds))
+    matrix = taken.pop("matrix")
+    seconds = {name: found / counts[name] for name, found in taken.items()}
     shutil.rmtree(folder / "alone", ignore_errors=True)
     report = timing.compared(seconds)
     for name, way in report.items():
@@ -144,8 +147,7 @@ def run(settings: Settings, *, photographs: Path | None, tiles: int, minutes: fl
         way |= {"psnr_db": round(scored[name], 2)}
         milliseconds = 1e3 * way["median_seconds"]
         print(f"many, {name:9} {milliseconds:8.2f} ms a picture, {way['times_as_fast']:6.2f} times plain")
-    fit_one = functools.partial(fit_from(Setting("learned", 1.0), command.INNER_STEPS), start)
-    limit = timing.of_the_rate(fit_one, (alone[0],), report["networks"]["median_seconds"])
+    limit = products.share(seconds["networks"], matrix)
     start_said = {name: learned[name] for name in ("steps", "seconds", "validation_psnr_db")}
     return {
         "pictures": about,

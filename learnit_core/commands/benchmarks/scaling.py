@@ -38,7 +38,7 @@ ROUNDS, DEVICES, SIGNALS = 5, (1, 2, 4), 256
 def run(what: str, settings: Settings) -> dict[str, Any]:
     """An outer step against ``what``, a name in :data:`VALUES`; the record."""
     values = VALUES[what] if settings.max_steps is None else VALUES[what][:2]
-    rows, ways, programs = [], {}, {}
+    rows, ways, products = [], {}, {}
     for value in values:
         shape = BASE | {what: value}
         step, arguments = _outer(**shape)
@@ -46,12 +46,14 @@ def run(what: str, settings: Settings) -> dict[str, Any]:
         plain = jax.jit(_outer(**shape, plain=True)[0]).lower(*arguments).compile()
         sizes = [one.memory_analysis().temp_size_in_bytes for one in (program, plain)]
         rows.append({"value": value, "temporaries_bytes": sizes[0], "plain_temporaries_bytes": sizes[1]})
-        ways[value], programs[value] = partial(program, *arguments), (step, arguments)
+        ways[value], products[value] = partial(program, *arguments), timing.products_of(step, *arguments)
+        ways["products", value] = products[value].way
         jax.block_until_ready(ways[value]())
     seconds = timing.in_turns(ways, settings.cap(ROUNDS))
     for row in rows:
-        median = float(np.median(seconds[row["value"]]))
-        row |= {"median_seconds": timing.short(median), **timing.of_the_rate(*programs[row["value"]], median)}
+        taken, median = seconds[row["value"]], float(np.median(seconds[row["value"]]))
+        share = products[row["value"]].share(taken, seconds["products", row["value"]])
+        row |= {"median_seconds": timing.short(median), **share}
         print(f"scaling, {what} {row['value']}: {median:.4f} s, {row['temporaries_bytes'] / 1e6:.1f} MB")
     return {"what": what, "base": BASE, "rows": rows}
 

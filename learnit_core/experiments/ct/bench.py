@@ -81,7 +81,9 @@ def run(settings: Settings, *, rounds: int, size: int | None = None) -> dict[str
 
     _, plain_loss = jax.block_until_ready(plainly(start, data, key))  # the first call compiles
     turns = settings.cap(rounds)
-    seconds = timing.in_turns({name: partial(advance, name) for name in states}, turns)
+    products = timing.products_of(step, start, data, key)
+    seconds = timing.in_turns({name: partial(advance, name) for name in states} | {"matrix": products.way}, turns)
+    limit = products.share(seconds["core"], seconds.pop("matrix"))
     more = timing.in_turns({"core": partial(advance, "core")}, settings.cap(max(rounds, STEPS)) - turns)
     seconds["core"] = np.concatenate([seconds["core"], more["core"]])
     report = timing.compared(seconds)
@@ -105,7 +107,7 @@ def run(settings: Settings, *, rounds: int, size: int | None = None) -> dict[str
             "rounds": turns,
             "ways": report,
             "losses": losses_by_step,
-            "limit": timing.of_the_rate(step, (start, data, key), core["median_seconds"]),
+            "limit": limit,
             **whole,
         },
     )
