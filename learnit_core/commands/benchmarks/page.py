@@ -173,7 +173,7 @@ def _many(parts: Parts) -> list[str]:
 WHY = {
     "size": "Below some size a step is as long as its operations take to start; above, it grows with the pixels, and "
     "memory with it. An exponent above two says that activations no longer fit the caches.",
-    "width": "Products grow with the square of the width, sines and traffic with the width itself: the wider a network, "
+    "width": "Products grow with the square of the width, sines and traffic with the width: the wider it is, "
     "the closer time follows the products.",
     "inner_steps": "Time is proportional to the steps. Memory is not: inner losses are computed again on the way back, "
     "so that only weights are kept of each step, where the plain way keeps all activations.",
