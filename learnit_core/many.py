@@ -143,14 +143,6 @@ def fastest_block(
     return min(seconds, key=seconds.get), seconds
 
 
-def devices(number: int | None = None, *, axis: str = "signals") -> Mesh:
-    """A mesh of one axis over the first ``number`` devices (default: all, of all hosts)."""
-    found = jax.devices()
-    if number is not None and not 1 <= number <= len(found):
-        raise LearnitError(f"found {len(found)} devices: expected {number}")
-    return Mesh(np.array(found[:number]), (axis,))
-
-
 @functools.partial(jax.jit, static_argnames=("recipe", "block", "mesh"))
 def _fit_chunk(recipe, start, data, keys, *, block, mesh):
     fit_block = functools.partial(_fit_rows, recipe, block=block)

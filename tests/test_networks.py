@@ -13,7 +13,7 @@ import optax
 import pytest
 from PIL import Image
 
-from learnit_core import evaluate, losses, many, models, networks, weights
+from learnit_core import evaluate, losses, many, models, networks, sharding, weights
 from learnit_core.commands import networks as command
 from learnit_core.errors import LearnitError
 from learnit_core.evaluate import Setting
@@ -60,7 +60,9 @@ def test_each_fit_is_the_one_that_a_loop_would_make(optimizer, rate):
     assert fits.steps.tolist() == [3] * len(data)
 
 
-@pytest.mark.parametrize("control", [{"block": 4}, {"chunk": 3}, {"block": 8, "chunk": 5}, {"mesh": many.devices()}])
+@pytest.mark.parametrize(
+    "control", [{"block": 4}, {"chunk": 3}, {"block": 8, "chunk": 5}, {"mesh": sharding.devices()}]
+)
 def test_blocks_chunks_and_a_mesh_agree(control):
     whole = many.fit_many(recipe(), START, pictures(), KEY, chunk=11)
     close(many.fit_many(recipe(), START, pictures(), KEY, **control), whole)
@@ -71,8 +73,8 @@ def test_four_devices_agree_with_one_and_send_each_other_nothing(tmp_path):
     program = f"""
 import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})
 import jax, numpy as np, test_networks as t
-from learnit_core import many
-mesh = many.devices()
+from learnit_core import many, sharding
+mesh = sharding.devices()
 assert mesh.size == 4
 fits = many.fit_many(t.recipe(), t.START, t.pictures(), t.KEY, mesh=mesh)
 np.savez({str(tmp_path / "fits.npz")!r}, *jax.tree.leaves(fits))

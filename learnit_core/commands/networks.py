@@ -19,7 +19,7 @@ import optax
 from jaxtyping import Float
 from tqdm import tqdm
 
-from learnit_core import evaluate, losses, many, meta, metrics, models, networks, training, weights
+from learnit_core import evaluate, losses, many, meta, metrics, models, networks, sharding, training, weights
 from learnit_core.errors import LearnitError
 from learnit_core.evaluate import Setting
 from learnit_core.experiments import runs
@@ -298,7 +298,7 @@ def _fit(given: argparse.Namespace) -> None:
         dtype=given.type,
         seed=given.seed,
         shard=given.shard,
-        mesh=None if given.devices is None else many.devices(given.devices or None),
+        mesh=None if given.devices is None else sharding.devices(given.devices or None),
     )
     print(_report(made, time.perf_counter() - began))
 
