@@ -1,0 +1,75 @@
+"""Making the site of what is there: explorers, sources, Sphinx, and then whether the pages hold what they promise."""
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from learnit_core.commands import gallery
+from learnit_core.commands.repository import ROOT
+from learnit_core.commands.site import executed, inspection, sources, visits
+from learnit_core.errors import LearnitError
+from learnit_core.experiments.image import fitting
+from learnit_core.explorer.page import live
+
+Piece = tuple[str, str]
+"""Words in Markdown, and the explorer below them in HTML."""
+
+
+def explorers() -> dict[str, list[Piece]]:
+    """The explorers of the home page and of the fitting page, from what is shipped."""
+    story = []
+    for section in gallery.story():
+        words = f"## {section.title}\n\n<p>{section.paragraph}</p>\n\n"
+        words += f"[Notebook {section.notebook[:2]}](notebooks/{section.notebook}.ipynb)"
+        story.append((words, live(section.make())))
+    return {"story": story, "fitting": [("", live(fitting.of_your_own()))]}
+
+
+def build(
+    folder: Path, ran: Path, env: Mapping[str, str], *, made: Mapping[str, list[Piece]] | None = None, fold: bool = False
+) -> Path:
+    """Make the site in ``folder``/html from the executed notebooks in ``ran``; returns its home page.
+
+    ``made`` are the explorers (default: those that are shipped), ``fold`` folds all code to begin with. Raises
+    LearnitError where Sphinx warns of anything.
+    """
+    from sphinx.cmd.build import main as sphinx
+
+    source, target = folder / "source", folder / "html"
+    sources.write(source, ran, env, explorers=explorers() if made is None else made)
+    settings = ["-D", f"html_context.folded={int(fold)}"]
+    arguments = ["-q", "-b", "html", "-W", "--keep-going", "-n", "-E", "-c", str(ROOT / "docs" / "site"), *settings]
+    if sphinx([*arguments, "-d", str(folder / "doctrees"), str(source), str(target)]):
+        raise LearnitError("the site has faults that Sphinx names above: expected none")
+    return target / "index.html"
+
+
+def checked(html: Path) -> list[str]:
+    """A sentence for each fault of the pages in ``html``; a browser looks at them, too, where there is one."""
+    found = inspection.faults(html)
+    if executable := visits.browser_here():
+        # What search and index show is made of the pages, and they have nothing to read out.
+        pages = [page for page in sorted(html.rglob("*.html")) if not page.is_relative_to(html / "_static")]
+        found += visits.complaints(pages, executable, html)
+    else:
+        print("site: no Chromium on PATH, so nobody looked for errors on the console", file=sys.stderr)
+    return found
+
+
+def report(states: Mapping[Path, str]) -> str:
+    """A line for each notebook that is not as it should be."""
+    lines = [f"  {source.stem}: {state}" for source, state in states.items() if state != executed.PRESENT]
+    if not lines:
+        return ""
+    return "Not all notebooks are there as they are now; `--execute` runs what is missing:\n" + "\n".join(lines)
+
+
+def size(html: Path) -> str:
+    """How large the pages are, and the largest of them."""
+    files = {path: path.stat().st_size for path in html.rglob("*") if path.is_file()}
+    largest = max((path for path in files if path.suffix == ".html"), key=files.__getitem__)
+    pages = sum(path.suffix == ".html" for path in files)
+    name = largest.relative_to(html).as_posix()
+    return f"{pages} pages, {sum(files.values()) / 1e6:.1f} MB; the largest is {name}, {files[largest] / 1e6:.1f} MB"
+
+

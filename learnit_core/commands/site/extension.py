@@ -1,0 +1,66 @@
+"""What Sphinx is told beyond its settings: formulas as MathML, explorers alive, nothing fetched from elsewhere."""
+
+import html
+from typing import Any
+
+from sphinx.application import Sphinx
+
+from learnit_core.commands.pages import HERE
+from learnit_core.commands.pages.formulas import mathml
+from learnit_core.explorer import assets, page
+
+POLICY = (
+    "default-src 'none'; script-src 'self' file: 'unsafe-inline'; style-src 'self' file: 'unsafe-inline'; "
+    "img-src 'self' file: data:; font-src 'self' file:; worker-src blob:"
+)
+"""As for other pages, and files beside a page: of its own server, or of the disk that it is opened from."""
+
+
+def inline_formula(writer: Any, node: Any) -> None:
+    """A formula in a line."""
+    _put(writer, mathml(node.astext()))
+
+
+def block_formula(writer: Any, node: Any) -> None:
+    """A formula by itself."""
+    _put(writer, mathml(node.astext(), block=True))
+
+
+def _put(writer: Any, text: str) -> None:
+    from docutils import nodes
+
+    writer.body.append(text)
+    raise nodes.SkipNode
+
+
+def complete(app: Sphinx, name: str, template: str, context: dict[str, Any], doctree: Any) -> None:
+    """Each page gets the policy; those with explorers what brings them to life; notebooks what folds their code."""
+    context["metatags"] = (
+        f'<meta http-equiv="Content-Security-Policy" content="{html.escape(POLICY, quote=True)}">'
+        + context.get("metatags", "")
+    )
+    if "data-explorer" in context.get("body", ""):
+        app.add_css_file("explorer.css")
+        app.add_js_file("explorer.js", loading_method="defer")
+
+
+def shared(app: Sphinx) -> None:
+    """Write the files that pages share."""
+    folder = app.srcdir / "_shared"
+    folder.mkdir(exist_ok=True)
+    # Not a module, since browsers load none from a disk. Strictness holds in a module as it is.
+    texts = {"explorer.js": f'"use strict";\n(() => {{\n{page.program()}\n}})();\n', "explorer.css": assets.style()}
+    texts |= {name: (HERE / name).read_text("utf-8") for name in ("notebook.css", "notebook.js")}
+    for name, text in texts.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    app.config.html_static_path.append(str(folder))
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """What Sphinx calls."""
+    app.add_html_math_renderer("mathml", inline_renderers=(inline_formula, None), block_renderers=(block_formula, None))
+    app.add_css_file("notebook.css")
+    app.add_js_file("notebook.js", loading_method="defer")
+    app.connect("html-page-context", complete)
+    app.connect("builder-inited", shared)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
