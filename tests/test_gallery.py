@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 
 from learnit_core import experiments, explorer
-from learnit_core.commands import gallery
+from learnit_core.commands import gallery, repository
 from learnit_core.errors import LearnitError
-from learnit_core.experiments import fits
-from learnit_core.experiments.image import explorers as image_explorers
+from learnit_core.experiments import fits, story
+from learnit_core.experiments.image import explorers as images
 from learnit_core.experiments.image import interpolation
+from learnit_core.experiments.section import Section
 
 MOST = 4_000_000
 """Bytes that the page of one experiment may have."""
@@ -47,47 +48,77 @@ EXPERIMENTS = [
 
 @pytest.mark.parametrize("experiment", EXPERIMENTS)
 def test_the_page_of_an_experiment_weighs_what_is_promised(experiment, quickly, tmp_path, capsys):
-    page, count = gallery.write(tmp_path / "page.html", [experiment])
+    page = gallery.write(tmp_path / "page.html", experiment.sections)
     with capsys.disabled():
-        print(f"\n{experiment.name}, {count} explorers: {page.stat().st_size / 1e6:.2f} MB", end=" ")
-    assert count >= 1 and page.stat().st_size < MOST
+        print(f"\n{experiment.name}, {len(experiment.sections)} explorers: {page.stat().st_size / 1e6:.2f} MB", end=" ")
+    assert page.stat().st_size < MOST
 
 
 def test_what_the_page_of_image_regression_holds(quickly):
-    scenes = [shown.scene for _, shown in image_explorers.sections()]
-    assert [scene["engine"] for scene in scenes] == ["frames", "auto", "auto", "fitting"]
-    assert len(scenes[0]["frames"]["panes"][0]) == image_explorers.NUM_STEPS + 1
-    widths = [layers[1][1] for layers in (scene["network"]["layers"] for scene in scenes[1:3])]
+    sections = (images.TWO_STRINGS, images.TWO_STEPS, images.THREE_FACES, images.YOURS)
+    strings, steps, faces, yours = (section.make().scene for section in sections)
+    assert [scene["engine"] for scene in (strings, steps, faces, yours)] == ["auto", "frames", "auto", "fitting"]
+    assert len(steps["frames"]["panes"][0]) == images.NUM_STEPS + 1
+    widths = [scene["network"]["layers"][1][1] for scene in (strings, faces)]
     assert widths == [256, 128], "other networks weigh something else"
-    assert [len(scene["network"]["panes"]) * scene["network"]["panes"][0] for scene in scenes[1:3]] == [4, 6]
+    assert [len(scene["network"]["panes"]) * scene["network"]["panes"][0] for scene in (strings, faces)] == [4, 6]
 
 
 def tiny(*names):
-    """A stand-in for an experiment."""
+    """Stand-ins for sections."""
     pictures = np.full((2, 2, 2, 1), 0.5)
-    made = [(f"<h2>{n}</h2>", explorer.frames({n: pictures}, controls=[explorer.line("a", "b")])) for n in names]
-    return replace(experiments.ALL["image"], name="tiny", sections=lambda: made)
+    control = explorer.line("a", "b")
+    return [
+        Section(
+            title=f"{name} <1>",
+            paragraph=f"<em>{name}</em>",
+            notebook=f"notebook_{name}",
+            make=lambda name=name: explorer.frames({name: pictures}, controls=[control]),
+        )
+        for name in names
+    ]
 
 
-def test_all_experiments_stand_on_it_in_order(tmp_path, monkeypatch, capsys):
-    silent = replace(experiments.ALL["image"], name="silent", sections=None)
-    some = {"a": tiny("first", "second"), "b": silent, "c": tiny("third")}
-    monkeypatch.setattr(experiments, "ALL", some)
+def test_the_story_is_six_explorers_and_then_ones_own():
+    told, others = gallery.story(), story.more()
+    notebooks = {path.stem for path in repository.notebooks()}
+    for section in told + others:
+        assert section.title and section.paragraph and callable(section.make)
+        assert section.notebook in notebooks, section.title
+    own = [section.title.startswith("Do it yourself") for section in told]
+    assert own[:6] == [False] * 6 and all(own[6:]) and own[6:]
+    every = [section for one in experiments.ALL.values() for section in one.sections]
+    assert {section.title for section in every} <= {section.title for section in told + others}, "one is nowhere"
+    assert len({section.title for section in told + others}) == len(told + others)
+
+
+def test_the_page_tells_it_in_order_and_links_to_what_is_there(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(story, "STORY", tuple(tiny("first", "second")))
+    monkeypatch.setattr(story, "more", lambda: tiny("third"))
+    monkeypatch.setenv("LEARNIT_OUT", str(tmp_path / "out"))
+    (tmp_path / "out" / "notebook_second").mkdir(parents=True)
+    (tmp_path / "out" / "notebook_second" / "index.html").touch()
     target = tmp_path / "deep" / "index.html"
     assert gallery.main(["--target", str(target)]) == 0
     said = capsys.readouterr()
     assert f"wrote {target}" in said.out and "3 explorers" in said.out
     assert "gallery: 100%" in said.err, "there is progress to see"
     page = target.read_text()
-    assert re.findall(r"<h2>(.*?)</h2>", page) == ["first", "second", "third"]
-    assert page.index("this page needs no server") < page.index("first")
+    assert re.findall(r"<(h[23])>(.*?)</h", page) == [
+        ("h2", "first &lt;1&gt;"), ("h2", "second &lt;1&gt;"), ("h2", "More"), ("h3", "third &lt;1&gt;")
+    ]  # fmt: skip
+    assert page.index("this page needs no server") < page.index("<em>first</em>") < page.index("<em>third</em>")
+    assert re.findall(r'<a href="(.*?)">(.*?)</a>', page) == [
+        ("../out/notebook_second/index.html", "notebook_second")
+    ], "a link that leads nowhere"
+    assert "Notebook: notebook_first" in page
 
 
 def test_what_is_wrong_is_one_sentence(tmp_path, monkeypatch, capsys):
-    def sections():
+    def make():
         raise LearnitError("no shipped initialisation is called 'x'")
 
-    monkeypatch.setattr(experiments, "ALL", {"broken": replace(experiments.ALL["image"], sections=sections)})
+    monkeypatch.setattr(story, "STORY", (replace(tiny("broken")[0], make=make),))
     assert gallery.main(["--target", str(tmp_path / "index.html")]) == 1
     said = capsys.readouterr().err
     assert said.rstrip().endswith("no shipped initialisation is called 'x'") and "Traceback" not in said

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, NamedTuple
 from learnit_core import training
 from learnit_core.errors import LearnitError
 from learnit_core.experiments.fits import Measures
+from learnit_core.experiments.section import Section
 from learnit_core.experiments.settings import Settings
 from learnit_core.structures import Field, Params, Task
 
@@ -181,9 +182,9 @@ class Experiment:
     ``observations`` are the columns of the table, ``inits`` its rows in order and ``labels`` their names in words;
     ``algorithms`` says which of the rows are learned, and by what. ``shipped`` are the names of shipped initialisations
     by profile, class and row; ``recipes`` is how each of these files is made, to be given for those that do not follow
-    from that. ``validated(signals)`` is how many of the validation signals are scored while training, ``sections()``
-    the experiment's part of the gallery, HTML with the explorer below it, and ``bench(settings, *, rounds, size)`` its
-    part of ``make bench``; ``paper`` is there where the profile ``paper`` is the paper's.
+    from that. ``validated(signals)`` is how many of the validation signals are scored while training, ``sections``
+    are the experiment's part of the gallery, and ``bench(settings, *, rounds, size)`` its part of ``make bench``;
+    ``paper`` is there where the profile ``paper`` is the paper's.
     """
 
     name: str
@@ -203,7 +204,7 @@ class Experiment:
     shipped: Mapping[str, Mapping[str, Mapping[str, str]]]
     tuning: Tuning
     results: Results
-    sections: Callable[[], list[tuple[str, Any]]] | None = None
+    sections: tuple[Section, ...] = ()
     bench: Callable[..., dict[str, Any]] | None = None
     paper: Paper | None = None
     row_name: str = field(default="")

@@ -24,6 +24,7 @@ from learnit_core.experiments import rows as rows_of
 from learnit_core.experiments.experiment import Experiment, Job, Part, Results, Tuning
 from learnit_core.experiments.report import Gap, cell
 from learnit_core.experiments.rows import Entry
+from learnit_core.experiments.section import Section
 from learnit_core.experiments.settings import Settings
 from learnit_core.signals import Splits, arrays, mean_signal
 from learnit_core.structures import Field, Params, Pixels, Task
@@ -163,7 +164,7 @@ def experiment(
     load_signals: Callable[..., Splits],
     field_for: Callable[[Profile, Splits], Field],
     bounds: Mapping[str, float],
-    sections: Callable[[], list[tuple[str, Any]]] | None = None,
+    sections: tuple[Section, ...] = (),
 ) -> Experiment:
     """The record. ``title`` heads the page of results and ``signal`` is one of the class's, in words.
 

@@ -16,10 +16,11 @@ pytestmark = pytest.mark.browser
     "names", [("image", "strings"), pytest.param(tuple(experiments.ALL), marks=pytest.mark.nightly)]
 )
 def test_explorers_of_the_gallery_draw(visit, tmp_path, quickly, names):  # noqa: F811
-    sections = [section for name in names for section in experiments.ALL[name].sections()]
-    page = visit(explorer.write_page(tmp_path / "index.html", gallery.TITLE, sections))
+    sections = [section for name in names for section in experiments.ALL[name].sections]
+    made = [(gallery.told_of(section, lambda _: None), section.make()) for section in sections]
+    page = visit(explorer.write_page(tmp_path / "index.html", gallery.TITLE, made))
     assert page.title() == gallery.TITLE
-    for index, (_, shown) in enumerate(sections):
+    for index, (_, shown) in enumerate(made):
         widget = Widget(page, index)
         widget.root.scroll_into_view_if_needed()
         widget.painted(seconds=60)

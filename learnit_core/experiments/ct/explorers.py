@@ -10,7 +10,10 @@ from jaxtyping import Float
 from learnit_core import explorer, plots, tomography
 from learnit_core.experiments import ct
 from learnit_core.experiments.ct import shipped
+from learnit_core.experiments.section import Section
 from learnit_core.structures import rows
+
+PROJECTIONS = (1, 2, 4, 8)
 
 
 def scan(truth: Float[np.ndarray, "size size 1"], *, num_angles: int = 60, side: int = 220) -> explorer.Explorer:
@@ -31,6 +34,7 @@ def scan(truth: Float[np.ndarray, "size size 1"], *, num_angles: int = 60, side:
         controls=[explorer.camera("Angle", high=180 - step, step=step, unit="°")],
         title="A scan",
         side=side,
+        position=[step * (2 * num_angles // 3)],
     )
 
 
@@ -54,6 +58,7 @@ def by_projections(
     *,
     title: str,
     side: int = 190,
+    position: Sequence[float] | None = None,
 ) -> explorer.Explorer:
     """Slices as reconstructed from more and more projections: ``pictures`` by pane and number of projections.
 
@@ -71,7 +76,7 @@ def by_projections(
     else:
         panes = {name: shown[:, 0] for name, shown in panes.items()}
     shown = {name: np.clip(pictures, 0, 1) for name, pictures in panes.items()}
-    return explorer.frames(shown, controls=controls, title=title, side=side)
+    return explorer.frames(shown, controls=controls, title=title, side=side, position=position)
 
 
 def _choice(name: str, labels: Sequence[str]) -> explorer.Control:
@@ -79,20 +84,40 @@ def _choice(name: str, labels: Sequence[str]) -> explorer.Control:
     return explorer.Control("steps", name, tuple(labels), high=len(labels) - 1.0)
 
 
-SCAN = """
-<h2>Computed tomography: what a scanner measures</h2>
-<p>A random Shepp-Logan phantom. Turn it: the sums down its columns are one projection, and the projections of half a
-turn, one below the other, are the sinogram. Every ellipse draws a wave.</p>
-"""
-
-HEADS = """
-<h2>Computed tomography: between reconstructions from four projections</h2>
-<p>Three phantoms, each reconstructed by a network of 4 × 64 from four projections only: from random weights (Standard)
-and from weights learned on other phantoms (Reptile). The triangle mixes their weights.</p>
-"""
+def from_few(*, seed: int = 0) -> explorer.Explorer:
+    """One unseen phantom from 1, 2, 4 and 8 projections, from Standard and from the shipped start, beside the truth."""
+    network = shipped.larger(seed=seed)
+    truth = ct.load_signals(ct.PROFILES["quick"], "phantoms").test[:1]
+    found = network.fits(truth, [(init, n) for init in network.starts for n in PROJECTIONS])
+    pictures = {plots.LABELS[init]: {n: found[init, n][0] for n in PROJECTIONS} for init in network.starts}
+    return by_projections(pictures, truth, title="A slice from a few projections", position=[float(PROJECTIONS.index(4))])
 
 
-def sections() -> list[tuple[str, explorer.Explorer]]:
-    """The gallery's part of computed tomography: HTML, and the explorer that belongs below it."""
-    truth = ct.load_signals(ct.PROFILES["quick"], "phantoms").test[0]
-    return [(SCAN, scan(truth)), (HEADS, between_reconstructions())]
+FOUR_PROJECTIONS = Section(
+    title="A slice from four projections",
+    paragraph="A scanner measures projections: sums along parallel lines, from many angles. Here are very few of "
+    "them, of a head (a random Shepp-Logan phantom) that nobody trained on. From random weights "
+    "(Standard) the fit explains four projections with shapes that no head has. From weights learned on "
+    "other heads (Reptile) it explains them with a head.",
+    notebook="02_ct_reconstruction",
+    make=from_few,
+)
+
+SCAN = Section(
+    title="What a scanner measures",
+    paragraph="A random Shepp-Logan phantom. Turn it: the sums down its columns are one projection, and the "
+    "projections of half a turn, one below the other, are the sinogram. Every ellipse draws a wave.",
+    notebook="02_ct_reconstruction",
+    make=lambda: scan(ct.load_signals(ct.PROFILES["quick"], "phantoms").test[0]),
+)
+
+HEADS = Section(
+    title="Between reconstructions from four projections",
+    paragraph="Three phantoms, each reconstructed by a network of 4 × 64 from four projections only: from random "
+    "weights (Standard) and from weights learned on other phantoms (Reptile). The triangle mixes their "
+    "weights.",
+    notebook="02_ct_reconstruction",
+    make=between_reconstructions,
+)
+
+SECTIONS = (FOUR_PROJECTIONS, SCAN, HEADS)

@@ -22,7 +22,7 @@ CT = Experiment(
     shipped=ct.SHIPPED,
     tuning=tune.TUNING,
     results=results.RESULTS,
-    sections=explorers.sections,
+    sections=explorers.SECTIONS,
     bench=bench.run,
     paper=Paper(ct.meta_grad_for, baselines.of_pictures, table.scored),
 )

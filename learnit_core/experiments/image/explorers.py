@@ -7,6 +7,7 @@ import numpy as np
 from learnit_core import explorer, weights
 from learnit_core.experiments import baselines, image
 from learnit_core.experiments.image import fitting, interpolation, table
+from learnit_core.experiments.section import Section
 from learnit_core.structures import rows
 
 NUM_STEPS = 20
@@ -25,7 +26,11 @@ def fit_in_steps(data: str = "text", *, seed: int = 0) -> explorer.Explorer:
     }
     panes["truth"] = np.repeat(truth, NUM_STEPS + 1, axis=0)
     return explorer.frames(
-        panes, controls=[explorer.fit_steps(range(NUM_STEPS + 1))], title=f"Fitting a new picture of {data}", side=220
+        panes,
+        controls=[explorer.fit_steps(range(NUM_STEPS + 1))],
+        title=f"Fitting a new picture of {data}",
+        side=220,
+        position=[2.0],
     )
 
 
@@ -48,37 +53,76 @@ def between_fits(size: str, data: str, count: int, labels: Sequence[str], *, see
     return explorer.networks(field, panes, labels=labels, shape=truth.shape[1:3], title=f"Between pictures of {data}")
 
 
-FIT = """
-<h2>Images: a new picture in two gradient steps</h2>
-<p>Random text that nobody trained on, 64 × 64. Drag the steps: from random weights (Standard) hardly anything is there
-after two, from the learned ones (MAML) the picture is.</p>
-"""
+def four_starts(data: str = "text", *, seed: int = 0) -> explorer.Explorer:
+    """An unseen picture of a class, fitted step by step from Mean, Matched, Shuffled and MAML (profile ``quick``).
 
-TWO_STRINGS = """
-<h2>Images: between two networks</h2>
-<p>Two strings, each fitted by a network of 5 × 256 to 30 dB. The slider mixes their <em>weights</em>, not their
-pictures. From random weights the way leads through noise; from the learned ones every place in between shows a clean
-mixture.</p>
-"""
-
-THREE_FACES = """
-<h2>Images: between three faces</h2>
-<p>Three photographs of faces, 25 × 25, a network of 4 × 128 each. For this smooth class Standard mixes well, too.</p>
-"""
-
-YOURS = """
-<h2>Images: something of your own</h2>
-<p>Type a word or draw something. It is fitted here, in your browser, from weights that MAML learned on random text and
-from random ones. After two steps it is there on the left. Then draw a second one, and walk between the weights of both.
-At another rate than the one it was learned with, the left one is soon lost, too.</p>
-"""
+    Each start has the optimiser and rate that were tuned for it, for two steps.
+    """
+    profile = image.PROFILES["quick"]
+    field, learned, _ = weights.pretrained(image.SHIPPED["quick"][data]["meta-maml"])
+    pictures = image.load_signals(profile, data)
+    starts, _ = baselines.of_pictures(profile, field, pictures, learned, seed=seed)
+    starts = {init: draws[0] for init, draws in starts.items()} | {"meta-maml": learned}
+    settings = table.tuned_settings("quick", data).after_two_steps
+    panes = {
+        title: image.frames(field, starts[init], pictures.test[:1], settings[init], NUM_STEPS)[0].clip(0, 1)
+        for title, init in {"Mean": "mean", "Matched": "matched", "Shuffled": "shuffled", "MAML": "meta-maml"}.items()
+    }
+    return explorer.frames(
+        panes,
+        controls=[explorer.fit_steps(range(NUM_STEPS + 1))],
+        title="One picture from four starts",
+        side=200,
+        position=[2.0],
+    )
 
 
-def sections() -> list[tuple[str, explorer.Explorer | explorer.Fitting]]:
-    """The gallery's part of image regression: HTML, and the explorer that belongs below it."""
-    return [
-        (FIT, fit_in_steps("text")),
-        (TWO_STRINGS, between_fits("standard", "text", 2, ("first string", "second string"))),
-        (THREE_FACES, between_fits("quick", "faces", 3, ("first face", "second face", "third face"))),
-        (YOURS, fitting.of_your_own()),
-    ]
+TWO_STRINGS = Section(
+    title="A network is a picture",
+    paragraph="Give a small network a place in the picture, and it returns how bright it is there. Two such "
+    "networks hold a picture of text each, and the slider mixes <em>their weights</em>, not their "
+    "pictures: each mixture is a network, and computed in your browser as you drag. Fitted from random "
+    "weights (Standard), what lies half-way is noise. Fitted from weights that were learned (MAML), it is "
+    "a clean mixture.",
+    notebook="01_image_regression",
+    make=lambda: between_fits("standard", "text", 2, ("first string", "second string")),
+)
+
+TWO_STEPS = Section(
+    title="Two steps",
+    paragraph="Fitting a network to a picture takes hundreds of steps of gradient descent, if it begins with random "
+    "weights. Meta-learning finds weights to begin with from which two steps are enough, for text that "
+    "nobody trained on. Drag the steps.",
+    notebook="01_image_regression",
+    make=lambda: fit_in_steps("text"),
+)
+
+FOUR_STARTS = Section(
+    title="One prior, four ways to start",
+    paragraph="What is it that was learned? Not what text looks like on average (Mean: a network that shows the "
+    "mean picture), nor what MAML's network shows before its first step (Matched: another network that "
+    "shows the same), nor how large its weights are (Shuffled: the same numbers in another order). Only "
+    "the weights themselves (MAML) lie where two steps lead to text.",
+    notebook="01_image_regression",
+    make=four_starts,
+)
+
+THREE_FACES = Section(
+    title="Between three faces",
+    paragraph="Three photographs of faces, 25 × 25, a network of 4 × 128 each. For this smooth class Standard mixes "
+    "well, too.",
+    notebook="01_image_regression",
+    make=lambda: between_fits("quick", "faces", 3, ("first face", "second face", "third face")),
+)
+
+YOURS = Section(
+    title="Do it yourself: something of your own",
+    paragraph="Type a word or draw something. It is fitted here, in your browser, from weights that MAML learned on "
+    "random text and from random ones. After two steps it is there on the left. Then draw a second one, "
+    "and walk between the weights of both. At another rate than the one it was learned with, the left one "
+    "is soon lost, too.",
+    notebook="01_image_regression",
+    make=fitting.of_your_own,
+)
+
+SECTIONS = (TWO_STRINGS, TWO_STEPS, FOUR_STARTS, YOURS, THREE_FACES)

@@ -36,7 +36,7 @@ IMAGE = Experiment(
     recipes=_recipes(),
     tuning=tune.TUNING,
     results=results.RESULTS,
-    sections=explorers.sections,
+    sections=explorers.SECTIONS,
     bench=bench.run,
     paper=Paper(image.meta_grad_for, baselines.of_pictures, table.scored, lambda profile: table.LEARNED),
 )

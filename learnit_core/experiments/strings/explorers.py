@@ -9,9 +9,10 @@ from matplotlib.figure import Figure
 from learnit_core import evaluate, explorer, losses, plots, weights
 from learnit_core.evaluate import Setting
 from learnit_core.experiments import baselines, fits, regression, strings, tuned
+from learnit_core.experiments.section import Section
 from learnit_core.structures import Field, Params, rows
 
-SHIPPED = "strings-plucked-quick-maml"
+SHIPPED, DATA = "strings-plucked-quick-maml", "plucked"
 NUM_STEPS = 20
 """Gradient steps that the explorer of a fit shows."""
 SHAPE = (120, 240)
@@ -31,7 +32,9 @@ def fit_in_steps(starts: Mapping[str, Params], field: Field, signal: np.ndarray,
         task, setting = regression.tasks(signal[None]), settings[init].setting
         seen = fits.fit_all(sounds, field, [starts[init]], task, setting, NUM_STEPS).curves[0]
         panes[title] = np.stack([explorer.drawn(s, height=SHAPE[0], width=SHAPE[1], truth=signal) for s in seen])
-    return explorer.frames(panes, controls=[explorer.fit_steps(range(NUM_STEPS + 1))], title="Fitting a new string")
+    return explorer.frames(
+        panes, controls=[explorer.fit_steps(range(NUM_STEPS + 1))], title="Fitting a new string", position=[2.0]
+    )
 
 
 def two_steps(
@@ -74,25 +77,42 @@ def between(field: Field, panes: Mapping[str, Sequence[Params]], size: int) -> e
     return explorer.networks(field, panes, render=render, engine="frames", frame_counts=(21,), **control)
 
 
-FIT = """
-<h2>Sounds: a new string in two gradient steps</h2>
-<p>A plucked string that nobody trained on (light), and what the network says of it (dark). After two steps from random
-weights (Standard) the outline is there; from the learned ones (MAML) the whole string.</p>
-"""
-
-BETWEEN = """
-<h2>Sounds: between two strings</h2>
-<p>Two strings, each fitted in twenty steps. The slider mixes the networks' <em>weights</em>.</p>
-"""
-
-
-def sections() -> list[tuple[str, explorer.Explorer]]:
-    """The gallery's part of strings: HTML, and the explorer that belongs below it."""
+def shipped() -> tuple[Field, dict[str, Params], np.ndarray]:
+    """The field, Standard and the shipped start, and two unseen strings."""
     field, learned, _ = weights.pretrained(SHIPPED)
-    profile, data = strings.PROFILES["quick"], "plucked"
-    two = strings.load_signals(profile, data).test[:2]
-    starts = {"standard": baselines.standard(field), "meta-maml": learned}
-    settings, panes = tuned.chosen("strings", "quick", data, borrowed=data)["full"], {}
+    two = strings.load_signals(strings.PROFILES["quick"], DATA).test[:2]
+    return field, {"standard": baselines.standard(field), "meta-maml": learned}, two
+
+
+def shipped_steps() -> explorer.Explorer:
+    """An unseen string, fitted step by step from Standard and from the shipped start."""
+    field, starts, two = shipped()
+    return fit_in_steps(starts, field, two[0], DATA)
+
+
+def shipped_between() -> explorer.Explorer:
+    """Between two unseen strings, fitted from Standard and from the shipped start."""
+    field, starts, two = shipped()
+    settings, panes = tuned.chosen("strings", "quick", DATA, borrowed=DATA)["full"], {}
     for title, init in {"Standard": "standard", "MAML": "meta-maml"}.items():
         panes[title] = fitted(field, starts[init], two, settings[init].setting)
-    return [(FIT, fit_in_steps(starts, field, two[0], data)), (BETWEEN, between(field, panes, profile.size))]
+    return between(field, panes, strings.PROFILES["quick"].size)
+
+
+TWO_STEPS = Section(
+    title="Sounds: a new string in two steps",
+    paragraph="A plucked string that nobody trained on (light), and what the network says of it (dark). After two "
+    "steps from random weights (Standard) the outline is there; from the learned ones (MAML) the whole "
+    "string.",
+    notebook="05_your_own_signals",
+    make=shipped_steps,
+)
+
+BETWEEN = Section(
+    title="Sounds: between two strings",
+    paragraph="Two strings, each fitted in twenty steps. The slider mixes the networks' <em>weights</em>.",
+    notebook="05_your_own_signals",
+    make=shipped_between,
+)
+
+SECTIONS = (TWO_STEPS, BETWEEN)

@@ -13,5 +13,5 @@ STRINGS = regression.experiment(
     load_signals=strings.load_signals,
     field_for=strings.field_for,
     bounds={"standard": 15.0, "nearest-training": 15.0},
-    sections=explorers.sections,
+    sections=explorers.SECTIONS,
 )

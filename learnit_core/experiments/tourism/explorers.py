@@ -9,6 +9,7 @@ from jaxtyping import Float
 from learnit_core import explorer, weights
 from learnit_core.evaluate import Setting
 from learnit_core.experiments import tourism
+from learnit_core.experiments.section import Section
 from learnit_core.experiments.tourism import Profile, pictures, table
 from learnit_core.experiments.tourism.pictures import Camera
 from learnit_core.signals import photographer
@@ -133,15 +134,20 @@ def montage(rows: Sequence[Sequence[np.ndarray]], *, gap: int = 2) -> Float[np.n
     return np.concatenate([np.concatenate(row, axis=1) for row in framed])[:-gap, :-gap]
 
 
-SQUARE = """
-<h2>Phototourism: one landmark, four appearances</h2>
-<p>Four photographs of one landmark, each the light of another hour, fitted by networks of 4 × 64 from weights that were
-learned on 125 other photographs (Reptile). The square mixes the four networks' <em>weights</em>; the slider moves the
-camera. All pictures were computed beforehand.</p>
-"""
-
-
-def sections() -> list[tuple[str, explorer.Explorer]]:
-    """The gallery's part of phototourism: HTML, and the explorer that belongs below it."""
+def shipped_square() -> explorer.Explorer:
+    """Between the shipped networks of four photographs, in pictures made beforehand."""
     field, corners = shipped_corners()
-    return [(SQUARE, between_appearances(tourism.PROFILES["quick"], field, {"Reptile": corners}, engine="frames"))]
+    return between_appearances(tourism.PROFILES["quick"], field, {"Reptile": corners}, engine="frames")
+
+
+SQUARE = Section(
+    title="One place, many lights",
+    paragraph="Four photographs of one landmark, each in the light of another hour, fitted by networks of 4 × 64 "
+    "from weights that were learned on 125 other photographs (Reptile). The square mixes the four "
+    "networks' <em>weights</em>, and the place stays where it is; the slider moves the camera. All "
+    "pictures were computed beforehand.",
+    notebook="04_phototourism",
+    make=shipped_square,
+)
+
+SECTIONS = (SQUARE,)

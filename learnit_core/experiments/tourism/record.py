@@ -63,6 +63,6 @@ TOURISM = Experiment(
     },
     tuning=tune.TUNING,
     results=results.RESULTS,
-    sections=explorers.sections,
+    sections=explorers.SECTIONS,
     paper=Paper(tourism.meta_grad_for, table.others, table.scored, tourism.algorithms),
 )

@@ -10,6 +10,7 @@ from PIL import Image
 
 from learnit_core import explorer, weights
 from learnit_core.experiments import baselines, views
+from learnit_core.experiments.section import Section
 from learnit_core.experiments.views import table
 from learnit_core.signals import objects
 from learnit_core.structures import Field, Params, Views, rows
@@ -121,31 +122,45 @@ def fitted(
     return [rows(found, i) for i in range(len(scenes.images))]
 
 
-ONE_VIEW = """
-<h2>View synthesis: a chair from one picture</h2>
-<p>An unseen chair was photographed once (left), and a small radiance field fitted to that one picture: from random
-weights (Standard) and from weights learned on 120 other chairs (Reptile). Turn it.</p>
-"""
-
-TWO_CHAIRS = """
-<h2>View synthesis: between two chairs</h2>
-<p>Two chairs, each fitted to 25 pictures from the learned weights. The first slider mixes the two networks' weights,
-the second walks around what they hold.</p>
-"""
-
-
-def sections() -> list[tuple[str, explorer.Explorer]]:
-    """The gallery's part of view synthesis: HTML, and the explorer that belongs below it."""
-    profile, data, count = views.PROFILES["long"], "chairs", 24
+def shipped_chairs(count: int) -> tuple[views.Profile, Field, Params, Views]:
+    """Profile, field, shipped start and the first ``count`` unseen chairs."""
+    profile, data = views.PROFILES["long"], "chairs"
     field, learned, _ = weights.pretrained(views.SHIPPED["long"][data]["meta-mv"])
-    scenes = views.load_signals(profile, data).test
-    seen = np.repeat(np.asarray(scenes.images[0, :1], np.float32) / 255, count, axis=0)
-    panes = {"the one picture": seen}
+    return profile, field, learned, rows(views.load_signals(profile, data).test, slice(count))
+
+
+def seen_once(*, count: int = 24) -> explorer.Explorer:
+    """An unseen chair, fitted to one picture from Standard and from the shipped start, in ``count`` pictures around."""
+    profile, field, learned, scenes = shipped_chairs(1)
+    panes = {"the one picture": np.repeat(np.asarray(scenes.images[0, :1], np.float32) / 255, count, axis=0)}
     for label, init, start in (("Standard", "standard", baselines.standard(field)), ("Reptile", "meta-mv", learned)):
-        (found,) = fitted(profile, field, start, rows(scenes, slice(1)), init, data)
+        (found,) = fitted(profile, field, start, scenes, init, "chairs")
         panes[label] = around(profile, field, found, count=count)
-    ends = {"Reptile": fitted(profile, field, learned, rows(scenes, slice(2)), "meta-mv", data, num_given=25)}
-    return [
-        (ONE_VIEW, turntable(panes, title="A chair seen once")),
-        (TWO_CHAIRS, between_objects(profile, field, ends, labels=("first chair", "second chair"))),
-    ]
+    return turntable(panes, title="A chair seen once")
+
+
+def between_chairs() -> explorer.Explorer:
+    """Between two unseen chairs, each fitted to 25 pictures from the shipped start."""
+    profile, field, learned, scenes = shipped_chairs(2)
+    ends = {"Reptile": fitted(profile, field, learned, scenes, "meta-mv", "chairs", num_given=25)}
+    return between_objects(profile, field, ends, labels=("first chair", "second chair"))
+
+
+ONE_VIEW = Section(
+    title="A chair from one picture",
+    paragraph="An unseen chair was photographed once (left), and a small radiance field fitted to that one picture: "
+    "from random weights (Standard) and from weights learned on 120 other chairs (Reptile). Turn it: what "
+    "was never photographed is fog from the one, and a chair from the other.",
+    notebook="03_view_synthesis",
+    make=seen_once,
+)
+
+TWO_CHAIRS = Section(
+    title="Between two chairs",
+    paragraph="Two chairs, each fitted to 25 pictures from the learned weights. The first slider mixes the two "
+    "networks' weights, the second walks around what they hold.",
+    notebook="03_view_synthesis",
+    make=between_chairs,
+)
+
+SECTIONS = (ONE_VIEW, TWO_CHAIRS)
