@@ -1,6 +1,7 @@
 """How Sphinx makes the site of what `python -m learnit_core.commands.site` has put together."""
 
 from learnit_core.commands.repository import published
+from learnit_core.commands.site.sources import modules
 
 project = "learnit"
 author = "The learnit developers"
@@ -16,14 +17,14 @@ nb_merge_streams = True
 myst_enable_extensions = ["dollarmath", "html_image", "deflist", "attrs_inline"]
 myst_heading_anchors = 4
 myst_links_external_new_tab = False
-suppress_warnings = ["mystnb.unknown_mime_type", "myst.header", "misc.highlighting_failure"]
+suppress_warnings = ["myst.header", "toc.empty_glob"]
 
-# Docstrings. Of types only our own have to be found: there is no network to ask for others.
+# Docstrings. Of names only those have to be found that have a page: there is no network to ask for others.
 autodoc_member_order = "bysource"
 autodoc_typehints_format = "short"
 autodoc_preserve_defaults = True
 python_maximum_signature_line_length = 88
-nitpick_ignore_regex = [(r"py:.*", r"(?!learnit_core\.).*")]
+nitpick_ignore_regex = [(r"py:.*", rf"(?!learnit_core\.({'|'.join(modules())})\.\w+$).*")]
 
 html_theme = "furo"
 html_title = "learnit"

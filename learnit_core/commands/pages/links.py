@@ -3,13 +3,18 @@
 import os
 import re
 from collections.abc import Callable
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
 from learnit_core.commands.repository import ROOT, published
 
-LINK = re.compile(r"(?<!\!)\[(?P<label>(?:[^\[\]]|\[[^\[\]]*\])*)\]\((?P<target>[^()\s]+)\)")
-BADGE = re.compile(r"\[!\[[^\]]*\]\([^)]*\)\]\([^)]*\)\n?")
-CODE = re.compile(r"^(```+|~~~+).*?^\1|(`+)(?!`).*?(?<!`)\2(?!`)", re.DOTALL | re.MULTILINE)
+PIECE = re.compile(
+    r"(?P<fence>^(?P<mark>```+|~~~+).*?^(?P=mark)$)"
+    r"|(?P<badge>\[!\[[^\]]*\]\([^)]*\)\]\([^)]*\)\n?)"
+    r"|(?<!\!)\[(?P<label>(?:[^\[\]]|\[[^\[\]]*\])*)\]\((?P<target>[^()\s]+)\)"
+    r"|(?P<tick>`+)(?!`).*?(?<!`)(?P=tick)(?!`)",
+    re.DOTALL | re.MULTILINE,
+)
+"""Of Markdown what matters here: links, of which a badge is a picture that is one, and code, which has none."""
 
 Place = Callable[[str], str | None]
 """``place(path)``: where a file of the repository is to be read, as seen from the text; None where it is not."""
@@ -23,9 +28,11 @@ def relinked(markdown: str, here: str, place: Place) -> str:
     """
     address = published()
 
-    def link(match: re.Match) -> str:
+    def piece(match: re.Match) -> str:
         label, target = match["label"], match["target"]
-        if match.string[match.start() - 1 : match.start()] == "!" or target.startswith(("#", "mailto:")):
+        if target is None:
+            return "" if match["badge"] else match[0]
+        if target.startswith(("#", "mailto:")):
             return match[0]
         if re.match(r"[a-z]+://", target):
             return match[0] if address or "/OWNER/" not in target else label
@@ -38,17 +45,4 @@ def relinked(markdown: str, here: str, place: Place) -> str:
             return match[0]
         return f"[{label}]({address}/blob/main/{path}{anchor})" if address else label
 
-    parts, last = [], 0
-    for code in CODE.finditer(markdown):
-        parts += [_apart(markdown[last : code.start()], link), code[0]]
-        last = code.end()
-    return "".join([*parts, _apart(markdown[last:], link)])
-
-
-def _apart(text: str, link: Callable[[re.Match], str]) -> str:
-    return LINK.sub(link, BADGE.sub("", text))
-
-
-def relative(target: Path, page: Path) -> str:
-    """The way from a page to a file."""
-    return Path(os.path.relpath(target, page.parent)).as_posix()
+    return PIECE.sub(piece, markdown)

@@ -1,6 +1,7 @@
 """What Sphinx is told beyond its settings: formulas as MathML, explorers alive, nothing fetched from elsewhere."""
 
 import html
+import re
 from typing import Any
 
 from sphinx.application import Sphinx
@@ -44,6 +45,11 @@ def complete(app: Sphinx, name: str, template: str, context: dict[str, Any], doc
         app.add_js_file("explorer.js", loading_method="defer")
 
 
+def shapes(app: Sphinx, what: str, name: str, thing: Any, options: Any, lines: list[str]) -> None:
+    """Shapes in docstrings, such as [*batch, in_dim], are code: in reStructuredText a star would begin something."""
+    lines[:] = [re.sub(r"(?<!`)\[[^\[\]`]*\*\w[^\[\]`]*\]", r"``\g<0>``", line) for line in lines]
+
+
 def shared(app: Sphinx) -> None:
     """Write the files that pages share."""
     folder = app.srcdir / "_shared"
@@ -61,6 +67,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_html_math_renderer("mathml", inline_renderers=(inline_formula, None), block_renderers=(block_formula, None))
     app.add_css_file("notebook.css")
     app.add_js_file("notebook.js", loading_method="defer")
+    app.connect("autodoc-process-docstring", shapes)
     app.connect("html-page-context", complete)
     app.connect("builder-inited", shared)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

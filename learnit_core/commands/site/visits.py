@@ -7,10 +7,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 READY = """
-() => [...document.querySelectorAll("[data-explorer]")].every((place) =>
-  ["ready", "failed"].includes(place.querySelector(".learnit-explorer")?.dataset.state))
+(place) => {
+  const shown = place.querySelector(".learnit-explorer")?.dataset;
+  return shown?.state === "failed" || (shown?.state === "ready" && shown.quality === "full");
+}
 """
-"""Whether all explorers of a page show what they have to show."""
+"""Whether an explorer shows what it has to show. It begins when it is seen."""
 FAILED = "(all) => all.map((one) => one.querySelector('.alert')?.textContent)"
 SERIOUS = ("serious", "critical")
 
@@ -41,7 +43,10 @@ def visitor(executable: str, **options) -> Iterator:
         def visit(file: Path):
             said.clear()
             page.goto(file.resolve().as_uri())
-            page.wait_for_function(READY, timeout=120_000)
+            for place in page.locator("[data-explorer]").all():
+                place.scroll_into_view_if_needed()
+                page.wait_for_function(READY, arg=place.element_handle(), timeout=120_000)
+            page.evaluate("() => scrollTo(0, 0)")
             failed = page.locator(".learnit-explorer[data-state=failed]").evaluate_all(FAILED)
             said.extend(f"an explorer says: {words}" for words in failed)
             return page, said
