@@ -8,13 +8,14 @@ from pathlib import PurePosixPath
 from learnit_core.commands.repository import ROOT, published
 
 PIECE = re.compile(
-    r"(?P<fence>^(?P<mark>```+|~~~+).*?^(?P=mark)$)"
+    r"^(?P<mark>```+|~~~+)(?:(?P<prose>\{(?:glossary|note)\}.*?)|.*?)^(?P=mark)$"
     r"|(?P<badge>\[!\[[^\]]*\]\([^)]*\)\]\([^)]*\)\n?)"
     r"|(?<!\!)\[(?P<label>(?:[^\[\]]|\[[^\[\]]*\])*)\]\((?P<target>[^()\s]+)\)"
     r"|(?P<tick>`+)(?!`).*?(?<!`)(?P=tick)(?!`)",
     re.DOTALL | re.MULTILINE,
 )
-"""Of Markdown what matters here: links, of which a badge is a picture that is one, and code, which has none."""
+"""Of Markdown what matters here: links, of which a badge is a picture that is one, and code, which has none,
+save MyST's directives that hold prose."""
 
 Place = Callable[[str], str | None]
 """``place(path)``: where a file of the repository is to be read, as seen from the text; None where it is not."""
@@ -30,6 +31,8 @@ def relinked(markdown: str, here: str, place: Place) -> str:
 
     def piece(match: re.Match) -> str:
         label, target = match["label"], match["target"]
+        if match["prose"]:
+            return match["mark"] + PIECE.sub(piece, match["prose"]) + match["mark"]
         if target is None:
             return "" if match["badge"] else match[0]
         if target.startswith(("#", "mailto:")):

@@ -8,6 +8,7 @@ from sphinx.application import Sphinx
 
 from learnit_core.commands.pages import HERE
 from learnit_core.commands.pages.formulas import mathml
+from learnit_core.commands.repository import ROOT
 from learnit_core.explorer import assets, page
 
 POLICY = (
@@ -57,6 +58,7 @@ def shared(app: Sphinx) -> None:
     # Not a module, since browsers load none from a disk. Strictness holds in a module as it is.
     texts = {"explorer.js": f'"use strict";\n(() => {{\n{page.program()}\n}})();\n', "explorer.css": assets.style()}
     texts |= {name: (HERE / name).read_text("utf-8") for name in ("notebook.css", "notebook.js")}
+    texts["site.css"] = (ROOT / "docs" / "site" / "site.css").read_text("utf-8")
     for name, text in texts.items():
         (folder / name).write_text(text, encoding="utf-8")
     app.config.html_static_path.append(str(folder))
@@ -66,6 +68,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     """What Sphinx calls."""
     app.add_html_math_renderer("mathml", inline_renderers=(inline_formula, None), block_renderers=(block_formula, None))
     app.add_css_file("notebook.css")
+    app.add_css_file("site.css")
     app.add_js_file("notebook.js", loading_method="defer")
     app.connect("autodoc-process-docstring", shapes)
     app.connect("html-page-context", complete)
