@@ -67,9 +67,10 @@ def write_page(notebook: NotebookNode, path: Path) -> None:
     for cell in page.cells:
         if cell.cell_type == "markdown":
             cell.source = relinked(cell.source, f"notebooks/{path.parent.name}.ipynb", _beside(path))
-    exporter = HTMLExporter(raw_template=_TEMPLATE, anchor_link_text="")
+    exporter = HTMLExporter(raw_template=_TEMPLATE)
     exporter.register_filter("markdown2html", _markdown(exporter))
     body, _ = exporter.from_notebook_node(page, resources={"metadata": {"name": path.parent.name}})
+    body = re.sub(r'<a class="anchor-link".*?</a>', "", body, flags=re.DOTALL)
     headings = [(int(level), name, _text(inner)) for level, name, inner in _HEADING.findall(body)]
     text = _PAGE.format(
         policy=html.escape(POLICY, quote=True),
@@ -105,4 +106,4 @@ def _markdown(exporter: HTMLExporter):
 
 def _text(inner: str) -> str:
     """What a heading says, without links and other elements."""
-    return re.sub(r"<[^>]*>", "", re.sub(r'<a class="anchor-link".*?</a>', "", inner, flags=re.DOTALL)).strip()
+    return re.sub(r"<[^>]*>", "", inner).strip()

@@ -19,7 +19,7 @@ def without_kernel(notebook: NotebookNode) -> tuple[NotebookNode, int]:
     """A copy of ``notebook`` that needs no kernel, and how many explorers of it are alive.
 
     Explorers that the browser can draw are HTML that :func:`learnit_core.explorer.page.runtime` brings to life; for other
-    controls a picture or a line of text stands in. Cells tagged "badges" and "colab" are left out.
+    controls a picture or a line of text stands in. Pictures have the words that the notebook gave them. Cells tagged "badges" and "colab" are left out.
     """
     page, alive = copy.deepcopy(notebook), 0
     models = page.metadata.pop("widgets", {}).get("application/vnd.jupyter.widget-state+json", {}).get("state", {})
@@ -31,6 +31,9 @@ def without_kernel(notebook: NotebookNode) -> tuple[NotebookNode, int]:
                 explorer = _explorer(model, still)
                 alive += explorer is not None
                 output.data = {"text/html": explorer} if explorer else _stands_in(model, still)
+            elif "image/png" in output.get("data", {}) and "text/html" not in output.data:
+                words = output.get("metadata", {}).get("image/png", {}).get("alt", "")
+                output.data = {"text/html": _picture(words, output.data["image/png"])}
     return page, alive
 
 
@@ -46,5 +49,9 @@ def _explorer(model: Mapping[str, Any], still: str | None) -> str | None:
 def _stands_in(model: Mapping[str, Any], still: str | None) -> dict[str, str]:
     if still is None:
         return {"text/plain": CONTROL}
-    title = html.escape(model.get("state", {}).get("scene", {}).get("title", "A control of the running notebook"))
-    return {"text/html": f'<img alt="{title}" src="data:image/png;base64,{"".join(still.split())}">'}
+    title = model.get("state", {}).get("scene", {}).get("title", "A control of the running notebook")
+    return {"text/html": _picture(title, still)}
+
+
+def _picture(words: str, png: str) -> str:
+    return f'<img alt="{html.escape(words)}" src="data:image/png;base64,{"".join(png.split())}">'

@@ -13,6 +13,9 @@ FORMULA = re.compile(
 )
 """Of Markdown: code, in which a dollar is a dollar, and formulas by themselves and in a line."""
 
+PRIME = re.compile(r"<msup>(<m[in]>[^<]*</m[in]>)<mi>&#x02032;</mi></msup>")
+"""A prime by itself, which fonts have raised already."""
+
 
 def mathml(tex: str, *, block: bool = False) -> str:
     """A formula in LaTeX as a ``<math>`` element. Raises LearnitError if a command of it is not known."""
@@ -20,6 +23,7 @@ def mathml(tex: str, *, block: bool = False) -> str:
         made = convert(" ".join(tex.split()), display="block" if block else "inline")
     except Exception as error:  # the library's own errors share no class
         raise LearnitError(f"the formula {tex!r} cannot be set ({error}): expected LaTeX that latex2mathml knows") from error
+    made = PRIME.sub(r"<mrow>\1<mi>&#x02032;</mi></mrow>", made)
     unknown = re.search(r"\\[A-Za-z]+", made)
     if unknown:
         raise LearnitError(f"the formula {tex!r} has the unknown command {unknown[0]}: expected one of latex2mathml's")

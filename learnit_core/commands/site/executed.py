@@ -75,7 +75,9 @@ def run(source: Path, folder: Path, env: Mapping[str, str]) -> NotebookNode:
     copied.write_text(copy(source), encoding="utf-8")
     marks = {"made_from": made_from(source, env), "code": code(), "profile": env.get("LEARNIT_PROFILE") or "quick"}
     started = time.monotonic()
-    notebook = execute(copied, env={**env, "LEARNIT_OUT": str(folder.absolute() / "run")})
+    inside = {**env, "LEARNIT_OUT": str(folder.absolute() / "run")}
+    inside.pop("MPLBACKEND", None)  # figures are for the page, whatever this process draws with
+    notebook = execute(copied, env=inside)
     notebook.metadata["learnit"] = marks | {"minutes": round((time.monotonic() - started) / 60, 1)}
     with files.whole(kept(folder, source)) as partial:
         nbformat.write(notebook, partial)

@@ -17,6 +17,8 @@ POLICY = (
 )
 """As for other pages, and files beside a page: of its own server, or of the disk that it is opened from."""
 
+SIGNATURE = re.compile(r'<dl>\n(?:<dd><em class="sig-param">.*?</dd>\n)+</dl>')
+
 
 def inline_formula(writer: Any, node: Any) -> None:
     """A formula in a line."""
@@ -41,6 +43,14 @@ def complete(app: Sphinx, name: str, template: str, context: dict[str, Any], doc
         f'<meta http-equiv="Content-Security-Policy" content="{html.escape(POLICY, quote=True)}">'
         + context.get("metatags", "")
     )
+    if "furo_navigation_tree" in context:  # Sphinx's headings there say no level
+        tree = context["furo_navigation_tree"]
+        context["furo_navigation_tree"] = tree.replace('role="heading"', 'role="heading" aria-level="2"')
+    if 'class="sig-param"' in (body := context.get("body", "")):  # a list of lines is no list of definitions
+        context["body"] = SIGNATURE.sub(
+            lambda lines: lines[0].replace("dl>", "div>").replace("<dd>", '<div class="sig-line">').replace("</dd>", "</div>"),
+            body,
+        )
     if "data-explorer" in context.get("body", ""):
         app.add_css_file("explorer.css")
         app.add_js_file("explorer.js", loading_method="defer")
@@ -49,6 +59,11 @@ def complete(app: Sphinx, name: str, template: str, context: dict[str, Any], doc
 def shapes(app: Sphinx, what: str, name: str, thing: Any, options: Any, lines: list[str]) -> None:
     """Shapes in docstrings, such as [*batch, in_dim], are code: in reStructuredText a star would begin something."""
     lines[:] = [re.sub(r"(?<!`)\[[^\[\]`]*\*\w[^\[\]`]*\]", r"``\g<0>``", line) for line in lines]
+
+
+def arrays(app: Sphinx, what: str, name: str, thing: Any, options: Any, signature: str | None, returned: str | None):
+    """Arrays in signatures are called Array, and not where JAX keeps them."""
+    return tuple(text and text.replace("jaxlib._jax.", "").replace("numpy.", "np.") for text in (signature, returned))
 
 
 def shared(app: Sphinx) -> None:
@@ -71,6 +86,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_css_file("site.css")
     app.add_js_file("notebook.js", loading_method="defer")
     app.connect("autodoc-process-docstring", shapes)
-    app.connect("html-page-context", complete)
+    app.connect("autodoc-process-signature", arrays)
+    app.connect("html-page-context", complete, priority=900)  # after the theme's own
     app.connect("builder-inited", shared)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
