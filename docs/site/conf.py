@@ -11,7 +11,7 @@ language = "en"
 
 # Markdown and notebooks. Cells have been run beforehand.
 nb_execution_mode = "off"
-nb_output_stderr = "remove-warn"
+nb_output_stderr = "remove"
 nb_render_markdown_format = "myst"
 nb_merge_streams = True
 myst_enable_extensions = ["dollarmath", "html_image", "deflist", "attrs_inline"]

@@ -7,12 +7,10 @@ from pathlib import Path
 from learnit_core.commands import gallery
 from learnit_core.commands.repository import ROOT
 from learnit_core.commands.site import executed, inspection, sources, visits
+from learnit_core.commands.site.sources import Piece
 from learnit_core.errors import LearnitError
 from learnit_core.experiments.image import fitting
 from learnit_core.explorer.page import live
-
-Piece = tuple[str, str]
-"""Words in Markdown, and the explorer below them in HTML."""
 
 
 def explorers() -> dict[str, list[Piece]]:

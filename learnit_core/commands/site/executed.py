@@ -1,11 +1,13 @@
 """Executed notebooks for the site: each is run once, and kept until its source or the choices change."""
 
+import functools
 import hashlib
 import json
 import time
 from collections.abc import Mapping
 from pathlib import Path
 
+import jupytext
 import nbformat
 from nbformat import NotebookNode
 
@@ -22,7 +24,12 @@ PRESENT, STALE, OLDER, MISSING = "present", "of another source or other choices"
 
 def copy(source: Path) -> str:
     """The student's copy of a notebook's .py: the text of an .ipynb, with stubs and without solutions."""
-    return exercises.as_text(exercises.student(exercises.read(source), source.stem))
+    return _copy(source.read_text(encoding="utf-8"), source.stem)
+
+
+@functools.cache
+def _copy(text: str, name: str) -> str:
+    return exercises.as_text(exercises.student(jupytext.reads(text, fmt="py:percent"), name))
 
 
 def made_from(source: Path, env: Mapping[str, str]) -> str:
@@ -50,19 +57,20 @@ def kept(folder: Path, source: Path) -> Path:
 
 def states(folder: Path, env: Mapping[str, str], sources: list[Path] | None = None) -> dict[Path, str]:
     """For each notebook's source: PRESENT, OLDER (its figures can be shown), STALE (they cannot) or MISSING."""
-    return {source: _state(kept(folder, source), source, env) for source in sources or notebooks()}
+    now = code()
+    return {source: _state(kept(folder, source), source, env, now) for source in sources or notebooks()}
 
 
-def _state(file: Path, source: Path, env: Mapping[str, str]) -> str:
+def _state(file: Path, source: Path, env: Mapping[str, str], now: str) -> str:
     if not file.exists():
         return MISSING
     try:
         marks = json.loads(file.read_text(encoding="utf-8"))["metadata"].get("learnit", {})
-    except (ValueError, KeyError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError):
         return STALE  # not a notebook, or cut off
     if marks.get("made_from") != made_from(source, env):
         return STALE
-    return PRESENT if marks.get("code") == code() else OLDER
+    return PRESENT if marks.get("code") == now else OLDER
 
 
 def run(source: Path, folder: Path, env: Mapping[str, str]) -> NotebookNode:

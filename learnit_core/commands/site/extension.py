@@ -4,6 +4,7 @@ import html
 import re
 from typing import Any
 
+from docutils import nodes
 from sphinx.application import Sphinx
 
 from learnit_core.commands.pages import HERE
@@ -31,8 +32,6 @@ def block_formula(writer: Any, node: Any) -> None:
 
 
 def _put(writer: Any, text: str) -> None:
-    from docutils import nodes
-
     writer.body.append(text)
     raise nodes.SkipNode
 
@@ -43,6 +42,8 @@ def complete(app: Sphinx, name: str, template: str, context: dict[str, Any], doc
         f'<meta http-equiv="Content-Security-Policy" content="{html.escape(POLICY, quote=True)}">'
         + context.get("metatags", "")
     )
+    if app.config.html_context.get("folded") == "1":
+        context["metatags"] += '<script>document.documentElement.dataset.folded = "";</script>'
     if "furo_navigation_tree" in context:  # Sphinx's headings there say no level
         tree = context["furo_navigation_tree"]
         context["furo_navigation_tree"] = tree.replace('role="heading"', 'role="heading" aria-level="2"')

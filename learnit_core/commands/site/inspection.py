@@ -37,7 +37,7 @@ class Page(HTMLParser):
         super().__init__(convert_charrefs=True)
         self._styled = False
         # The bytes of pictures are not looked at, and most of a page is made of them.
-        self.feed(re.sub(r"data:[\w/+.-]+;base64,[\w+/=]+", "data:,", self.text))
+        self.feed(re.sub(r"data:[\w/+.-]+;base64,[\w+/=]+", "data:-", self.text))
         self.close()
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:

@@ -1,5 +1,7 @@
 """What the site is made of, put together in one folder: texts, executed notebooks, explorers, a page for each module."""
 
+import base64
+import hashlib
 import os
 import pkgutil
 import re
@@ -21,6 +23,11 @@ TEXTS = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "CITATION.cff", "docs/*
 
 PACKAGES = ("signals", "explorer", "plots", "teaching")
 """Packages with public names; all other public names are in modules."""
+
+Piece = tuple[str, str]
+"""Words in Markdown, and the explorer below them in HTML."""
+
+FIGURE = re.compile(r'src="data:image/(?P<kind>png|gif);base64,(?P<data>[\w+/=]+)"')
 
 NOT_RUN = (
     "```{{note}}\nThis notebook has not been run for this site ({state}), so its figures are missing: "
@@ -74,6 +81,27 @@ def page_of(source: Path, folder: Path, env: Mapping[str, str], places: Mapping[
     return page
 
 
+def with_figures_beside(page: NotebookNode, folder: Path) -> NotebookNode:
+    """``page`` with the pictures of its outputs as files in ``folder``, which stands at _static/figures on the site.
+
+    Those of explorers stay: they are only for paper, and have to be there before anything is fetched.
+    """
+
+    def beside(match: re.Match) -> str:
+        content = base64.b64decode(match["data"])
+        file = folder / f"{hashlib.sha256(content).hexdigest()[:16]}.{match['kind']}"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(content)
+        return f'src="../_static/figures/{file.name}"'
+
+    for cell in page.cells:
+        for output in cell.get("outputs", []):
+            text = output.get("data", {}).get("text/html", "")
+            if "data-explorer" not in text and text:
+                output.data["text/html"] = FIGURE.sub(beside, "".join(text))
+    return page
+
+
 def modules() -> list[str]:
     """The modules with public names, those of the reading order first."""
     order = re.findall(r"\w+", (learnit_core.__doc__ or "").partition("order:")[2])
@@ -81,10 +109,10 @@ def modules() -> list[str]:
     return [*order, *(name for name in found if name not in order), *PACKAGES]
 
 
-def write(folder: Path, ran: Path, env: Mapping[str, str], *, explorers: Mapping[str, Sequence[str]] | None = None) -> None:
+def write(folder: Path, ran: Path, env: Mapping[str, str], *, explorers: Mapping[str, Sequence[Piece]] | None = None) -> None:
     """Put all of it into ``folder``, which is made anew; executed notebooks are taken from the folder ``ran``.
 
-    ``explorers`` are pieces of HTML by the name of the comment in docs/site/*.md that they take the place of.
+    ``explorers`` are pieces by the name of the comment in docs/site/*.md that they take the place of.
     """
     shutil.rmtree(folder, ignore_errors=True)
     places = staged()
@@ -92,7 +120,7 @@ def write(folder: Path, ran: Path, env: Mapping[str, str], *, explorers: Mapping
         if not path.startswith("notebooks/"):
             _write(folder / place, with_explorers(text_of(path, places), folder, explorers or {}))
     for source in notebooks():
-        page = page_of(source, ran, env, places)
+        page = with_figures_beside(page_of(source, ran, env, places), folder / "_shared" / "figures")
         _write(folder / places[f"notebooks/{source.name}"], nbformat.writes(page))
     shutil.copytree(ROOT / "docs" / "images", folder / "docs" / "images")
     for name in modules():
@@ -106,8 +134,8 @@ def write(folder: Path, ran: Path, env: Mapping[str, str], *, explorers: Mapping
     _write(index, index.read_text("utf-8").replace("<!-- modules -->", f"```{{toctree}}\n{listed}\n```"))
 
 
-def with_explorers(text: str, folder: Path, explorers: Mapping[str, Sequence[str]]) -> str:
-    """``text`` with the pieces of HTML in the place of their comments, each in a file of its own."""
+def with_explorers(text: str, folder: Path, explorers: Mapping[str, Sequence[Piece]]) -> str:
+    """``text`` with the pieces in the place of their comments, the HTML of each in a file of its own."""
     for name, pieces in explorers.items():
         if f"<!-- {name} -->" not in text:
             continue
