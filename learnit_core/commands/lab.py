@@ -4,13 +4,20 @@ import os
 import sys
 
 from learnit_core.commands.repository import ROOT, absolute_environment
+from learnit_core.signals import files
+
+
+def arguments() -> list[str]:
+    """JupyterLab's: uploads arrive up to the size of a picture that would be read, and not of 10 MB only."""
+    settings = {"websocket_max_message_size": files.MOST_BYTES + (1 << 20)}
+    return [f"--ServerApp.tornado_settings={settings}", *sys.argv[1:]]
 
 
 def main() -> None:
     """Replace this process by JupyterLab; further arguments are passed on to it."""
     if not (ROOT / "notebooks").is_dir():
         sys.exit(f"lab: there are no notebooks in {ROOT}: expected a checkout of the project, not its package alone")
-    command = [sys.executable, "-m", "jupyterlab", str(ROOT / "notebooks"), *sys.argv[1:]]
+    command = [sys.executable, "-m", "jupyterlab", str(ROOT / "notebooks"), *arguments()]
     os.execve(sys.executable, command, absolute_environment(dict(os.environ)))
 
 

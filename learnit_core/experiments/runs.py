@@ -73,7 +73,7 @@ def meta_train(
         earlier = Path(folder) / f"{algorithm}-{data}-{name}-{profile.num_steps}-seed{seed}.safetensors"
         if not file.exists() and earlier.exists() and weights.read_arrays(earlier)[1].get("config") == formerly:
             file = earlier
-        checkpoint = training.Checkpoint(file, config, formerly=formerly)
+        checkpoint = training.Checkpoint(file, config, formerly=formerly, log=file.with_suffix(".log.jsonl"))
     state, history = training.train(
         meta_grad,
         sample_tasks,

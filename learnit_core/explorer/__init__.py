@@ -10,6 +10,7 @@ from learnit_core.explorer.build import frames, networks, steps
 from learnit_core.explorer.controls import Control, camera, fit_steps, line, square, triangle
 from learnit_core.explorer.drawing import drawn
 from learnit_core.explorer.fitting import Fitting, fitting
+from learnit_core.explorer.learning import MetaTraining, meta_training
 from learnit_core.explorer.page import write_page
 from learnit_core.explorer.upload import to_png, upload
 from learnit_core.explorer.widget import Explorer
@@ -18,11 +19,13 @@ __all__ = [
     "Control",
     "Explorer",
     "Fitting",
+    "MetaTraining",
     "camera",
     "drawn",
     "fitting",
     "frames",
     "line",
+    "meta_training",
     "networks",
     "square",
     "steps",

@@ -77,6 +77,16 @@ def flat(params: Params) -> bytes:
     return b"".join(np.asarray(layer[name]).astype("<f4").tobytes() for layer in params for name in ("w", "b"))
 
 
+def unflattened(values: np.ndarray, layers: Sequence[Sequence[int]]) -> Params:
+    """Weights of layers (inputs, outputs) from one array, as :func:`flat` has them."""
+    at, params = 0, []
+    for inputs, outputs in layers:
+        w = values[at : at + inputs * outputs].reshape(inputs, outputs)
+        params.append({"w": jnp.asarray(w), "b": jnp.asarray(values[at + w.size : at + w.size + outputs])})
+        at += w.size + outputs
+    return params
+
+
 def shifted(params: Params, offset: float) -> Params:
     """The same network with ``offset`` added to its output."""
     *first, last = params

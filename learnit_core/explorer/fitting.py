@@ -104,17 +104,13 @@ class Fitting(Widget):
         shape, names = self.scene["shape"], content["starts"]
         arrays = [np.frombuffer(bytes(buffer), "<f4") for buffer in buffers]
         self._given = [_as_given(array.reshape(shape)) for array in arrays[len(names) :]]
-        shown = {name: self._unflattened(flat) for name, flat in zip(names, arrays, strict=False)}
+        beyond, layers = export.beyond(self._field), self.scene["network"]["layers"]
+        shown = {
+            name: export.shifted(export.unflattened(flat, layers), -beyond)
+            for name, flat in zip(names, arrays, strict=False)
+        }
         self._told = ([float(x) for x in content["position"]], shown)
         self.position = content["position"]
-
-    def _unflattened(self, flat):
-        at, params = 0, []
-        for inputs, outputs in self.scene["network"]["layers"]:
-            w = flat[at : at + inputs * outputs].reshape(inputs, outputs)
-            params.append({"w": jnp.asarray(w), "b": jnp.asarray(flat[at + w.size : at + w.size + outputs])})
-            at += w.size + outputs
-        return export.shifted(params, -export.beyond(self._field))
 
 
 def fitting(

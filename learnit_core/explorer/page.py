@@ -61,9 +61,6 @@ function mount(place) {
     on() {}, off() {}, save_changes() {}, send() {},
   };
   render({ model, el: place });
-  // On paper, for what nobody has looked at yet; what stands in a noscript is text where scripts run.
-  const still = new DOMParser().parseFromString(place.querySelector("noscript")?.textContent ?? "", "text/html").body.firstChild;
-  if (still) place.append(Object.assign(still, { className: "still" }));
 }
 for (const place of document.querySelectorAll("[data-explorer]")) {
   try {

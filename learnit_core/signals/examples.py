@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float
 
 
-def chirps(count: int = 400, *, size: int = 256, seed: int = 0) -> dict[str, Float[np.ndarray, "{size}"]]:
+def chirps(count: int = 400, *, size: int = 256, seed: int = 0) -> dict[str, Float[np.ndarray, " samples"]]:
     """Calls of birds: a tone that glides from one pitch to another and swells, sound pressure [pascal]."""
     t = np.arange(size) / size
 

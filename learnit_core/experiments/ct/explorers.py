@@ -90,7 +90,8 @@ def from_few(*, seed: int = 0) -> explorer.Explorer:
     truth = ct.load_signals(ct.PROFILES["quick"], "phantoms").test[:1]
     found = network.fits(truth, [(init, n) for init in network.starts for n in PROJECTIONS])
     pictures = {plots.LABELS[init]: {n: found[init, n][0] for n in PROJECTIONS} for init in network.starts}
-    return by_projections(pictures, truth, title="A slice from a few projections", position=[float(PROJECTIONS.index(4))])
+    four = float(PROJECTIONS.index(4))
+    return by_projections(pictures, truth, title="A slice from a few projections", position=[four])
 
 
 FOUR_PROJECTIONS = Section(

@@ -175,19 +175,21 @@ function fittingProgram() {
     }
   }
 
+  /** What Adam and RMSProp carry from one step to the next, for so many weights. */
+  const moments = (size) => ({ mean: new Float32Array(size), square: new Float32Array(size), count: 0 });
+
   /** `step(weights, gradient)` of an optimiser, as in optax; `rates` are those of each weight, times `rate`. */
-  function optimiser({ optimizer, rate, rates }, size) {
+  function optimiser({ optimizer, rate, rates }, size, state = moments(size)) {
     if (optimizer === "sgd" || optimizer === "learned") {
       return (weights, gradient) => {
         for (let i = 0; i < size; i++) weights[i] -= rate * (rates ? rates[i] : 1) * gradient[i];
       };
     }
     const [first, second] = [optimizer === "adam" ? 0.9 : 0, 0.999]; // RMSProp is Adam without momentum
-    const [mean, square] = [new Float32Array(size), new Float32Array(size)];
-    let count = 0;
+    const { mean, square } = state;
     return (weights, gradient) => {
-      count += 1;
-      const [whole, scale] = [1 - first ** count, 1 - second ** count];
+      state.count += 1;
+      const [whole, scale] = [1 - first ** state.count, 1 - second ** state.count];
       for (let i = 0; i < size; i++) {
         mean[i] += (1 - first) * (gradient[i] - mean[i]);
         square[i] += (1 - second) * (gradient[i] ** 2 - square[i]);
@@ -269,5 +271,5 @@ function fittingProgram() {
     };
   }
 
-  return { Network, optimiser, psnr, serve };
+  return { BREATH, Network, moments, multiply, nextTurn, optimiser, psnr, serve };
 }

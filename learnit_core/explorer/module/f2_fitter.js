@@ -1,9 +1,14 @@
 // Where fits are computed: in a worker, or where there are none in the page itself, a few milliseconds at a time.
 
+const FITTING = { text: () => `(${fittingProgram})()`, made: () => fittingProgram() };
+
 class Fitter {
-  /** A network at the pixels of one size of pictures; `heard` gets what `serve` in `f1_gradients.js` answers. */
-  constructor(network, [height, width], heard) {
-    Object.assign(this, { first: { kind: "network", network, height, width }, heard, latest: {} });
+  /**
+   * Begins with the job `first`; `heard` gets what the program's `serve` answers. A program is made by `made()`, in a
+   * worker from its `text()`.
+   */
+  constructor(first, heard, program = FITTING) {
+    Object.assign(this, { first, heard, program, latest: {} });
     try {
       this.#inWorker();
     } catch { // no workers, or a host that allows none of one's own
@@ -11,20 +16,20 @@ class Fitter {
     }
   }
 
-  /** Asks for a fit or a picture; what was asked before of the same kind is not waited for any more. */
+  /** Asks for something; what was asked before of the same `key` (its kind) is not waited for any more. */
   ask(job) {
-    this.latest[job.kind === "stop" ? "fit" : job.kind] = job;
+    this.latest[job.key ?? job.kind] = job;
     this.send(job);
   }
 
   close() {
-    this.ask({ kind: "stop" });
+    this.ask({ kind: "stop", key: "fit" });
     this.heard = () => {};
     this.#end();
   }
 
   #inWorker() {
-    const program = `const answer = (${fittingProgram})().serve((said, buffers) => postMessage(said, buffers));
+    const program = `const answer = ${this.program.text()}.serve((said, buffers) => postMessage(said, buffers));
 onmessage = ({ data }) => answer(data);`;
     this.url = URL.createObjectURL(new Blob([program], { type: "text/javascript" }));
     this.worker = new Worker(this.url);
@@ -42,7 +47,7 @@ onmessage = ({ data }) => answer(data);`;
 
   #inPage() {
     this.name = "page";
-    this.send = fittingProgram().serve((said) => this.heard(said));
+    this.send = this.program.made().serve((said) => this.heard(said));
     this.send(this.first);
   }
 

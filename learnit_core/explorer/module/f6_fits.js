@@ -13,7 +13,8 @@ class Fits {
     Object.assign(this, { on, steps: scene.fitting.steps, count: 0, shown: [0, 1], running: false });
     this.targets = [0, 1].map(() => Object.assign(new Target(scene.shape), { fits: new Map() }));
     this.tuned();
-    this.fitter = new Fitter({ ...scene.network, buffer }, scene.shape, (answer) => this.#heard(answer));
+    const [height, width] = scene.shape;
+    this.fitter = new Fitter({ kind: "network", network: { ...scene.network, buffer }, height, width }, (answer) => this.#heard(answer));
   }
 
   /** The rates as they were tuned; returns the starts whose rates were others. */
@@ -34,7 +35,7 @@ class Fits {
   }
 
   #stop() {
-    this.fitter.ask({ kind: "stop" });
+    this.fitter.ask({ kind: "stop", key: "fit" });
     this.fitting = null;
   }
 

@@ -2,7 +2,8 @@
 
 function render({ model, el }) {
   try {
-    const widget = model.get("scene").engine === "fitting" ? new Fitting(model, el) : new Explorer(model, el);
+    const Kind = { fitting: Fitting, meta: Learning }[model.get("scene").engine] ?? Explorer;
+    const widget = new Kind(model, el);
     return () => widget.close();
   } catch (error) {
     sayInstead(el, error);
