@@ -36,6 +36,7 @@ PAGE = """<!doctype html>
 <title>{title}</title>
 <style>
 body {{ max-width: 60rem; margin: 1rem auto; padding: 0 1rem; font: 16px/1.5 system-ui, sans-serif; }}
+h1, h2, h3, h2 + p, h3 + p {{ break-after: avoid; }}
 </style>
 </head>
 <body>
@@ -61,6 +62,7 @@ function mount(place) {
     on() {}, off() {}, save_changes() {}, send() {},
   };
   render({ model, el: place });
+  if (place.querySelector("[role=group]")) place.dataset.mounted = ""; // else its picture stays
 }
 for (const place of document.querySelectorAll("[data-explorer]")) {
   try {
@@ -110,7 +112,7 @@ def embedded(scene: Mapping[str, Any], data: str, still: str) -> str:
     safe = state.replace("<", "\\u003c")  # so that no text can end the script element
     return (
         f'<div data-explorer><script type="application/json">{safe}</script>'
-        f'<noscript><img alt="{label}" src="data:image/png;base64,{still}"></noscript></div>'
+        f'<img class="learnit-still" alt="{label}" src="data:image/png;base64,{still}"></div>'
     )
 
 

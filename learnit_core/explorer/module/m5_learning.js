@@ -167,8 +167,9 @@ class Learning {
     for (const name of ["train", "one"]) this.buttons[name].setAttribute("aria-disabled", `${diverged || !curves.length}`);
     if (worse > RISEN && !diverged) this.#say(`The error has risen to ${worse.toFixed(0)} times its best: a rate is too large. Lower it, and go back to the last good weights.`);
     else if (still && losses.length && !diverged && !this.note.textContent) this.#say(this.#summary());
+    if (this.trainer.learned) this.root.dataset.painted = this.position.join(",");
     Object.assign(this.root.dataset, {
-      painted: this.position.join(","), step: `${losses.length}`, quality: "full", engine: this.trainer.fitter.name,
+      step: `${losses.length}`, quality: "full", engine: this.trainer.fitter.name,
       state: still && this.trainer.learned ? "ready" : "waiting", diverged: `${Boolean(diverged)}`,
     });
     this.player.painted();
