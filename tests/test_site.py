@@ -44,7 +44,7 @@ FAULTS = {
     "<style>p { background: url(https://example.org/a.png) }</style>": "another address",
     f"<style>p {{ background: url({PIXEL}) }}</style>": None,
     '<p style="background: url(//example.org/a.png)">': "another address",
-    '<p>url(https://example.org) is only text</p>': None,
+    "<p>url(https://example.org) is only text</p>": None,
     '<iframe src="there.html"></iframe>': "frame without a title",
     '<iframe title="a page" src="there.html"></iframe>': None,
     '<video poster="https://example.org/a.png"></video>': "another address",
@@ -65,7 +65,9 @@ def test_a_fault_of_a_page_is_named(tmp_path, body, expected):
 
 
 def test_style_sheets_are_looked_at(tmp_path):
-    (tmp_path / "a.css").write_text("p { background: url(https://example.org/a.woff2) } q { background: url(gone.png) }")
+    (tmp_path / "a.css").write_text(
+        "p { background: url(https://example.org/a.woff2) } q { background: url(gone.png) }"
+    )
     assert [one.partition(": ")[2][:10] for one in inspection.faults(tmp_path)] == ["something ", "a file tha"]
 
 
@@ -220,7 +222,9 @@ def test_a_notebook_that_was_not_run_says_so(runs, tmp_path):
 
 def test_all_that_is_written_for_readers_is_on_it(tmp_path):
     places = sources.staged()
-    written = {path.relative_to(ROOT).as_posix() for path in [*ROOT.glob("docs/**/*.md"), *ROOT.glob("notebooks/*.ipynb")]}
+    written = {
+        path.relative_to(ROOT).as_posix() for path in [*ROOT.glob("docs/**/*.md"), *ROOT.glob("notebooks/*.ipynb")]
+    }
     assert written <= places.keys() and places["docs/site/glossary.md"] == "glossary.md"
     sources.write(tmp_path / "source", tmp_path, {}, explorers={"story": [("## One", "<div data-explorer></div>")]})
     made = {path.relative_to(tmp_path / "source").as_posix() for path in (tmp_path / "source").rglob("*.*")}
@@ -230,7 +234,9 @@ def test_all_that_is_written_for_readers_is_on_it(tmp_path):
     listed = (tmp_path / "source" / "api.md").read_text()
     assert all(f"api/{name}\n" in listed for name in sources.modules())
     text = "".join(path.read_text() for path in (tmp_path / "source").rglob("*.md"))
-    assert "/OWNER/" not in re.sub(r"```.*?```|`[^`]*`", "", text, flags=re.DOTALL), "links to a project without an address"
+    assert "/OWNER/" not in re.sub(r"```.*?```|`[^`]*`", "", text, flags=re.DOTALL), (
+        "links to a project without an address"
+    )
 
 
 def test_the_glossary_has_words_of_the_notebooks():
@@ -239,7 +245,13 @@ def test_the_glossary_has_words_of_the_notebooks():
     assert len(terms) > 30 and terms == sorted(terms, key=str.casefold)
     said = " ".join(" ".join(_prose(source)) for source in notebooks()).casefold()
     said = " ".join(said.replace("*", "").split())
-    words = {"support and query": "support", "mv and sv": "mv", "paired interval": "interval", "ω₀": r"\omega_0", "view synthesis": "view"}
+    words = {
+        "support and query": "support",
+        "mv and sv": "mv",
+        "paired interval": "interval",
+        "ω₀": r"\omega_0",
+        "view synthesis": "view",
+    }
     assert [term for term in terms if words.get(term.casefold(), term.casefold()) not in said] == []
     used = re.findall(r"\{term\}`(?:[^`<]*<)?([^`>]+)>?`", text)
     assert set(used) <= set(terms)

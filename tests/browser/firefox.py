@@ -21,7 +21,10 @@ class Firefox:
         (profile / "user.js").write_text("\n".join(lines))
         command = [executable, "--headless", "--no-remote", "--profile", str(profile), "--remote-debugging-port", "0"]
         self.process = subprocess.Popen(
-            [*command, f"--width={width}", f"--height={height}"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+            [*command, f"--width={width}", f"--height={height}"],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
         )
         address = next(
             line.split()[-1] for line in self.process.stderr if line.startswith("WebDriver BiDi listening on ")

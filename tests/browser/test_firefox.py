@@ -9,7 +9,9 @@ from learnit_core.experiments.image import fitting
 pytestmark = [pytest.mark.browser, pytest.mark.nightly]
 
 READY = "['ready', 'failed'].includes(document.querySelector('.learnit-explorer')?.dataset.state)"
-SHOWN = "(() => { const e = document.querySelector('.learnit-explorer'); return [e.dataset.state, e.dataset.painted]; })()"
+SHOWN = (
+    "(() => { const e = document.querySelector('.learnit-explorer'); return [e.dataset.state, e.dataset.painted]; })()"
+)
 CANVAS = """
 (() => {
   const canvases = [...document.querySelectorAll('.learnit-explorer canvas')];

@@ -83,5 +83,7 @@ def test_on_paper_there_is_the_settled_picture_or_that_of_the_start(page_of_a_no
     widget.painted()
     page.emulate_media(media="print")
     assert still.is_hidden() and widget.root.locator("canvas").first.is_visible()
-    assert widget.slider.is_hidden() and widget.button("Play").is_hidden() and widget.root.locator(".readout").is_visible()
+    assert (
+        widget.slider.is_hidden() and widget.button("Play").is_hidden() and widget.root.locator(".readout").is_visible()
+    )
     assert page.evaluate("() => document.documentElement.scrollWidth") <= 900

@@ -22,7 +22,9 @@ def mathml(tex: str, *, block: bool = False) -> str:
     try:
         made = convert(" ".join(tex.split()), display="block" if block else "inline")
     except Exception as error:  # the library's own errors share no class
-        raise LearnitError(f"the formula {tex!r} cannot be set ({error}): expected LaTeX that latex2mathml knows") from error
+        raise LearnitError(
+            f"the formula {tex!r} cannot be set ({error}): expected LaTeX that latex2mathml knows"
+        ) from error
     made = PRIME.sub(r"<mrow>\1<mi>&#x02032;</mi></mrow>", made)
     unknown = re.search(r"\\[A-Za-z]+", made)
     if unknown:

@@ -24,7 +24,9 @@ from learnit_core.errors import LearnitError
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; returns its exit code: 0, 1 if the site or a notebook has faults, 2 if it cannot be made here."""
     parser = argparse.ArgumentParser(prog="site", description=__doc__.partition("\n")[0])
-    parser.add_argument("--execute", nargs="*", metavar="NOTEBOOK", help="run notebooks: these, or all that are missing")
+    parser.add_argument(
+        "--execute", nargs="*", metavar="NOTEBOOK", help="run notebooks: these, or all that are missing"
+    )
     parser.add_argument("--anew", action="store_true", help="with --execute: run also those that are there")
     parser.add_argument("--fold", action="store_true", help="fold all code to begin with")
     parser.add_argument("--out", type=Path, help="where the site goes (default: site/ among the results)")

@@ -4,27 +4,33 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from learnit_core import explorer
 from learnit_core.commands import gallery
 from learnit_core.commands.repository import ROOT
 from learnit_core.commands.site import executed, inspection, sources, visits
 from learnit_core.commands.site.sources import Piece
 from learnit_core.errors import LearnitError
-from learnit_core.experiments.image import fitting
 from learnit_core.explorer.page import live
 
 
 def explorers() -> dict[str, list[Piece]]:
-    """The explorers of the home page and of the fitting page, from what is shipped."""
+    """The explorers of the home page, of fitting and of meta-training, from what is shipped."""
     story = []
     for section in gallery.story():
         words = f"## {section.title}\n\n<p>{section.paragraph}</p>\n\n"
         words += f"[Notebook {section.notebook[:2]}](notebooks/{section.notebook}.ipynb)"
         story.append((words, live(section.make())))
-    return {"story": story, "fitting": [("", live(fitting.of_your_own()))]}
+    # The story ends with what one does oneself, which has a page of its own, too.
+    return {"story": story, "fitting": [("", story[-1][1])], "learning": [("", live(explorer.meta_training()))]}
 
 
 def build(
-    folder: Path, ran: Path, env: Mapping[str, str], *, made: Mapping[str, list[Piece]] | None = None, fold: bool = False
+    folder: Path,
+    ran: Path,
+    env: Mapping[str, str],
+    *,
+    made: Mapping[str, list[Piece]] | None = None,
+    fold: bool = False,
 ) -> Path:
     """Make the site in ``folder``/html from the executed notebooks in ``ran``; returns its home page.
 
@@ -69,5 +75,3 @@ def size(html: Path) -> str:
     pages = sum(path.suffix == ".html" for path in files)
     name = largest.relative_to(html).as_posix()
     return f"{pages} pages, {sum(files.values()) / 1e6:.1f} MB; the largest is {name}, {files[largest] / 1e6:.1f} MB"
-
-

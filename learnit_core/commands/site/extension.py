@@ -49,7 +49,9 @@ def complete(app: Sphinx, name: str, template: str, context: dict[str, Any], doc
         context["furo_navigation_tree"] = tree.replace('role="heading"', 'role="heading" aria-level="2"')
     if 'class="sig-param"' in (body := context.get("body", "")):  # a list of lines is no list of definitions
         context["body"] = SIGNATURE.sub(
-            lambda lines: lines[0].replace("dl>", "div>").replace("<dd>", '<div class="sig-line">').replace("</dd>", "</div>"),
+            lambda lines: (
+                lines[0].replace("dl>", "div>").replace("<dd>", '<div class="sig-line">').replace("</dd>", "</div>")
+            ),
             body,
         )
     if "data-explorer" in context.get("body", ""):

@@ -18,7 +18,15 @@ from learnit_core.commands.pages.links import relinked
 from learnit_core.commands.repository import ROOT, notebooks
 from learnit_core.commands.site import executed
 
-TEXTS = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "CITATION.cff", "docs/*.md", "docs/results/*.md", "docs/teach/*.md")
+TEXTS = (
+    "README.md",
+    "CONTRIBUTING.md",
+    "CHANGELOG.md",
+    "CITATION.cff",
+    "docs/*.md",
+    "docs/results/*.md",
+    "docs/teach/*.md",
+)
 """Texts of the repository that stand on the site where they stand there, docs/site/*.md at its top."""
 
 PACKAGES = ("signals", "explorer", "plots", "teaching")
@@ -77,7 +85,10 @@ def page_of(source: Path, folder: Path, env: Mapping[str, str], places: Mapping[
             cell.source = _relinked(cell.source, f"notebooks/{source.stem}.ipynb", places)
         elif "setup" in cell.metadata.get("tags", []):
             cell.metadata["tags"] = [*cell.metadata["tags"], "hide-input"]
-            cell.metadata["mystnb"] = {"code_prompt_show": "Set-up and choices", "code_prompt_hide": "Set-up and choices"}
+            cell.metadata["mystnb"] = {
+                "code_prompt_show": "Set-up and choices",
+                "code_prompt_hide": "Set-up and choices",
+            }
     return page
 
 
@@ -109,7 +120,9 @@ def modules() -> list[str]:
     return [*order, *(name for name in found if name not in order), *PACKAGES]
 
 
-def write(folder: Path, ran: Path, env: Mapping[str, str], *, explorers: Mapping[str, Sequence[Piece]] | None = None) -> None:
+def write(
+    folder: Path, ran: Path, env: Mapping[str, str], *, explorers: Mapping[str, Sequence[Piece]] | None = None
+) -> None:
     """Put all of it into ``folder``, which is made anew; executed notebooks are taken from the folder ``ran``.
 
     ``explorers`` are pieces by the name of the comment in docs/site/*.md that they take the place of.
