@@ -21,7 +21,9 @@ CANVAS = """
   });
 })()
 """
-BOX = "(() => { const b = document.querySelector('NAME').getBoundingClientRect(); return [b.x, b.y, b.width, b.height]; })()"
+BOX = """
+(() => { const b = document.querySelector('NAME').getBoundingClientRect(); return [b.x, b.y, b.width, b.height]; })()
+"""
 
 
 @pytest.fixture(scope="module")

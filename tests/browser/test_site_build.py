@@ -1,4 +1,4 @@
-"""`make site`, from notebooks of two steps: it is built, holds what it promises, is found through, and fails when it should."""
+"""`make site`, from notebooks of two steps: it holds what it promises, is found through, and fails when it should."""
 
 import base64
 import os

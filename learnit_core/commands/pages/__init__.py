@@ -21,7 +21,8 @@ _TEMPLATE = """
 {%- extends 'basic/index.html.j2' -%}
 {%- block codecell -%}<div class="cell">{{ self.input_group() }}{{ self.output_group() }}</div>{%- endblock -%}
 {%- block input_group -%}
-<details class="code"><summary>{{ "Set-up and choices" if "setup" in cell.metadata.get("tags", []) else "Code" }}</summary>
+{%- set name = "Set-up and choices" if "setup" in cell.metadata.get("tags", []) else "Code" -%}
+<details class="code"><summary>{{ name }}</summary>
 <div class="cell_input">{{ cell.source | highlight_code(metadata=cell.metadata) }}</div></details>
 {%- endblock -%}
 {%- block output_group -%}

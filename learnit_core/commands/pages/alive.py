@@ -18,8 +18,9 @@ LEFT_OUT = {"badges", "colab"}
 def without_kernel(notebook: NotebookNode) -> tuple[NotebookNode, int]:
     """A copy of ``notebook`` that needs no kernel, and how many explorers of it are alive.
 
-    Explorers that the browser can draw are HTML that :func:`learnit_core.explorer.page.runtime` brings to life; for other
-    controls a picture or a line of text stands in. Pictures have the words that the notebook gave them. Cells tagged "badges" and "colab" are left out.
+    Explorers that the browser can draw are HTML that :func:`learnit_core.explorer.page.runtime` brings to life; for
+    other controls a picture or a line of text stands in. Pictures have the words that the notebook gave them. Cells
+    tagged "badges" and "colab" are left out.
     """
     page, alive = copy.deepcopy(notebook), 0
     models = page.metadata.pop("widgets", {}).get("application/vnd.jupyter.widget-state+json", {}).get("state", {})

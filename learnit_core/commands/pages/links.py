@@ -24,8 +24,9 @@ Place = Callable[[str], str | None]
 def relinked(markdown: str, here: str, place: Place) -> str:
     """``markdown`` of the file ``here`` (its path in the repository) with links that hold, and without badges.
 
-    A link to a file goes where ``place`` says, else to the project's public address, else only its label stays. Addresses
-    below the project's own stay only where it has one. A file that is not there is left for whoever checks links.
+    A link to a file goes where ``place`` says, else to the project's public address, else only its label stays.
+    Addresses below the project's own stay only where it has one. A file that is not there is left for whoever checks
+    links.
     """
     address = published()
 

@@ -1,7 +1,7 @@
 """``make site``: the notebooks as they were run, live explorers, interfaces and results, as pages without a server.
 
 python -m learnit_core.commands.site                 build it from what was run: site/html/index.html among the results
-python -m learnit_core.commands.site --execute       first run the notebooks that are missing; one that was ended goes on
+python -m learnit_core.commands.site --execute       first run notebooks that are missing; one that was ended goes on
 python -m learnit_core.commands.site --execute 01    run this one only, and build nothing
 
 Notebooks are run as students get them, in the profile `quick` unless LEARNIT_PROFILE says otherwise; LEARNIT_MAX_STEPS
@@ -22,7 +22,7 @@ from learnit_core.errors import LearnitError
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command; returns its exit code: 0, 1 if the site or a notebook has faults, 2 if it cannot be made here."""
+    """Run the command; returns its exit code: 0, 1 if site or notebook have faults, 2 if it cannot be made here."""
     parser = argparse.ArgumentParser(prog="site", description=__doc__.partition("\n")[0])
     parser.add_argument(
         "--execute", nargs="*", metavar="NOTEBOOK", help="run notebooks: these, or all that are missing"

@@ -1,4 +1,4 @@
-"""What the site is made of, put together in one folder: texts, executed notebooks, explorers, a page for each module."""
+"""What the site is made of, put into one folder: texts, executed notebooks, explorers, a page for each module."""
 
 import base64
 import hashlib

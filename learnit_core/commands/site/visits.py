@@ -25,7 +25,7 @@ def browser_here() -> str | None:
 
 @contextmanager
 def visitor(executable: str, **options) -> Iterator:
-    """``visit(file)``: the page of a file as it is opened from a disk without a network, and a list of its complaints."""
+    """``visit(file)``: the page of a file, opened from a disk without a network, and a list of its complaints."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as running:
