@@ -15,9 +15,7 @@ def test_a_page_that_complains_is_found(executable, tmp_path):
         "throws": "<script>nothing()</script>",
         "fetches": '<img alt="a" src="https://example.org/a.png">',
         "unnamed": "<button></button>",
-        "broken": (
-            "<div data-explorer><div class='learnit-explorer' data-state='failed'><p class='alert'>no data</p></div></div>"
-        ),
+        "broken": "<div data-explorer><div class='learnit-explorer' data-state='failed'><p class='alert'>no data",
     }
     for name, more in cases.items():
         (tmp_path / f"{name}.html").write_text(good + more)
