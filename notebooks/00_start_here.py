@@ -492,6 +492,20 @@ apart = jax.tree.map(lambda a, b: float(jnp.abs(a - b).max() / jnp.abs(b).max())
 print(f"largest difference of the two gradients, relative: {max(jax.tree.leaves(apart)):.0e}")
 
 # %% [markdown]
+# ## 8. The same, live
+#
+# Now turn the knobs. Below, MAML trains a smaller network on waves in this page, in JavaScript written by hand, to the same
+# numbers as the package. Left is an unseen wave, fitted from the start that is being learned; right the same from random
+# weights, at the rate that suits them best. **Try**: Reptile, with two inner steps and with ten. One training signal: does
+# the start still help on a new wave? An outer rate ten times as large: watch the error, and go back when it is lost.
+
+# %%
+from learnit_core import explorer
+
+live = explorer.meta_training(classes={"waves": waves[:288, ::2, 0]})
+live
+
+# %% [markdown]
 # ## Exercises
 #
 # Each has three parts. *Predict*: write down what you expect, before you see it. *Do*: put your code in the place of
