@@ -4,7 +4,6 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from learnit_core import explorer
 from learnit_core.commands import gallery
 from learnit_core.commands.repository import ROOT
 from learnit_core.commands.site import executed, inspection, sources, visits
@@ -13,15 +12,23 @@ from learnit_core.errors import LearnitError
 from learnit_core.explorer.page import live
 
 
+OWN = {"fitting": "fitting.md", "learning": "learning.md"}
+"""Explorers that have a page for themselves, by what computes them; docs/site/ has the pages."""
+
+
 def explorers() -> dict[str, list[Piece]]:
-    """The explorers of the home page, of fitting and of meta-training, from what is shipped."""
-    story = []
+    """The explorers of the home page, and those that have pages for themselves, from what is shipped."""
+    made: dict[str, list[Piece]] = {"story": []}
     for section in gallery.story():
+        shown = section.make()
         words = f"## {section.title}\n\n<p>{section.paragraph}</p>\n\n"
-        words += f"[Notebook {section.notebook[:2]}](notebooks/{section.notebook}.ipynb)"
-        story.append((words, live(section.make())))
-    # The story ends with what one does oneself, which has a page of its own, too.
-    return {"story": story, "fitting": [("", story[-1][1])], "learning": [("", live(explorer.meta_training()))]}
+        if page := OWN.get(engine := shown.scene["engine"]):
+            made[engine] = [("", live(shown))]
+            made["story"].append((f"{words}[Open it]({page})", ""))
+        else:
+            words += f"[Notebook {section.notebook[:2]}](notebooks/{section.notebook}.ipynb)"
+            made["story"].append((words, live(shown)))
+    return made
 
 
 def build(

@@ -33,7 +33,7 @@ PACKAGES = ("signals", "explorer", "plots", "teaching")
 """Packages with public names; all other public names are in modules."""
 
 Piece = tuple[str, str]
-"""Words in Markdown, and the explorer below them in HTML."""
+"""Words in Markdown, and the explorer below them in HTML, if there is one."""
 
 FIGURE = re.compile(r'src="data:image/(?P<kind>png|gif);base64,(?P<data>[\w+/=]+)"')
 
@@ -154,9 +154,11 @@ def with_explorers(text: str, folder: Path, explorers: Mapping[str, Sequence[Pie
             continue
         parts = []
         for i, (words, piece) in enumerate(pieces):
-            file = folder / "explorers" / f"{name}-{i}.html"
-            _write(file, piece)
-            parts.append(f"{words}\n\n```{{raw}} html\n:file: explorers/{file.name}\n```")
+            parts.append(words)
+            if piece:
+                file = folder / "explorers" / f"{name}-{i}.html"
+                _write(file, piece)
+                parts.append(f"```{{raw}} html\n:file: explorers/{file.name}\n```")
         text = text.replace(f"<!-- {name} -->", "\n\n".join(parts))
     return text
 
