@@ -11,7 +11,6 @@ from learnit_core.commands.site.sources import Piece
 from learnit_core.errors import LearnitError
 from learnit_core.explorer.page import live
 
-
 OWN = {"fitting": "fitting.md", "learning": "learning.md"}
 """Explorers that have a page for themselves, by what computes them; docs/site/ has the pages."""
 
