@@ -35,7 +35,7 @@ gallery: $(READY)  ## one page with all explorers, which needs no Python: out/ga
 	@$(RUN) learnit_core.commands.gallery $(ARGS)
 
 site: $(SPHINX)  ## notebooks, explorers, interfaces as pages: make site [ARGS=--execute]; out/site/html/index.html
-	@$(RUN) learnit_core.commands.site $(ARGS)
+	@$(RUN) learnit_core.commands.website $(ARGS)
 
 exercises: $(READY)  ## copies for a class: make exercises ARGS='--kind student --out DIR', or instructor, or graded
 	@$(RUN) learnit_core.commands.exercises $(ARGS)

@@ -12,7 +12,7 @@ import pytest
 from learnit_core.commands import demo
 from learnit_core.commands.execution import Echo
 from learnit_core.commands.repository import ROOT, absolute_environment, find_notebook, notebooks
-from learnit_core.commands.site import inspection
+from learnit_core.commands.website import inspection
 from learnit_core.errors import LearnitError
 from learnit_core.experiments import ALL
 

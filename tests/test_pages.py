@@ -10,7 +10,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 
 from learnit_core import explorer
 from learnit_core.commands import pages
-from learnit_core.commands.site import inspection
+from learnit_core.commands.website import inspection
 
 # What a page may do: nothing that reaches beyond it.
 ALLOWED = {"default-src": "'none'", "script-src": "'unsafe-inline'", "style-src": "'unsafe-inline'", "img-src": "data:"}

@@ -10,8 +10,8 @@ from learnit_core.commands import pages
 from learnit_core.commands.execution import NotebookFailed
 from learnit_core.commands.pages import formulas, links
 from learnit_core.commands.repository import ROOT, notebooks
-from learnit_core.commands.site import executed, inspection, sources
-from learnit_core.commands.site.__main__ import main
+from learnit_core.commands.website import executed, inspection, sources
+from learnit_core.commands.website.__main__ import main
 from learnit_core.errors import LearnitError
 
 # What is wrong with pages

@@ -1,12 +1,12 @@
-"""How Sphinx makes the site of what `python -m learnit_core.commands.site` has put together."""
+"""How Sphinx makes the site of what `python -m learnit_core.commands.website` has put together."""
 
 from learnit_core.commands.repository import published
-from learnit_core.commands.site.sources import modules
+from learnit_core.commands.website.sources import modules
 
 project = "learnit"
 author = "The learnit developers"
 copyright = "The learnit developers. Code: MIT. Text and figures: CC BY 4.0"
-extensions = ["myst_nb", "sphinx.ext.autodoc", "learnit_core.commands.site.extension"]
+extensions = ["myst_nb", "sphinx.ext.autodoc", "learnit_core.commands.website.extension"]
 language = "en"
 
 # Markdown and notebooks. Cells have been run beforehand.

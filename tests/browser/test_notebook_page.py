@@ -6,7 +6,7 @@ from browsing import EXPLORERS, Widget
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from learnit_core.commands import pages
-from learnit_core.commands.site import visits
+from learnit_core.commands.website import visits
 
 pytestmark = pytest.mark.browser
 

@@ -8,7 +8,7 @@ import pytest
 from browsing import EXPLORERS
 
 from learnit_core.commands.repository import absolute_environment, notebooks
-from learnit_core.commands.site import build, executed, sources, visits
+from learnit_core.commands.website import build, executed, sources, visits
 from learnit_core.errors import LearnitError
 from learnit_core.explorer.page import live
 

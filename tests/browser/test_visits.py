@@ -2,7 +2,7 @@
 
 import pytest
 
-from learnit_core.commands.site import visits
+from learnit_core.commands.website import visits
 
 pytestmark = pytest.mark.browser
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from learnit_core.commands import gallery
 from learnit_core.commands.repository import ROOT
-from learnit_core.commands.site import executed, inspection, sources, visits
-from learnit_core.commands.site.sources import Piece
+from learnit_core.commands.website import executed, inspection, sources, visits
+from learnit_core.commands.website.sources import Piece
 from learnit_core.errors import LearnitError
 from learnit_core.explorer.page import live
 

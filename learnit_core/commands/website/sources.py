@@ -16,7 +16,7 @@ import learnit_core
 from learnit_core.commands.pages.alive import without_kernel
 from learnit_core.commands.pages.links import relinked
 from learnit_core.commands.repository import ROOT, notebooks
-from learnit_core.commands.site import executed
+from learnit_core.commands.website import executed
 
 TEXTS = (
     "README.md",

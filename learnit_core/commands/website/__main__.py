@@ -1,8 +1,8 @@
 """``make site``: the notebooks as they were run, live explorers, interfaces and results, as pages without a server.
 
-python -m learnit_core.commands.site                 build it from what was run: site/html/index.html among the results
-python -m learnit_core.commands.site --execute       first run notebooks that are missing; one that was ended goes on
-python -m learnit_core.commands.site --execute 01    run this one only, and build nothing
+python -m learnit_core.commands.website                 build it from what was run: site/html/index.html among the results
+python -m learnit_core.commands.website --execute       first run notebooks that are missing; one that was ended goes on
+python -m learnit_core.commands.website --execute 01    run this one only, and build nothing
 
 Notebooks are run as students get them, in the profile `quick` unless LEARNIT_PROFILE says otherwise; LEARNIT_MAX_STEPS
 tries it in short. Broken links, pictures without alternative text, and errors on the console are errors.
@@ -17,7 +17,7 @@ from pathlib import Path
 
 from learnit_core.commands.execution import NotebookFailed
 from learnit_core.commands.repository import absolute_environment, find_notebook
-from learnit_core.commands.site import executed
+from learnit_core.commands.website import executed
 from learnit_core.errors import LearnitError
 
 
@@ -58,7 +58,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _built(folder: Path, ran: Path, env: dict[str, str], *, fold: bool) -> int:
-    from learnit_core.commands.site import build
+    from learnit_core.commands.website import build
 
     started = time.monotonic()
     if lines := build.report(executed.states(ran, env)):
