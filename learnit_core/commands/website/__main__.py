@@ -1,7 +1,7 @@
 """``make site``: the notebooks as they were run, live explorers, interfaces and results, as pages without a server.
 
-python -m learnit_core.commands.website                 build it from what was run: site/html/index.html among the results
-python -m learnit_core.commands.website --execute       first run notebooks that are missing; one that was ended goes on
+python -m learnit_core.commands.website                 build it from what was run: among the results, site/html/
+python -m learnit_core.commands.website --execute       first run notebooks that are missing; an ended one goes on
 python -m learnit_core.commands.website --execute 01    run this one only, and build nothing
 
 Notebooks are run as students get them, in the profile `quick` unless LEARNIT_PROFILE says otherwise; LEARNIT_MAX_STEPS
