@@ -10,7 +10,7 @@ from learnit_core.commands import pages
 from learnit_core.commands.execution import NotebookFailed
 from learnit_core.commands.pages import formulas, links
 from learnit_core.commands.repository import ROOT, notebooks
-from learnit_core.commands.website import executed, inspection, sources
+from learnit_core.commands.website import build, executed, inspection, sources
 from learnit_core.commands.website.__main__ import main
 from learnit_core.errors import LearnitError
 
@@ -69,6 +69,15 @@ def test_style_sheets_are_looked_at(tmp_path):
         "p { background: url(https://example.org/a.woff2) } q { background: url(gone.png) }"
     )
     assert [one.partition(": ")[2][:10] for one in inspection.faults(tmp_path)] == ["something ", "a file tha"]
+
+
+def test_without_a_browser_it_is_said_and_may_be_an_error(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(build.visits, "browser_here", lambda: None)
+    (tmp_path / "page.html").write_text("")
+    for required, faults in (("", 0), ("1", 1)):
+        monkeypatch.setenv("LEARNIT_REQUIRE_BROWSER", required)
+        assert len(build.checked(tmp_path)) == faults
+        assert "no Chromium" in capsys.readouterr().err
 
 
 # Links

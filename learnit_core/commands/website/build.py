@@ -1,5 +1,8 @@
 """Making the site of what is there: explorers, sources, Sphinx, and then whether the pages hold what they promise."""
 
+import importlib.util
+import os
+import shutil
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -45,24 +48,30 @@ def build(
     """
     from sphinx.cmd.build import main as sphinx
 
-    source, target = folder / "source", folder / "html"
+    source, target, partial = folder / "source", folder / "html", folder / "partial"
     sources.write(source, ran, env, explorers=explorers() if made is None else made)
     settings = ["-D", f"html_context.folded={int(fold)}"]
+    shutil.rmtree(partial, ignore_errors=True)
     arguments = ["-q", "-b", "html", "-W", "--keep-going", "-n", "-E", "-c", str(ROOT / "docs" / "site"), *settings]
-    if sphinx([*arguments, "-d", str(folder / "doctrees"), str(source), str(target)]):
+    if sphinx([*arguments, "-d", str(folder / "doctrees"), str(source), str(partial)]):
         raise LearnitError("the site has faults that Sphinx names above: expected none")
+    shutil.rmtree(target, ignore_errors=True)
+    partial.rename(target)  # until here the site from before stays
     return target / "index.html"
 
 
 def checked(html: Path) -> list[str]:
     """A sentence for each fault of the pages in ``html``; a browser looks at them, too, where there is one."""
     found = inspection.faults(html)
-    if executable := visits.browser_here():
-        # What search and index show is made of the pages, and they have nothing to read out.
+    executable = visits.browser_here() if importlib.util.find_spec("playwright") else None
+    if executable:
         pages = [page for page in sorted(html.rglob("*.html")) if not page.is_relative_to(html / "_static")]
         found += visits.complaints(pages, executable, html)
     else:
-        print("site: no Chromium on PATH, so nobody looked for errors on the console", file=sys.stderr)
+        said = "no Chromium on PATH, or no Playwright, so nobody looked for errors on the console"
+        if os.environ.get("LEARNIT_REQUIRE_BROWSER") == "1":
+            found.append(said)
+        print(f"site: {said}", file=sys.stderr)
     return found
 
 
