@@ -11,7 +11,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from learnit_core import files, weights
+from learnit_core import files, runlog, weights
 from learnit_core.errors import LearnitError
 from learnit_core.interruption import Interrupted
 from learnit_core.meta import MetaState
@@ -38,13 +38,15 @@ class Checkpoint:
     Written at chunk boundaries, at most every ``every_seconds``; within chunks that take longer, too; and at the end,
     whatever ends the run. ``config`` becomes here what JSON keeps of it (tuples are lists, paths text, numbers of numpy
     and JAX numbers); what it cannot keep raises LearnitError. ``formerly`` is what earlier versions wrote for the same
-    configuration; a file with that is accepted, and has ``config`` when it is written next.
+    configuration; a file with that is accepted, and has ``config`` when it is written next. There is one file, which
+    each writing replaces. ``log`` is a file that says in plain lines how the run is getting on (:mod:`.runlog`).
     """
 
     file: str | os.PathLike
     config: dict[str, Any]
     every_seconds: float = 20.0
     formerly: dict[str, Any] | None = None
+    log: str | os.PathLike | None = None
 
     def __post_init__(self):
         for name in ("config", "formerly"):
@@ -61,6 +63,7 @@ class Run:
         self.saved = int(state.step), validated
         self.began = self.saved_at = time.perf_counter()
         self.earlier = history.seconds
+        self.log = runlog.Writer(checkpoint.log, self.saved[0]) if checkpoint and checkpoint.log else None
 
     @classmethod
     def begin(cls, checkpoint: Checkpoint | None, state: MetaState) -> "Run":
@@ -74,11 +77,15 @@ class Run:
         self.history.losses.extend(losses.tolist())
         self.state, self.validated = state, True
         self.history.seconds = self.earlier + time.perf_counter() - self.began
+        if self.log:
+            self.log.losses(int(state.step), self.history.seconds, losses.tolist())
 
     def scored(self, score: float) -> None:
         """The state was validated."""
         self.history.validation.append((int(self.state.step), score))
         self.validated = True
+        if self.log:
+            self.log.scored(int(self.state.step), self.history.seconds, score)
 
     def store_if_due(self, seldom: float = 0.0) -> None:
         """Write the checkpoint if its time has come, and ``seldom`` seconds at least have passed."""

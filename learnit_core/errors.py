@@ -11,3 +11,9 @@ class LearnitError(ValueError):
 
     def __init__(self, message: object = ""):
         super().__init__(names.lines(message))
+
+    def to_keep(self) -> "LearnitError":
+        """Itself, without the calls that it came through: these hold all that they worked on, such as a file's content,
+        as long as the error is there."""
+        self.__traceback__ = self.__context__ = self.__cause__ = None
+        return self

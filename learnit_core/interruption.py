@@ -23,10 +23,12 @@ class Signals:
     """While this context is open, signals that would end the process are noted, and end the run at a good moment.
 
     In the main thread only, as Python has it; what the process ignores (nohup), or handles outside of Python, stays so.
-    A second signal does at once what it would have done without this.
+    A second signal does at once what it would have done without this. Of ``several`` processes that wait for each other
+    none may end by itself: a signal is noted only, also within :meth:`at_once`.
     """
 
-    def __init__(self):
+    def __init__(self, *, several: bool = False):
+        self._several = several
         self.number: int | None = None
         self._before: dict[int, Callable | int] = {}
         self._now = False
@@ -62,9 +64,10 @@ class Signals:
     @contextlib.contextmanager
     def at_once(self) -> Iterator[None]:
         """Within, where nothing can be lost, a signal raises :class:`Interrupted` immediately."""
-        self._now = True
+        self._now = not self._several
         try:
-            self.check()
+            if self._now:
+                self.check()
             yield
         finally:
             self._now = False

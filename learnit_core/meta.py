@@ -21,6 +21,7 @@ import optax
 from jax import Array
 from jaxtyping import Float, Int
 
+from learnit_core import sharding
 from learnit_core.fit import fit
 from learnit_core.structures import Batch, LossFn, Params, PRNGKey, Rated, Task
 
@@ -67,6 +68,16 @@ def adapt_with_rates(loss: LossFn, num_steps: int, *, remat: bool = True) -> Ada
             return jax.tree.map(lambda p, r, g: p - r * g, params, rated.rates, grads), None
 
         return jax.lax.scan(step, rated.params, jnp.arange(num_steps))[0]
+
+    return adapt
+
+
+def in_turn(first: Adapt, then: Adapt) -> Adapt:
+    """One adapter after the other, as steps on a part of the samples and a last one on all, which corrects them."""
+
+    def adapt(params, support, key):
+        keys = jax.random.split(key)
+        return then(first(params, support, keys[0]), support, keys[1])
 
     return adapt
 
@@ -128,7 +139,9 @@ def meta_steps(
     """Run ``num_steps`` outer steps: sample tasks, average their meta-gradients, update.
 
     ``sample_tasks(key, data)`` returns a task whose leaves have a leading task axis. ``"map"`` visits the tasks one
-    by one in the memory of one; ``"vmap"`` all at once. Returns the new state and the mean query loss of each step.
+    by one in the memory of one; ``"vmap"`` all at once. Within a ``jax.shard_map`` along the axis "tasks", as
+    :func:`learnit_core.training.train` makes it, each device visits its own, and meta-gradients are averaged over them.
+    Returns the new state and the mean query loss of each step.
     Every random number comes from ``fold_in(key, state.step)``: 100 steps equal 50 and then 50, bit for bit.
     """
 
@@ -141,9 +154,11 @@ def meta_steps(
         sample_key, task_key = step_keys(key, state.step)
         tasks = sample_tasks(sample_key, data)
         num_tasks = len(jax.tree.leaves(tasks)[0])
-        losses, grads = per_task(state.params, tasks, jax.random.split(task_key, num_tasks))
-        grads = jax.tree.map(lambda g: jnp.mean(g, axis=0), grads)
+        own = sharding.own((tasks, jax.random.split(task_key, num_tasks)), sharding.TASKS)
+        losses, grads = per_task(state.params, *own)
+        grads = sharding.mean(jax.tree.map(lambda g: jnp.mean(g, axis=0), grads), sharding.TASKS)
         updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
-        return MetaState(optax.apply_updates(state.params, updates), opt_state, state.step + 1), jnp.mean(losses)
+        state = MetaState(optax.apply_updates(state.params, updates), opt_state, state.step + 1)
+        return state, sharding.mean(jnp.mean(losses), sharding.TASKS)
 
     return jax.lax.scan(step, state, length=num_steps)

@@ -1,6 +1,7 @@
 """Sets of networks on disk: many signals as points of one weight space, in shards that are there whole or not at all.
 
     set.json                what the set is: counts, how the signals were fitted, where they came from
+    names.json              the names of the signals, a list in their order, where they have any
     start.safetensors       the common start, as :func:`learnit_core.weights.save` writes it
     networks-00000.safetensors, …   weights [signals, ...] of a shard, and of each signal its score and a checksum
 
@@ -8,6 +9,7 @@ With type "float32" weights are stored as they are; with "float16" as their diff
 numbers where weights are not. Rows are in the order of the signals. Nothing is pickled.
 """
 
+import functools
 import os
 import zlib
 from collections.abc import Callable, Iterator, Sequence
@@ -24,9 +26,10 @@ from learnit_core import files, metrics, weights
 from learnit_core.errors import LearnitError
 from learnit_core.evaluate import side_by_side
 from learnit_core.many import Fits
+from learnit_core.names import shown
 from learnit_core.structures import Field, Params, Rated, plain, rows
 
-FILE = "set.json"
+FILE, NAMES = "set.json", "names.json"
 VERSION = 1
 TYPES = ("float32", "float16")
 SHARD_BYTES = 1 << 24
@@ -46,11 +49,11 @@ class Networks(Sequence[Params]):
         self.field, start, _ = weights.load(self.folder / "start.safetensors")
         self.start: Params = plain(start)
         self._template = weights.named_leaves(self.start)
-        missing = [i for i in range(self.num_shards) if not self.shard(i).is_file()]
-        if missing:
+        there = {file.name for file in self.folder.iterdir()}
+        if missing := next((_name(i) for i in range(self.num_shards) if _name(i) not in there), None):
             raise LearnitError(
-                f"{len(missing)} of {self.num_shards} shards are missing in {self.folder}, the first "
-                f"{self.shard(missing[0]).name}: give the command that made the set once more, and it is finished"
+                f"{missing}, one of {self.num_shards} shards, is missing in {self.folder}: "
+                "give the command that made the set once more, and it is finished"
             )
         self._opened: dict[int, Any] = {}
 
@@ -83,18 +86,26 @@ class Networks(Sequence[Params]):
     def __iter__(self) -> Iterator[Params]:
         return (self[i] for i in range(len(self)))
 
+    @functools.cached_property
+    def names(self) -> list[str] | None:
+        """The signals' names, fit to be shown; None where the source has none."""
+        file = self.folder / NAMES
+        if not file.is_file():
+            return None
+        found = files.parse_json(file.read_bytes(), file)
+        if not isinstance(found, list) or len(found) != len(self) or not all(type(name) is str for name in found):
+            raise LearnitError(f"{file} is no list of {len(self)} names: make the set again")
+        return [shown(name) for name in found]
+
     @property
     def scores(self) -> Float[np.ndarray, " signals"]:
         """PSNR [dB] of every network as it is stored."""
         return np.concatenate([self._open(i).get_tensor("score") for i in range(self.num_shards)])
 
     def _row(self, shard: int, offset: int, place: int) -> dict[str, np.ndarray]:
-        opened = self._open(shard)
-        try:
-            stored = {n: opened.get_slice(f"weights/{n}")[offset : offset + 1][0] for n in self._template}
-            expected = int(opened.get_slice("checksum")[offset : offset + 1][0])
-        except (SafetensorError, IndexError) as error:
-            raise LearnitError(f"{self.shard(shard)} does not hold what {FILE} says ({error})") from error
+        opened, part = self._open(shard), slice(offset, offset + 1)
+        stored = {name: opened.get_slice(f"weights/{name}")[part][0] for name in self._template}
+        expected = int(opened.get_slice("checksum")[part][0])
         if _checksum(stored) != expected:
             raise LearnitError(f"network {place} in {self.shard(shard)} is damaged: its checksum is another")
         return stored
@@ -102,9 +113,19 @@ class Networks(Sequence[Params]):
     def _open(self, shard: int) -> Any:
         if shard not in self._opened:
             try:
-                self._opened[shard] = safe_open(self.shard(shard), framework="numpy")
+                opened = safe_open(self.shard(shard), framework="numpy")
             except (SafetensorError, OSError) as error:
                 raise LearnitError(f"{self.shard(shard)} is not a whole safetensors file ({error})") from error
+            number = min(self.about["shard"], len(self) - shard * self.about["shard"])
+            kind = {"float32": "F32", "float16": "F16"}[self.about["type"]]
+            expected = {f"weights/{name}": (kind, [number, *leaf.shape]) for name, leaf in self._template.items()}
+            expected |= {"score": ("F32", [number]), "checksum": ("U32", [number])}
+            slices = {name: opened.get_slice(name) for name in opened.keys()}  # noqa: SIM118 (no dict)
+            found = {name: (one.get_dtype(), list(one.get_shape())) for name, one in slices.items()}
+            for name, wanted in expected.items():
+                if found.get(name) != wanted:
+                    raise LearnitError(f"{self.shard(shard)} does not hold what {FILE} says ({name}): make it again")
+            self._opened[shard] = opened
         return self._opened[shard]
 
 
@@ -123,17 +144,21 @@ def write(
     dtype: str = "float32",
     score: Callable[[Params, int, int], Float[np.ndarray, " signals"]] | None = None,
     shard: int | None = None,
+    names: Sequence[str] | None = None,
     done: Callable[[int], None] = lambda signals: None,
 ) -> Networks:
     """Write (or finish) a set of ``count`` networks; ``fit(first, number)`` gives those of a shard.
 
     ``about`` (JSON) says how the signals were fitted and where they came from; a folder with another set is refused.
     ``score(params, first, number)`` scores weights as they are stored; without it the scores of the fits are kept.
-    Shards that are there are not made again, and ``done(signals)`` is told of each, so that a run that was killed goes
-    on where it was and ends with the same bytes. Raises LearnitError for another type of numbers than ``TYPES``.
+    ``names`` are the signals'. Shards that are there are not made again, and ``done(signals)`` is told of each, so that
+    a run that was killed goes on where it was and ends with the same bytes. Raises LearnitError for another type of
+    numbers than ``TYPES``, and for another number of names than signals.
     """
     if dtype not in TYPES:
         raise LearnitError(f"networks cannot be stored as {dtype!r}: expected {' or '.join(TYPES)}")
+    if names is not None and len(names) != count:
+        raise LearnitError(f"found {len(names)} names of {count} signals: expected one for each")
     folder, common = Path(folder), plain(start)
     size = sum(leaf.size for leaf in jax.tree.leaves(common)) * np.dtype(dtype).itemsize
     shard = min(shard or max(1, SHARD_BYTES // size), count)
@@ -143,6 +168,8 @@ def write(
             raise LearnitError(f"{folder} holds another set ({other}): give another folder, or remove it")
     else:
         weights.save(folder / "start.safetensors", field, start, about)
+        if names is not None:
+            metrics.write_json(folder / NAMES, [shown(name) for name in names])
         metrics.write_json(folder / FILE, about)
 
     def make(i):

@@ -16,10 +16,11 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 from jax import Array
+from jax.sharding import Mesh, PartitionSpec
 from jaxtyping import Int, PyTree
 from tqdm import tqdm
 
-from learnit_core import divergence
+from learnit_core import divergence, sharding
 from learnit_core.checkpoints import SELDOM, Checkpoint, History, Run
 from learnit_core.errors import LearnitError
 from learnit_core.interruption import Interrupted, Pace, Signals
@@ -96,9 +97,12 @@ def on_disk(
 
 
 class _Program:
-    """Outer steps, compiled once for any number of them up to ``most``: so all are the same steps, bit for bit."""
+    """Outer steps, compiled once for any number of them up to ``most``: so all are the same steps, bit for bit.
 
-    def __init__(self, meta_grad, sample_tasks, key, optimizer, over_tasks, most):
+    On a ``mesh`` all of its devices make them; states go in and come out as arrays of this host.
+    """
+
+    def __init__(self, meta_grad, sample_tasks, key, optimizer, over_tasks, most, mesh):
         def advance(state, data, key, count):
             def step(i, carry):
                 state, losses = carry
@@ -115,24 +119,52 @@ class _Program:
             keys = jax.random.split(task_key, len(jax.tree.leaves(tasks)[0]))
             return jax.lax.map(lambda task_and_key: meta_grad(state.params, *task_and_key), (tasks, keys))
 
-        self.key, self.compiled = key, {}
-        self.advance, self.of_tasks = jax.jit(advance), jax.jit(gradients)
+        self.key, self.compiled, self.mesh, self.sent = key, {}, mesh, (None, None)
+        self.advance, self.of_tasks = advance, jax.jit(gradients)
+        self.sample_tasks = sample_tasks
 
     def compile(self, state: MetaState, data: Batch) -> float:
         """Make it ready for data of these shapes; seconds that this took."""
         began, shapes = time.perf_counter(), self._shapes(data)
         if shapes in self.compiled:
             return 0.0
-        self.compiled[shapes] = self.advance.lower(state, data, self.key, 1).compile()
+        advance = self.advance if self.mesh is None else self._shared(data)
+        traced = jax.jit(advance).trace(*self._sent(state, data, 1))
+        if self.mesh is not None and self.mesh.size > 1 and "psum" not in str(traced.jaxpr):
+            raise LearnitError(
+                f"{self.mesh.size} devices cannot share the tasks of a step in equal parts, and the loss looks at no "
+                "part of its samples (sharding.own): give a mesh whose number of devices divides the number of tasks"
+            )
+        self.compiled[shapes] = traced.lower().compile()
         return time.perf_counter() - began
 
     def __call__(self, state: MetaState, data: Batch, count: int) -> tuple[MetaState, np.ndarray]:
-        state, losses = self.compiled[self._shapes(data)](state, data, self.key, count)
+        state, losses = self.compiled[self._shapes(data)](*self._sent(state, data, count))
+        if self.mesh is not None:
+            state = sharding.here(state)
         return state, np.asarray(losses)[:count]
 
     def gradients(self, state: MetaState, data: Batch) -> tuple[Array, Params]:
         """Losses and meta-gradients of each task of the next step."""
         return self.of_tasks(state, data, self.key)
+
+    def _shared(self, data: Batch) -> Callable:
+        """The steps on all devices, from what is everywhere the same to what is: tasks are shared out, or samples."""
+        number = len(jax.tree.leaves(jax.eval_shape(self.sample_tasks, self.key, data))[0])
+        axis = sharding.SAMPLES if number % self.mesh.size else sharding.TASKS
+        mesh, everywhere = sharding.along(self.mesh, axis), PartitionSpec()
+        # Gradients of a shared loss are summed by JAX, which has to know what differs between devices for that.
+        specs = {"in_specs": everywhere, "out_specs": everywhere, "check_vma": axis == sharding.SAMPLES}
+        return jax.shard_map(self.advance, mesh=mesh, **specs)
+
+    def _sent(self, state: MetaState, data: Batch, count: int) -> tuple:
+        """The arguments where the program reads them; the data of a chunk, or of all, are sent once."""
+        if self.mesh is None:
+            return state, data, self.key, count
+        if self.sent[0] is not data:
+            self.sent = data, sharding.everywhere(data, self.mesh)
+        state, key, count = sharding.everywhere((state, self.key, jnp.int32(count)), self.mesh)
+        return state, self.sent[1], key, count
 
     def _shapes(self, data: Batch) -> tuple:
         return tuple(jnp.shape(leaf) for leaf in jax.tree.leaves(data))
@@ -153,6 +185,7 @@ def train(
     checkpoint: Checkpoint | None = None,
     stop_after: float | None = None,
     over_tasks: str = "map",
+    mesh: Mesh | None = None,
     progress: bool = True,
     description: str = "meta-training",
 ) -> tuple[MetaState, History]:
@@ -163,20 +196,32 @@ def train(
     these hold compiling, validation and checkpoints, too. Every call makes one chunk at least. ``progress`` shows a bar
     that begins with ``description``, on the standard error or in the notebook.
 
+    With a ``mesh`` (:func:`learnit_core.sharding.devices`) all of its devices make the steps. Where their number
+    divides that of a step's tasks, each adapts its part of them, and the sum of meta-gradients is all that is sent.
+    Where not, each sees its part of the samples of every loss (pixels, rays, angles), which their number must divide,
+    and every gradient is summed. Results are those of one device up to the order of sums, and a checkpoint goes on on
+    any number of devices. On several hosts (``jax.distributed``) each calls this with the same arguments and reads the
+    same checkpoint, which the first one writes; what ends one of them ends all.
+
     Ctrl-C, SIGTERM and SIGHUP end it within about a second (or a step, or a compilation, if that takes longer): every
     step that was finished is in the checkpoint, then :class:`Interrupted`, a KeyboardInterrupt that holds state and
     history, is raised, or the process ends by its signal. A checkpoint that the disk refuses is a warning, and the
     state is returned in the end. Raises LearnitError if data or loss are not finite (the checkpoint then keeps the last
-    good state), if the checkpoint's place cannot be written, and if the file is another configuration's.
+    good state), if the checkpoint's place cannot be written, if the file is another configuration's, and if there is
+    nothing that the mesh could share.
     """
     if chunk < 1 or validate_every < 1:
         raise LearnitError(f"found chunk={chunk} and validate_every={validate_every}: expected 1 at least")
     run = Run.begin(checkpoint, state)
     first = run.history.resumed_from = int(run.state.step)
+    if sharding.least(first, -first, mesh=mesh) != (first, -first):
+        raise LearnitError("the hosts found different checkpoints: give all of them one folder that they share")
+    if not sharding.leads(mesh):
+        run.checkpoint = None
     if first >= num_steps and run.validated:
         return run.state, run.history
     run.check_place()
-    program = _Program(meta_grad, sample_tasks, key, optimizer, over_tasks, chunk)
+    program = _Program(meta_grad, sample_tasks, key, optimizer, over_tasks, chunk, mesh)
     # Chunks begin at multiples of `chunk`, wherever a run resumes: so data and validation come at the same steps.
     bounds = sorted({first, *range((first // chunk + 1) * chunk, num_steps, chunk), max(first, num_steps)})
     chunks = [(start, stop - start) for start, stop in itertools.pairwise(bounds)]
@@ -189,7 +234,15 @@ def train(
         run.scored(found)
         bar.set_postfix_str(f"validation {found:.2f} dB", refresh=False)
 
-    with Signals() as signals, shown as bar:
+    def agreed(steps: int) -> int:
+        """Steps that every host makes next; a signal to one of them ends all."""
+        steps, number = sharding.least(steps, -(signals.number or 0), mesh=mesh)
+        if number:
+            signals.number = signals.number or -number
+        signals.check()
+        return steps
+
+    with Signals(several=mesh is not None and mesh.is_multi_process) as signals, shown as bar:
         try:
             if validate and not run.validated:  # an earlier call was ended while it did this
                 score()
@@ -203,8 +256,7 @@ def train(
                 run.history.compile_seconds += program.compile(run.state, data)
                 done = 0
                 while done < length:  # in pieces, if it takes long
-                    signals.check()
-                    steps = min(pace.steps, length - done)
+                    steps = agreed(min(pace.steps, length - done))
                     with pace.of(steps):
                         advanced, losses = program(run.state, data, steps)
                     # The state too: the last step can produce weights that are not finite although its loss is.
@@ -217,6 +269,7 @@ def train(
                     if done < length:
                         run.store_if_due(SELDOM)
                 time_is_up = stop_after is not None and time.perf_counter() - began >= stop_after
+                (time_is_up,) = map(bool, sharding.least(-time_is_up, mesh=mesh))
                 last = time_is_up or index + 1 == len(chunks)
                 if validate and (last or (start + length) % (validate_every * chunk) == 0):
                     run.validated = False

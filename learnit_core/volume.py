@@ -122,6 +122,20 @@ def render_rays(
     for objects before a background, and something huge if the farthest sample represents everything behind it.
     """
     t = stratified(near, far, num_samples, key=key, shape=origins.shape[:-1])
+    return render_at(fog, origins, directions, t, last_delta=last_delta, background=background)
+
+
+def render_at(
+    fog: Fog,
+    origins: Float[Array, "*rays 3"],
+    directions: Float[Array, "*rays 3"],
+    t: Float[Array, "*rays samples"],
+    *,
+    last_delta: float = 1e-3,
+    background: Background = 1.0,
+) -> Rendering:
+    """Render rays, all at once, from samples at the depths ``t``, the nearest first; the rest as in
+    :func:`render_rays`."""
     values = fog(origins[..., None, :] + t[..., None] * directions[..., None, :])
     steps = jnp.concatenate([jnp.diff(t, axis=-1), jnp.full_like(t[..., :1], last_delta)], axis=-1)
     delta = steps * jnp.linalg.norm(directions, axis=-1, keepdims=True)

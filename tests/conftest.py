@@ -44,7 +44,7 @@ def pytest_collection_modifyitems(items):
     Then the long ones, so that none is left for the end, when the other processes have nothing to do.
     """
     if "PYTEST_XDIST_WORKER" in os.environ:
-        marks = ("alone", "colab", "slow")
+        marks = ("alone", "installs", "slow")
         items.sort(key=lambda item: [item.get_closest_marker(mark) is None for mark in marks])
 
 

@@ -12,7 +12,8 @@ import script_cases
 import test_colmap as workspace
 from PIL import Image
 
-from learnit_core import checkpoints, meta, models
+from learnit_core import checkpoints, many, meta, models
+from learnit_core import networks as sets
 from learnit_core import weights as points
 
 ADAM = optax.adam(1e-3)
@@ -32,6 +33,17 @@ def checkpoint(folder):
     run = checkpoints.Run(checkpoints.Checkpoint(folder / "c.safetensors", {"rate": 0.5}), state(), history, True)
     run.saved = None
     run.store()
+
+
+def networks(folder):
+    field = models.siren(2, 1, width=4, depth=2)
+    start = field.init(jax.random.key(0))
+    rows = jax.tree.map(lambda leaf: np.stack([leaf, leaf + 1]), start)
+    numbers = np.ones(2, np.float32)
+    sets.write(
+        folder, field, start, lambda first, number: many.Fits(rows, numbers, numbers, numbers.astype(np.int32)), 4,
+        {"source": "x"}, shard=2, names=["a", "b", "c", "d"],
+    )  # fmt: skip
 
 
 def prepared_pictures(folder):

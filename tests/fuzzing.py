@@ -64,6 +64,13 @@ def _checkpoint(folder):
     checkpoints.restore(checkpoints.Checkpoint(folder / "c.safetensors", {"rate": 0.5}), sound.state())
 
 
+def _networks(folder):
+    from learnit_core import networks
+
+    there = networks.open(folder)
+    there.names, there.scores, there[0], there[1:]  # noqa: B018
+
+
 def _prepared(folder):
     from learnit_core.signals import prepared
 
@@ -134,6 +141,9 @@ READERS = {
     "checkpoints": Reader(
         sound.checkpoint, _checkpoint, ("learnit_core.checkpoints", "learnit_core.weights"),
         "learnit_core.weights.unflatten_like",
+    ),
+    "networks": Reader(
+        sound.networks, _networks, ("learnit_core.networks",), "learnit_core.networks._read_about"
     ),
     "prepared pictures": Reader(
         sound.prepared_pictures, _prepared, ("learnit_core.signals.prepared",), "learnit_core.signals.prepared.describe"

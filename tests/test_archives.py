@@ -8,14 +8,15 @@ import struct
 import tarfile
 import tempfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import local_server as serve
 import pytest
 from script_cases import CASES, CELEBA, EVERY, PARTITION, PICTURES, Case, call, check
 
-from getting import archives, commandline
+from getting import archives, colmap, commandline, pictures
 from learnit_core.errors import LearnitError
-from learnit_core.signals import files, prepared
+from learnit_core.signals import files, photos, prepared
 
 # Archives that mean harm
 
@@ -166,6 +167,28 @@ def test_a_picture_that_may_not_be_read_is_skipped(place, monkeypatch):
     assert commandline.run(importlib.import_module("folder").main, ["mine", "--size", "16"]) == 0
     about = prepared.describe(Path("data/folder-mine"))
     assert about["skipped"] == ["07.png"] and sum(entry["count"] for entry in about["splits"].values()) == 59
+
+
+@pytest.mark.parametrize("way", ["of a folder", "of an archive", "models"])
+def test_what_is_refused_does_not_stay_in_memory(place, monkeypatch, way):
+    """An error that is kept for a later sentence would hold, by its traceback, the content that it is about."""
+    kept, init = [], LearnitError.__init__
+    monkeypatch.setattr(LearnitError, "__init__", lambda self, *message: (kept.append(self), init(self, *message))[1])
+    bad = {f"{i}.png": b"\x89PNG\r\n\x1a\n" + bytes(99) for i in range(3)}
+    good = serve.png(PICTURES[0])
+    if way == "models":
+        models = {"a/images.txt": b"nothing", "b/images.txt": b"1 1 0 0 0 0 0 0 1 a.png\n\n"}
+        with pytest.raises(LearnitError, match="model in b lacks its cameras") as raised:
+            colmap.read(SimpleNamespace(read=lambda wanted: models.items()), list(models))
+        kept.remove(raised.value)
+    elif way == "of an archive":
+        list(pictures._decoded(iter({**bad, "good.png": good}.items()), 8, None))
+    else:
+        for name, content in {**bad, "good.png": good}.items():
+            Path(name).write_bytes(content)
+        with pytest.warns(UserWarning, match="Skipped: 3 of the 4"):
+            photos.read_folder(place, 8, 3)
+    assert kept and all(error.__traceback__ is None and error.__context__ is None for error in kept)
 
 
 def test_linked_folders_are_followed_once_and_pipes_are_not_read(tmp_path):

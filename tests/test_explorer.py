@@ -9,6 +9,7 @@ import io
 import json
 import re
 import time
+from types import SimpleNamespace
 
 import ipywidgets
 import jax
@@ -19,6 +20,7 @@ import traitlets
 from PIL import Image
 
 from learnit_core import explorer, models, signals, weights
+from learnit_core.commands import lab
 from learnit_core.errors import LearnitError
 from learnit_core.explorer import controls, export
 
@@ -691,9 +693,24 @@ def test_taking_a_file_back_does_nothing(button_of):
 
 
 def test_the_button_takes_one_picture():
-    button, output = explorer.upload(lambda file: None).children
+    button, hint, output = explorer.upload(lambda file: None).children
     assert button.accept == "image/*" and button.multiple is False
     assert isinstance(output, ipywidgets.Output)
+    assert re.search("more than 10 MB may not arrive: name its path in LEARNIT_TEST_DATA", hint.value)
+
+
+@pytest.mark.filterwarnings("ignore:.*dict-traits is deprecated")  # the other way would make text of the number
+def test_in_the_projects_own_jupyterlab_large_uploads_arrive(monkeypatch):
+    serverapp = pytest.importorskip("jupyter_server.serverapp", reason="the extra notebooks is not installed")
+    from tornado.web import Application
+    from tornado.websocket import WebSocketHandler
+
+    monkeypatch.setattr("sys.argv", ["lab"])
+    server = serverapp.ServerApp()
+    server.parse_command_line(lab.arguments())
+    request = SimpleNamespace(connection=SimpleNamespace(set_close_callback=lambda call: None))
+    handler = WebSocketHandler(Application(**server.tornado_settings), request)
+    assert handler.max_message_size > signals.files.MOST_BYTES
 
 
 def test_halfway_between_two_pictures_the_later_one_is_shown():

@@ -165,7 +165,7 @@ def test_meta_training_beats_its_start_on_unseen_pictures(run):
 
 def test_a_finished_training_is_found_again(run):
     folder, (_, params, history) = run
-    (file,) = folder.iterdir()
+    (file,) = folder.glob("*.safetensors")
     kept = file.read_bytes()
     _, again, later = image.meta_train(TINY, IMAGES, "maml", seed=4, folder=folder)
     jax.tree.map(np.testing.assert_array_equal, again, params)
@@ -196,7 +196,7 @@ def test_an_interrupted_training_ends_the_same(run, tmp_path, monkeypatch):
 )
 def test_other_data_or_settings_under_the_same_name_are_refused(run, images, profile, said):
     folder, _ = run
-    (file,) = folder.iterdir()
+    (file,) = folder.glob("*.safetensors")
     kept = file.read_bytes()
     with pytest.raises(LearnitError, match=said) as error:
         image.meta_train(profile, images, "maml", seed=4, folder=folder)

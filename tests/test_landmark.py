@@ -21,7 +21,7 @@ def lit_from(direction):
 trace = jax.jit(landmark.trace)
 
 
-def colour_at(eye, target, light=NOON, people=landmark.NOBODY):
+def colour_at(eye, target, light=NOON, people=None):
     eye, target = np.array(eye, np.float32), np.array(target, np.float32)
     return np.asarray(trace(jnp.asarray(eye), jnp.asarray(target - eye), light, people))
 

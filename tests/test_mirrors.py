@@ -19,7 +19,7 @@ import pytest
 from script_cases import parquet
 
 import celeba
-from getting import commandline, manifest, mirrors
+from getting import commandline, manifest, mirrors, shards
 from getting.kinds import SourceFailed
 from getting.shards import Shards
 from learnit_core.commands.repository import ROOT
@@ -220,6 +220,21 @@ def test_a_missing_package_is_named_and_the_next_source_tried(place, monkeypatch
     source = manifest.Source("only", kind, False, "never", id="x")
     with pytest.raises(SourceFailed, match=rf"needs the package {module}: pip install"):
         mirrors._KINDS[kind](source, place, mirrors.Wanted())
+
+
+def test_rows_of_parquet_are_read_by_their_bytes(place, monkeypatch):
+    """As many at a time as are about so large together, and none that is too large."""
+    (place / "a.parquet").write_bytes(parquet(PICTURES))
+    found = Shards([place / "a.parquet"])
+    largest = max(len(content) for _, content in found.read(found.names()))
+    for held in (1, 3 * largest, 1 << 26):
+        monkeypatch.setattr(shards, "_HELD", held)
+        batches = [len(batch) for batch in found._batches(found.files["a"], place / "a.parquet")]
+        assert max(batches) <= max(1, min(7, 2 * held // largest)) and sum(batches) == len(PICTURES)
+        assert [name for name, _ in found.read(found.names())] == found.names()
+    monkeypatch.setattr(shards, "LARGEST", 20)
+    with pytest.raises(LearnitError, match="a.parquet is refused: a picture in it has .* bytes; expected 20 at most"):
+        list(found.read(found.names()))
 
 
 def test_parquet_that_is_none(place):

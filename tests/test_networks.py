@@ -11,8 +11,9 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from PIL import Image
 
-from learnit_core import evaluate, losses, many, models, networks, weights
+from learnit_core import evaluate, losses, many, models, networks, sharding, weights
 from learnit_core.commands import networks as command
 from learnit_core.errors import LearnitError
 from learnit_core.evaluate import Setting
@@ -59,7 +60,9 @@ def test_each_fit_is_the_one_that_a_loop_would_make(optimizer, rate):
     assert fits.steps.tolist() == [3] * len(data)
 
 
-@pytest.mark.parametrize("control", [{"block": 4}, {"chunk": 3}, {"block": 8, "chunk": 5}, {"mesh": many.devices()}])
+@pytest.mark.parametrize(
+    "control", [{"block": 4}, {"chunk": 3}, {"block": 8, "chunk": 5}, {"mesh": sharding.devices()}]
+)
 def test_blocks_chunks_and_a_mesh_agree(control):
     whole = many.fit_many(recipe(), START, pictures(), KEY, chunk=11)
     close(many.fit_many(recipe(), START, pictures(), KEY, **control), whole)
@@ -70,8 +73,8 @@ def test_four_devices_agree_with_one_and_send_each_other_nothing(tmp_path):
     program = f"""
 import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})
 import jax, numpy as np, test_networks as t
-from learnit_core import many
-mesh = many.devices()
+from learnit_core import many, sharding
+mesh = sharding.devices()
 assert mesh.size == 4
 fits = many.fit_many(t.recipe(), t.START, t.pictures(), t.KEY, mesh=mesh)
 np.savez({str(tmp_path / "fits.npz")!r}, *jax.tree.leaves(fits))
@@ -138,7 +141,7 @@ def test_a_set_is_read_as_it_was_fitted_in_the_order_of_its_source(tmp_path, dty
         jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=0, atol=atol), there[wanted], expected)
     stored = [float(recipe().score(there[i], batch_of(data[i]))) for i in range(11)]
     np.testing.assert_allclose(there.scores, stored, atol=1e-3)
-    assert sum(1 for _ in there) == 11
+    assert sum(1 for _ in there) == 11 and there.names is None
     with pytest.raises(IndexError, match="the set in .* has 11"):
         there[11]
 
@@ -153,7 +156,7 @@ def test_a_run_that_was_cut_short_ends_with_the_same_bytes(tmp_path):
     for lost in range(3):
         made(tmp_path / "cut", data)
         (tmp_path / "cut" / f"networks-{lost:05}.safetensors").unlink()
-        with pytest.raises(LearnitError, match="1 of 3 shards are missing"):
+        with pytest.raises(LearnitError, match=f"networks-{lost:05}.safetensors, one of 3 shards, is missing"):
             networks.open(tmp_path / "cut")
         assert contents(made(tmp_path / "cut", data).folder) == whole
 
@@ -188,6 +191,27 @@ def test_damage_is_named(tmp_path):
     file.write_bytes(file.read_bytes()[:50])
     with pytest.raises(LearnitError, match="not a whole safetensors file"):
         networks.open(tmp_path)[5]
+
+
+def test_names_are_those_of_the_source_and_harmless(tmp_path):
+    pictures = tmp_path / "pictures"
+    for name in ("b.png", "a/c.png", "z\x1b[31m.png"):
+        (pictures / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.full((12, 12), 20 * len(name), np.uint8)).save(pictures / name)
+    found, names = command.read(pictures, size=6, channels=1, tiles=2)
+    there = made(tmp_path / "set", found, names=names)
+    assert len(there.names) == len(there) == 12
+    assert there.names[:4] == [f"a/c.png:{row},{column}" for row in (0, 1) for column in (0, 1)]
+    assert there.names[8:] == [f"z\ufffd[31m.png:{row},{column}" for row in (0, 1) for column in (0, 1)]
+    before = contents(tmp_path / "set")
+    (tmp_path / "set" / "networks-00001.safetensors").unlink()
+    assert contents(made(tmp_path / "set", found, names=names).folder) == before
+    with pytest.raises(LearnitError, match="found 1 names of 12 signals"):
+        made(tmp_path / "other", found, names=["one"])
+    for text in ('["one"]', "{}", json.dumps([1] * 12)):
+        (tmp_path / "set" / networks.NAMES).write_text(text)
+        with pytest.raises(LearnitError, match="no list of 12 names"):
+            networks.open(tmp_path / "set").names  # noqa: B018
 
 
 @pytest.mark.parametrize(

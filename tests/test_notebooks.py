@@ -382,7 +382,7 @@ def two_steps(monkeypatch, tmp_path, path, profile):
 
 
 def checkpoints(out):
-    return {file.name: file.read_bytes() for file in (out / "checkpoints").iterdir()}
+    return {file.name: file.read_bytes() for file in (out / "checkpoints").glob("*.safetensors")}
 
 
 def goes_on(monkeypatch, tmp_path, path, profile):
@@ -520,7 +520,7 @@ def on_top_of(python, folder):
 
 
 @pytest.mark.nightly
-@pytest.mark.colab
+@pytest.mark.installs
 @pytest.mark.parametrize("path", EXPERIMENTS[:1], ids=lambda path: path.stem)
 def test_colab_stays_as_it_is_and_runs_the_notebook(tmp_path, path, colab_python, wheel):
     """The set-up cell is the same in all notebooks; the nightly workflow runs all of them with Colab's versions."""
@@ -540,7 +540,7 @@ def test_colab_stays_as_it_is_and_runs_the_notebook(tmp_path, path, colab_python
 
 
 @pytest.mark.nightly
-@pytest.mark.colab
+@pytest.mark.installs
 def test_the_widgets_work_with_colabs_versions(tmp_path, colab_python, wheel):
     """What tests need besides goes into an environment of its own on top: Colab's stays as it is for other tests."""
     python, held = on_top_of(colab_python, tmp_path / "added"), tmp_path / "held.txt"

@@ -1,7 +1,9 @@
 """Figures: shown with a text, kept as files, legible, and showing the numbers that they were given."""
 
 import base64
+import json
 import re
+import tempfile
 
 import IPython.display
 import numpy as np
@@ -24,6 +26,14 @@ def lines(axis):
     return {line.get_label(): np.asarray(line.get_xydata()) for line in axis.get_lines()}
 
 
+def log():
+    with tempfile.NamedTemporaryFile("w") as file:
+        for step in (1, 2, 30):
+            print(json.dumps({"step": step, "seconds": step, "loss": 1 / step, "validation": 10.0}), file=file)
+        file.flush()
+        return plots.run_log(file.name, title="t")
+
+
 def figures():
     picture = RNG.uniform(0, 1, (4, 4, 1))
     return {
@@ -43,6 +53,7 @@ def figures():
         "seen": plots.seen_and_unseen(
             {"given": [1.0, 2.0, 3.0], "held out": [1.0, 2.0, 1.5]}, 25, level=("white", 1.2), title="t"
         ),
+        "log": log(),
         "table": plots.heat_table(np.eye(2), rows=["a", "b"], columns=["c", "d"], title="t", xlabel="x", ylabel="y"),
     }
 

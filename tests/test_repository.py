@@ -49,11 +49,13 @@ def test_locked_versions_are_complete_and_allowed():
         assert locked.get(canonicalize_name(requirement.name)) in requirement.specifier, requirement
 
 
-def test_colab_versions_are_allowed():
-    colab = pins("colab")
+@pytest.mark.parametrize("host", [path.stem for path in (ROOT / "constraints").glob("*.txt") if path.stem != "locked"])
+def test_a_hosts_versions_are_allowed(host):
+    held = pins(host)
     for requirement in requirements():
-        if (version := colab.get(canonicalize_name(requirement.name))) is not None:
+        if (version := held.get(canonicalize_name(requirement.name))) is not None:
             assert version in requirement.specifier, requirement
+    assert {"jax", "jaxlib", "numpy", "ipywidgets", "anywidget"} <= held.keys()
 
 
 def test_every_dependency_is_imported_somewhere():
@@ -91,9 +93,24 @@ def test_workflows_take_no_more_rights_than_they_need():
 def test_what_is_left_out_by_day_runs_at_night():
     recipes = dict(re.findall(r"^([\w-]+): check .*\n\t(.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE))
     assert "-m 'not nightly'" in recipes["test"] and " -m " not in recipes["test-all"]
-    jobs = yaml.safe_load((ROOT / ".github" / "workflows" / "nightly.yml").read_text())["jobs"]
-    for name in ("newest", "colab"):
-        assert any(step.get("run", "").startswith("make test-all ") for step in jobs[name]["steps"])
+    hosts = yaml.safe_load((ROOT / ".github" / "workflows" / "nightly.yml").read_text())["jobs"]["hosts"]
+    assert any(step.get("run", "").startswith("make test-all ") for step in hosts["steps"])
+    held = {host["constraints"] for host in hosts["strategy"]["matrix"]["include"]}
+    assert {"", "constraints/colab.txt", "constraints/python312.txt"} == held  # "" is what is newest by then
+    assert all((ROOT / file).is_file() for file in held - {""})
+
+
+USES = re.compile(r"^\s*-? *uses: *(?P<action>\S+)@(?P<commit>\S+)(?: # (?P<version>\S+))?$", re.MULTILINE)
+
+
+def test_actions_are_pinned_by_their_commit():
+    """A tag can be moved to other code; one action has one commit everywhere, and its version stands beside it."""
+    text = "".join(path.read_text() for path in WORKFLOWS)
+    found = [use.groupdict() for use in USES.finditer(text)]
+    assert len(found) == text.count("uses:")
+    for use in found:
+        assert re.fullmatch("[0-9a-f]{40}", use["commit"]) and re.fullmatch(r"v\d+\.\d+\.\d+", use["version"]), use
+    assert len({(use["action"], use["commit"]) for use in found}) == len({use["action"] for use in found})
 
 
 def test_there_is_one_address():

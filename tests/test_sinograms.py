@@ -1,5 +1,6 @@
 """Measured sinograms: read with their angles' unit, binned to the network's rays, fitted and judged without a truth."""
 
+import itertools
 import re
 
 import numpy as np
@@ -180,12 +181,49 @@ def test_half_turns_full_ones_and_uneven_ones_are_projected_back_alike(head, deg
     assert 0.85 < guessed.peak / 7 < 1.1, "white is not the brightest of the head"
 
 
-def test_some_angles_are_spread_over_half_a_turn():
-    for turn in (180, 360):
-        degrees = np.random.default_rng(0).permutation(np.arange(0, turn, 3.0))
-        found = np.sort((degrees[measured.some(np.deg2rad(degrees), 4)] - degrees[0]) % 180)
-        np.testing.assert_allclose(found, [0, 45, 90, 135], atol=1.5)
-    assert len(set(measured.some(np.zeros(5), 4))) == 4, "one angle is taken twice"
+def unevenness(degrees):
+    """Sum of squared distances between neighbours, over half a turn."""
+    turned = np.sort(np.mod(degrees, 180))
+    return np.sum(np.diff(turned, append=turned[0] + 180) ** 2)
+
+
+SOME = {
+    "half a turn": (np.arange(0, 180, 3.0), 4, [0, 45, 90, 135]),
+    "a full turn": (np.arange(0, 360, 3.0), 4, [0, 45, 90, 135]),
+    "a wedge": (np.arange(0, 120, 3.0), 4, [0, 39, 78, 117]),
+    "a wedge across zero": (np.r_[np.arange(0, 51, 3.0), np.arange(111, 180, 3.0)], 4, [9, 48, 111, 150]),
+    "two wedges": (np.r_[np.arange(0, 60, 1.0), np.arange(90, 150, 1.0)], 8, [0, 20, 39, 59, 90, 110, 130, 149]),
+    "dense at one place": (np.r_[np.arange(0, 10, 0.1), np.arange(10, 180, 10.0)], 6, [0, 30, 60, 90, 120, 150]),
+    "one far away": (np.r_[np.arange(0, 10, 1.0), 50], 3, [0, 9, 50]),
+    "all": (np.array([3.0, 1, 2]), 3, [1, 2, 3]),
+}
+
+
+@pytest.mark.parametrize("case", SOME)
+def test_some_angles_are_spread_as_far_as_they_were_measured(case):
+    degrees, count, expected = SOME[case]
+    for seed in range(3):
+        turned = np.r_[degrees[0], np.random.default_rng(seed).permutation(degrees[1:])]
+        chosen = sinograms.some(np.deg2rad(turned), count)
+        np.testing.assert_allclose(np.sort(turned[chosen] % 180), expected, atol=1.5)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_no_other_angles_are_spread_much_better(seed):
+    rng = np.random.default_rng(seed)
+    total = int(rng.integers(5, 11))
+    count = int(rng.integers(2, total))
+    degrees = [rng.uniform(0, 180, total), rng.uniform(0, 1, total) ** 3 * 120][seed % 2]
+    best = min(unevenness(degrees[list(chosen)]) for chosen in itertools.combinations(range(total), count))
+    assert unevenness(degrees[sinograms.some(np.deg2rad(degrees), count)]) < 1.2 * best
+
+
+def test_no_angle_is_taken_twice_and_one_from_behind_only_when_all_others_are():
+    assert len(set(sinograms.some(np.zeros(5), 4))) == 4
+    both = np.deg2rad([0, 180, 10, 190, 20, 200])
+    for count in range(1, 7):
+        chosen = sinograms.some(both, count)
+        assert len(set(chosen)) == count and len(set(chosen // 2)) == min(count, 3)
 
 
 def test_consistency_is_none_for_the_truth_and_all_for_nothing(head):

@@ -14,7 +14,7 @@ from PIL import Image
 from test_ct import TINY
 
 import slices as script
-from getting import commandline, stack
+from getting import commandline, stack, volumes
 from learnit_core import meta
 from learnit_core.commands import demo
 from learnit_core.errors import LearnitError
@@ -373,7 +373,7 @@ BAD = {
     "nifti, complex": (nifti(body(12), dtype=np.complex64), [], "is complex .*: expected real numbers"),
     "nifti, cut short": (cut(nifti(body(12)), "in.nii", 3000), [], "more than its file can hold|cut short"),
     "nifti, packed, cut short": (cut(nifti(body(12), "in.nii.gz"), "in.nii.gz", 900), [], "damaged or cut short"),
-    "nifti, absurd": (nifti_with(42, [4000] * 3, "<i2"), [], "more than its file can hold, or than 2 GiB"),
+    "nifti, absurd": (nifti_with(42, [4000] * 3, "<i2"), [], "more than its file can hold: it is cut short"),
     "nifti, not a number": (nifti(with_nan(), dtype=np.float32), [], "not finite: .*np.nan_to_num"),
     "nifti, nowhere": (nifti_with(280, [np.nan] * 12, "<f4"), [], "does not say how it lies|cannot be read"),
     "no nifti": (lambda place: (place / "in.nii").write_bytes(b"\0" * 400), [], "cannot be read as NIfTI"),
@@ -415,6 +415,29 @@ def test_bad_volumes_are_one_sentence(place, case, capsys):
     error = re.split(r"[\r\n]+", capsys.readouterr().err.strip())[-1]  # behind the bar of progress
     assert re.match(rf"\S+: .*({said})", error), error
     assert not (place / "data").exists() or not list((place / "data").iterdir()), "something was left behind"
+
+
+@pytest.mark.parametrize(
+    "name, make, as_a_whole",
+    [
+        ("in.npy", array(body(12)), False),
+        ("in.tif", lambda place: write_tiff(place / "in.tif", body(12)), False),
+        ("in.npz", arrays(volume=body(12)), True),
+        ("in.nii", nifti(body(12)), True),
+        ("in.nii.gz", nifti(body(12), "in.nii.gz"), True),
+    ],
+)
+def test_large_volumes_are_read_slice_by_slice_or_said_to_be_large(place, monkeypatch, name, make, as_a_whole):
+    """With a limit of a few kilobytes in the place of 2 GiB."""
+    make(place)
+    monkeypatch.setattr(volumes.stored, "MOST_BYTES", body(12).nbytes - 1)
+    if as_a_whole:
+        said = f"^{name} is said to have {body(12).nbytes:,} bytes .*read as a whole: expected .*save it as .npy"
+        with pytest.raises(LearnitError, match=said):
+            volumes.find(place / name)
+    else:
+        ((volume,), _) = volumes.find(place / name)
+        np.testing.assert_array_equal([volume.read(k) for k in range(12)], body(12))
 
 
 @pytest.mark.parametrize("package, make", [("pydicom", in_dicom), ("nibabel", WAYS["nifti"][0])])

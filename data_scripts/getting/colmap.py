@@ -99,7 +99,7 @@ def read(files: Files, names: Collection[str]) -> Model:
         try:
             shots[places[file]] = _images(content, file)
         except LearnitError as error:
-            faults[places[file]] = error
+            faults[places[file]] = error.to_keep()
     if not shots:
         raise next(iter(faults.values()), LearnitError(f"the model in {folders[0]} cannot be read"))
     folder = min(shots, key=lambda one: (-len(shots[one]), len(PurePosixPath(one).parts), one))

@@ -123,7 +123,7 @@ def _volume(slices: Sequence[Slice], folder: str, rescale: Rescale) -> Volume:
     if len(slices) > len(ordered):
         told.append(f"{shown(folder)} has {len(slices) - len(ordered)} slices twice, which count once.")
     first = ordered[0]
-    check(f"the series in {folder}", (len(ordered), *first.series[1:3]), 0)  # read one at a time
+    check(f"the series in {folder}", (len(ordered), *first.series[1:3]))
     places = np.array([one.place for one in ordered])
     steps = np.diff(places)
     if steps.min() < _CLOSE:

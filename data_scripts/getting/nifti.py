@@ -1,11 +1,12 @@
 """NIfTI volumes (`.nii`, `.nii.gz`), turned so that slices are axial and lie as radiologists see them."""
 
 import functools
+import math
 from pathlib import Path
 
 import numpy as np
 
-from getting.volumes import Rescale, Volume, check, finite, in_hounsfield
+from getting.volumes import Rescale, Volume, check, check_bytes, finite, in_hounsfield
 from learnit_core.errors import LearnitError
 from learnit_core.names import shown
 from learnit_core.signals import stored
@@ -38,9 +39,9 @@ def volume(path: Path, name: str, rescale: Rescale) -> Volume:
         raise LearnitError(f"{shown(name)} does not say how it lies in space (its affine is {affine[:3].tolist()})")
     turn = nibabel.io_orientation(affine)
     axes = [int(axis) for axis in np.argsort(turn[:, 0])]  # of the file: to the right, to the front, upwards
-    check(name, [shape[axes[2]], shape[axes[1]], shape[axes[0]]], dtype.itemsize)
+    check(name, [shape[axes[2]], shape[axes[1]], shape[axes[0]]])
     packed = path.name.lower().endswith(".gz")
-    check(name, [shape[2], shape[1], shape[0]], dtype.itemsize, path.stat().st_size * (_DEFLATED if packed else 1))
+    check_bytes(name, math.prod(map(int, shape)) * dtype.itemsize, path.stat().st_size * (_DEFLATED if packed else 1))
     names = [f"{name}#{k}" for k in range(shape[axes[2]])]
     side = nibabel.affines.voxel_sizes(affine)[axes]
 

@@ -119,7 +119,7 @@ def _decoded(
         try:
             return ways_in.decode(content, name, channels=3, square=size, largest=largest)
         except ways_in.Refused as error:
-            return error
+            return error.to_keep()
 
     with ThreadPoolExecutor() as pool:
         waiting: deque = deque()

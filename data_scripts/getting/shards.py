@@ -5,6 +5,10 @@ from pathlib import Path
 
 from getting.kinds import Damaged
 from learnit_core.errors import LearnitError
+from learnit_core.signals import files as ways_in
+
+LARGEST = ways_in.MOST_BYTES
+_HELD = 1 << 26  # bytes of pictures
 
 
 class Shards:
@@ -33,19 +37,33 @@ class Shards:
 
     def read(self, wanted: Collection[str]) -> Iterator[tuple[str, bytes]]:
         for stem, file in self.files.items():
-            batches, row = file.iter_batches(batch_size=64, columns=["image"]), 0
-            while (batch := self._next(batches, self.paths[stem])) is not None:
+            row = 0
+            for batch in self._batches(file, self.paths[stem]):
                 for image in batch.column(0):
                     name = f"{stem}/{row:07d}"
                     row += 1
                     if name in wanted:
                         yield name, image["bytes"].as_py() or b""
 
-    def _next(self, batches: Iterator, path: Path):
+    def _batches(self, file, path: Path) -> Iterator:
+        """Rows of ``_HELD`` bytes at a time, going by the mean of their group; the library takes a multiple of it."""
         try:
-            return next(batches, None)
+            for group in range(file.num_row_groups):
+                batches = file.iter_batches(_rows(file.metadata.row_group(group), path), [group], ["image"])
+                yield from batches
+        except LearnitError:
+            raise
         except Exception as error:  # as above
             raise Damaged(path, f"{path} is damaged ({_first_line(error)})") from None
+
+
+def _rows(group, path: Path) -> int:
+    columns = (group.column(k) for k in range(group.num_columns))
+    size = sum(c.total_uncompressed_size for c in columns if c.path_in_schema.split(".")[0] == "image")
+    mean = size // max(1, group.num_rows)
+    if mean > LARGEST:
+        raise LearnitError(f"{path} is refused: a picture in it has {mean:,} bytes; expected {LARGEST:,} at most")
+    return max(1, min(64, _HELD // max(1, mean)))
 
 
 def _first_line(error: Exception) -> str:

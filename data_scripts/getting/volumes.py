@@ -1,11 +1,12 @@
 """Volumes of CT: which there are in a file or folder, whatever their format, and one slice of them after the other.
 
 A volume is opened by its head. Sides, number of slices and bytes are held against limits, and against the file's size
-where that bounds them, before anything else is read. Then a slice at a time is in memory (of NIfTI and numpy, one
-volume as it is stored).
+where that bounds them, before anything else is read. Then a slice at a time is in memory (of NIfTI and `.npz`, one
+volume as it is stored, 2 GiB at most).
 """
 
 import functools
+import math
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -81,7 +82,7 @@ def find(path: Path, rescale: Rescale = None) -> tuple[list[Volume], list[str]]:
             volumes.append(volume)
             told += left
         except LearnitError as error:
-            refused.append(error)
+            refused.append(error.to_keep())
     if not volumes:
         raise refused[0] if refused else _nothing(path, others)
     told += [f"Left out: {error}" for error in refused]
@@ -90,7 +91,7 @@ def find(path: Path, rescale: Rescale = None) -> tuple[list[Volume], list[str]]:
     return volumes, [*told, *(line for volume in volumes for line in volume.told)]
 
 
-def check(name: str, shape: Sequence[int], itemsize: int, most: int = stored.MOST_BYTES) -> None:
+def check(name: str, shape: Sequence[int]) -> None:
     """Raise LearnitError unless a volume [slices, rows, columns] has sides within the limits, and a volume's."""
     count, *sides = shape
     if not (min(sides) > 0 and max(sides) <= MOST_SIDE and count <= MOST_SLICES):
@@ -108,10 +109,17 @@ def check(name: str, shape: Sequence[int], itemsize: int, most: int = stored.MOS
             f"{shown(name)} is a single slice: expected a volume; a folder of single pictures can be named in "
             "LEARNIT_DATA as it is"
         )
-    if count * sides[0] * sides[1] * itemsize > most:
+
+
+def check_bytes(name: str, needed: int, holds: int | None = None) -> None:
+    """Raise LearnitError if a volume that is read as a whole is more than its file ``holds``, or than the limit."""
+    said = f"{shown(name)} is said to have {needed:,} bytes of numbers"
+    if holds is not None and needed > holds:
+        raise LearnitError(f"{said}, more than its file can hold: it is cut short")
+    if needed > stored.MOST_BYTES:
         raise LearnitError(
-            f"{shown(name)} is said to have {count} slices of {' x '.join(map(str, sides))} pixels, more than its "
-            "file can hold, or than 2 GiB: it is cut short, or to be divided first"
+            f"{said}, and its format is read as a whole: expected {stored.MOST_BYTES:,} at most; divide it first, or "
+            "save it as .npy, which is read slice by slice"
         )
 
 
@@ -185,7 +193,9 @@ def _numpy(path: Path, name: str, rescale: Rescale) -> Volume:
     stored.real(head, shown(name))
     if len(head.shape) != 3:
         raise LearnitError(f"{shown(name)} is {head}: expected one volume, [slices, rows, columns]")
-    check(name, head.shape, head.dtype.itemsize)
+    check(name, head.shape)
+    if path.suffix.lower() == ".npz":
+        check_bytes(name, math.prod(head.shape) * head.dtype.itemsize)
     names = [f"{name}#{k}" for k in range(head.shape[0])]
     return in_hounsfield(Volume(name, None, names, lambda k: finite(_array(path, key)[k], names[k])), rescale)
 
@@ -195,7 +205,7 @@ def _array(path: Path, key: str) -> np.ndarray:
     return stored.read(path, key)
 
 
-_TIFF_BYTES = {"L": 1, "I;16": 2, "I;16B": 2, "I;16L": 2, "I": 4, "F": 4}
+_GREY = ("L", "I;16", "I;16B", "I;16L", "I", "F")
 
 
 def _tiff(path: Path, name: str, rescale: Rescale) -> Volume:
@@ -206,12 +216,12 @@ def _tiff(path: Path, name: str, rescale: Rescale) -> Volume:
         photometric = image.tag_v2.get(262, 1)
     except Exception as error:  # a damaged file can make a decoder raise almost anything
         raise LearnitError(f"{shown(name)} cannot be read as TIFF: {shown(error)}") from None
-    if mode not in _TIFF_BYTES or photometric != 1:
+    if mode not in _GREY or photometric != 1:
         raise LearnitError(
             f"{shown(name)} is in colour, of one bit or white for zero (mode {mode}, photometric {photometric}): "
             "expected grey numbers; convert it with tifffile or ImageJ (Image > Type > 16-bit)"
         )
-    check(name, (count, height, width), _TIFF_BYTES[mode])
+    check(name, (count, height, width))
 
     def read(k):
         try:

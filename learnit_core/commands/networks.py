@@ -19,7 +19,7 @@ import optax
 from jaxtyping import Float
 from tqdm import tqdm
 
-from learnit_core import evaluate, losses, many, meta, metrics, models, networks, training, weights
+from learnit_core import evaluate, losses, many, meta, metrics, models, networks, sharding, training, weights
 from learnit_core.errors import LearnitError
 from learnit_core.evaluate import Setting
 from learnit_core.experiments import runs
@@ -35,12 +35,14 @@ STEPS = 1500
 """Outer steps, over which the outer rate falls to zero."""
 
 
-def read(source: Path, *, size: int, channels: int, tiles: int = 1) -> Images:
-    """The pictures of a folder, a prepared set (its training split) or a .npy array, as bytes, in the source's order.
+def read(source: Path, *, size: int, channels: int, tiles: int = 1) -> tuple[Images, list[str] | None]:
+    """The pictures of a folder, a prepared set (its training split) or a .npy array, as bytes, in the source's order,
+    and their names, if they have any.
 
-    With ``tiles`` each picture's largest square is scaled to ``tiles`` times ``size`` and cut into tiles² pictures.
+    With ``tiles`` each picture's largest square is scaled to ``tiles`` times ``size`` and cut into tiles² pictures,
+    whose names end with row and column.
     """
-    side = size * tiles
+    side, names = size * tiles, None
     if source.suffix == ".npy":
         try:
             found = np.load(source, mmap_mode="r", allow_pickle=False)
@@ -52,10 +54,17 @@ def read(source: Path, *, size: int, channels: int, tiles: int = 1) -> Images:
             )
     elif prepared.is_prepared(source):
         pictures = prepared.pictures(source, size=side, channels=channels)[1]["train"]
+        names = prepared.describe(source)["splits"]["train"].get("names")
         found = pictures.stored(slice(None)) if tiles > 1 else pictures
     else:
-        found = (photos.read_folder(source, side, channels)[1] * 255 + 0.5).astype(np.uint8)
-    return found if tiles == 1 else cut(np.asarray(found), tiles)
+        names, found = photos.read_folder(source, side, channels)
+        found = (found * 255 + 0.5).astype(np.uint8)
+    if names is not None and len(names) != len(found):
+        names = None
+    if tiles == 1:
+        return found, names
+    places = [f"{row},{column}" for row in range(tiles) for column in range(tiles)]
+    return cut(np.asarray(found), tiles), names and [f"{name}:{place}" for name in names for place in places]
 
 
 def cut(pictures: np.ndarray, tiles: int) -> np.ndarray:
@@ -90,7 +99,7 @@ def learn_start(
     loss = losses.regression_loss(field)
     init_key, train_key = jax.random.split(seed_key(seed))
     optimizer = optax.adam(optax.cosine_decay_schedule(OUTER_RATE, steps))
-    recipe = _recipe(field, coords, Setting("learned", 1.0), INNER_STEPS)
+    recipe = recipe_for(field, coords, Setting("learned", 1.0), INNER_STEPS)
     about = {
         "command": "start",
         "network": NETWORK,
@@ -112,7 +121,7 @@ def learn_start(
         optimizer=optimizer,
         num_steps=steps,
         validate=lambda params: many.fit_many(recipe, params, unseen, train_key).scores.mean(),
-        checkpoint=training.Checkpoint(out / "start-checkpoint.safetensors", about),
+        checkpoint=training.Checkpoint(out / "start-checkpoint.safetensors", about, log=out / "start.log.jsonl"),
         stop_after=60 * minutes - (time.perf_counter() - began),
         description="a start",
     )
@@ -134,6 +143,7 @@ def make(
     out: Path,
     about: dict[str, Any],
     *,
+    names: list[str] | None = None,
     setting: Setting,
     steps: int,
     psnr: float | None = None,
@@ -147,7 +157,7 @@ def make(
     """Fit every picture from ``start`` and write the set to ``out``; what is there already is kept."""
     coords, key = arrays.grid(pictures.shape[1:3]), seed_key(seed)
     until = None if psnr is None else 10 ** (-psnr / 10)
-    recipe = _recipe(field, coords, setting, steps, until)
+    recipe = recipe_for(field, coords, setting, steps, until)
     if len(pictures) < 1:
         raise LearnitError("there are no pictures to be fitted: expected one at least")
     if block is None:
@@ -185,12 +195,13 @@ def make(
             about,
             dtype=dtype,
             shard=shard,
+            names=names,
             done=bar.update,
             score=None if dtype == "float32" else score,
         )
 
 
-def _recipe(
+def recipe_for(
     field: Field, coords: Float[np.ndarray, "pixels 2"], setting: Setting, steps: int, until: float | None = None
 ) -> many.Recipe:
     """Regression on bytes [side, side, c]; the score is the PSNR [dB], not clipped."""
@@ -248,7 +259,7 @@ def main() -> None:
 
 
 def _start(given: argparse.Namespace) -> None:
-    pictures = read(given.source, size=given.size, channels=3, tiles=given.tiles)
+    pictures, _ = read(given.source, size=given.size, channels=3, tiles=given.tiles)
     _, _, about = learn_start(
         bytes_of(pictures, 0, len(pictures)), given.out, minutes=given.minutes, pieces=given.tiles**2, seed=given.seed
     )
@@ -273,20 +284,21 @@ def _fit(given: argparse.Namespace) -> None:
     if field.spec.get("in_dim") != 2 or channels not in (1, 3):
         raise LearnitError(f"the start {given.start} is no network for pictures: expected 2 inputs, 1 or 3 outputs")
     began = time.perf_counter()
-    pictures = read(given.source, size=given.size, channels=channels, tiles=given.tiles)
+    pictures, names = read(given.source, size=given.size, channels=channels, tiles=given.tiles)
     made = make(
         pictures,
         field,
         start,
         given.out,
         {"source": given.source.resolve().name, "tiles": given.tiles, "size": given.size, "start": said},
+        names=names,
         setting=Setting(optimizer, rate),
         steps=given.steps,
         psnr=given.psnr,
         dtype=given.type,
         seed=given.seed,
         shard=given.shard,
-        mesh=None if given.devices is None else many.devices(given.devices or None),
+        mesh=None if given.devices is None else sharding.devices(given.devices or None),
     )
     print(_report(made, time.perf_counter() - began))
 

@@ -16,10 +16,15 @@ from learnit_core.errors import LearnitError
 from learnit_core.explorer import export
 from learnit_core.names import safe
 
+SURE = 10
+"""Megabytes that every server of notebooks lets through; some hang up at more."""
+
 
 def upload(on_file: Callable[[Path], None]) -> ipywidgets.VBox:
-    """A button for one picture; ``on_file`` gets its path. Its errors are shown below the button."""
+    """A button for one picture, and what to do with a large one; ``on_file`` gets its path. Its errors are shown
+    below."""
     button = ipywidgets.FileUpload(accept="image/*", multiple=False, description="Your picture")
+    hint = ipywidgets.Label(f"A picture of more than {SURE} MB may not arrive: name its path in LEARNIT_TEST_DATA.")
     output = ipywidgets.Output()
 
     def opened(change):
@@ -36,7 +41,7 @@ def upload(on_file: Callable[[Path], None]) -> ipywidgets.VBox:
                 print(error)
 
     button.observe(opened, names="value")
-    return ipywidgets.VBox([button, output])
+    return ipywidgets.VBox([button, hint, output])
 
 
 def to_png(picture: np.ndarray, side: int) -> bytes:

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 from jaxtyping import Bool, Float
 
@@ -41,10 +42,13 @@ class People(NamedTuple):
     clothes: Float[Array, "people 3"]
 
 
-NOBODY = People(jnp.full((1, 2), 50.0), jnp.zeros((1, 3)))
+def nobody() -> People:
+    """One who is too far away to be seen. (A function: importing this begins nothing on a device.)"""
+    return People(jnp.full((1, 2), 50.0), jnp.zeros((1, 3)))
+
 
 # Linear colours of the parts, in the order in which `distances` gives them.
-_COLOURS = jnp.array(
+_COLOURS = np.array(
     [
         [0.42, 0.38, 0.34],  # paving
         [0.80, 0.70, 0.52],  # walls, of a sandy stone
@@ -53,7 +57,8 @@ _COLOURS = jnp.array(
         [0.16, 0.10, 0.06],  # doors and windows
         [0.13, 0.32, 0.25],  # statue: green bronze
         [0.10, 0.34, 0.45],  # water
-    ]
+    ],
+    np.float32,
 )
 _PAVING, _WALL = 0, 1
 
@@ -120,10 +125,10 @@ def _nearest(p, people):
 
 
 def march(
-    origins: Float[Array, "*batch 3"], directions: Float[Array, "*batch 3"], people: People = NOBODY
+    origins: Float[Array, "*batch 3"], directions: Float[Array, "*batch 3"], people: People | None = None
 ) -> tuple[Float[Array, "*batch"], Bool[Array, "*batch"]]:
     """How far unit ``directions`` go until they meet something, and whether they do within ``FAR``."""
-
+    people = nobody() if people is None else people
     (ox, oy, oz), (dx, dy, dz) = jnp.moveaxis(origins, -1, 0), jnp.moveaxis(directions, -1, 0)
 
     def step(_, t):  # coordinate by coordinate, so that all of it becomes one loop over rays
@@ -135,9 +140,10 @@ def march(
 
 
 def trace(
-    origins: Float[Array, "*batch 3"], directions: Float[Array, "*batch 3"], light: Light, people: People = NOBODY
+    origins: Float[Array, "*batch 3"], directions: Float[Array, "*batch 3"], light: Light, people: People | None = None
 ) -> Float[Array, "*batch 3"]:
     """Linear colour that comes along each ray; ``directions`` need not have length one."""
+    people = nobody() if people is None else people
     directions = directions / jnp.linalg.norm(directions, axis=-1, keepdims=True)
     t, hit = march(origins, directions, people)
     p = origins + t[..., None] * directions
@@ -181,7 +187,7 @@ def _colour(p, people):
     tile = jnp.where(far, 0.5, (jnp.floor(x / 0.6) + jnp.floor(z / 0.6)) % 2)
     course = jnp.floor(y / 0.2) % 2
     shade = jnp.where(part == _PAVING, 0.82 + 0.36 * tile, jnp.where(part == _WALL, 1.06 - 0.22 * course, 1.0))
-    colour = _COLOURS[part] * shade[..., None]
+    colour = jnp.asarray(_COLOURS)[part] * shade[..., None]
     who = jnp.argmin(crowd, axis=-1)
     skin = jnp.array([0.55, 0.36, 0.27])
     dressed = jnp.where((y > 0.29)[..., None], skin, people.clothes[who])

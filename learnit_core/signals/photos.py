@@ -62,7 +62,7 @@ def read_folder(folder: Path, size: int, channels: int) -> tuple[list[str], np.n
         try:
             picture = files.read(folder / name, channels=channels, square=size)
         except files.Refused as error:
-            refused[name] = error
+            refused[name] = error.to_keep()
             continue
         names.append(name)
         pictures.append(picture.pixels)

@@ -26,6 +26,8 @@ MOST, MOST_ANGLES = 1 << 24, 1 << 14
 
 SAVE = "np.savez(file, sinogram=…, angles=…, unit='degrees')"
 
+_SAME = 1e-6  # radians between lines that are one
+_STARTS = 32  # tried for the first of some angles
 _OFF = 0.1  # of the measured values, by which opposite projections may differ before it is said
 
 
@@ -107,6 +109,44 @@ def weights(angles: Float[np.ndarray, " angles"]) -> Float[np.ndarray, " angles"
     found[order] = (gaps + np.roll(gaps, 1)) / 2
     usual = np.median(found[found > 1e-6]) if (found > 1e-6).any() else np.pi
     return np.minimum(found, 2 * usual)
+
+
+def some(angles: Float[np.ndarray, " angles"], count: int) -> np.ndarray:
+    """Indices of ``count`` different angles, over half a turn as evenly as what was measured allows.
+
+    A line seen from behind is no other line, and is taken when all others are.
+    """
+    folded = np.mod(angles - angles[0], np.pi)
+    folded[np.pi - folded < _SAME] = 0
+    order = folded.argsort(kind="stable")
+    new = np.diff(folded[order], prepend=-1) > _SAME
+    lines, again = order[new], order[~new]
+    if count >= len(lines):
+        more = some(angles[again], count - len(lines)) if count > len(lines) else []
+        return np.sort([*lines, *again[more]])
+    # A gap too wide to be halved counts as one distance between neighbours, whatever its width; the rest is divided.
+    gaps, apart, evenly = np.diff(folded[lines], append=np.pi), np.inf, np.pi / count
+    while evenly < apart * (1 - 1e-9):
+        apart, wide = evenly, gaps > evenly
+        evenly = gaps[~wide].sum() / (count - wide.sum())
+    if wide.any():
+        lines, gaps = (np.roll(each, -1 - gaps.argmax()) for each in (lines, gaps))
+    places = np.cumsum([0.0, *np.minimum(gaps, apart)[:-1]])
+
+    def beginning_at(start):
+        found = []
+        for j in range(count):
+            low = found[-1] + 1 if found else 0
+            away = np.abs(places[low : len(lines) - count + j + 1] - start - j * apart)
+            found.append(low + int(away.argmin()))
+        return np.sort(lines[found])
+
+    def unevenness(chosen):
+        turned = np.sort(folded[chosen])
+        return round(float(np.sum(np.diff(turned, append=turned[0] + np.pi) ** 2)), 9)
+
+    starts = places[places < apart]
+    return min(map(beginning_at, starts[:: -(-len(starts) // _STARTS)]), key=unevenness)
 
 
 def _numbers(path: Path, found: dict[str, stored.Head], name: str) -> np.ndarray:

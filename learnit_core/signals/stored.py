@@ -51,13 +51,16 @@ def heads(path: Path) -> dict[str, Head]:
 
 
 def read(path: Path, name: str = "array", *, most: int = MOST_BYTES) -> np.ndarray:
-    """One array, of a `.npy` as it lies on the disk. Raises LearnitError, also if it has more than ``most`` bytes."""
-    head = heads(path)[name]
+    """One array: of a `.npy` as it lies on the disk, whatever its size; of a `.npz` in memory.
+
+    Raises LearnitError, also if it would take more than ``most`` bytes of memory.
+    """
+    head, packed = heads(path)[name], path.suffix.lower() == ".npz"
     needed = math.prod(head.shape) * head.dtype.itemsize
-    if needed > most:
+    if packed and needed > most:
         raise LearnitError(f"{path} has {head} in {name!r}, {needed:,} bytes: expected {most:,} at most")
     try:
-        if path.suffix.lower() != ".npz":
+        if not packed:
             return np.load(path, mmap_mode="r", allow_pickle=False)
         with zipfile.ZipFile(path) as archive, archive.open(f"{name}.npy") as member:
             return np.lib.format.read_array(member, allow_pickle=False)

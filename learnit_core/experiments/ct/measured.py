@@ -86,16 +86,6 @@ def back_projected(
     return (np.clip(picture, 0, 1) if clip else picture).astype(np.float32)
 
 
-def some(angles: Float[np.ndarray, " angles"], count: int) -> np.ndarray:
-    """Indices of ``count`` different angles, as evenly over half a turn as they were measured."""
-    folded, free, found = np.mod(angles - angles[0], np.pi), np.ones(len(angles), bool), []
-    for wanted in np.arange(count) * np.pi / count:
-        away = np.abs(np.mod(folded - wanted + np.pi / 2, np.pi) - np.pi / 2)
-        found.append(int(np.where(free, away, np.inf).argmin()))
-        free[found[-1]] = False
-    return np.sort(found)
-
-
 def consistency(picture: Picture, scan: Scan) -> Float[np.ndarray, " angles"]:
     """Mean squared difference of a picture's projections and the measured ones, at each angle, in parts of the mean
     square of all that was measured."""
@@ -149,7 +139,7 @@ def reconstructed(
     network, scan = shipped.larger("measured", settings=settings, seed=seed), scaled(measured, size)
     total = len(scan.angles)
     most = min(total, MOST_FITTED)
-    chosen = {n: some(scan.angles, n) for n in numbers if n < most} | {most: some(scan.angles, most)}
+    chosen = {n: sinograms.some(scan.angles, n) for n in sorted({*numbers, most}) if n <= most}
     parts = {n: Scan(scan.values[which], scan.angles[which], scan.peak) for n, which in chosen.items()}
     asked = [(init, n) for n in parts for init in network.starts]
 
