@@ -82,7 +82,9 @@ def over_devices(settings: Settings) -> dict[str, Any]:
         flags = f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count={count}"
         signals = SIGNALS if settings.max_steps is None else 8
         words = [sys.executable, "-m", __name__, str(count), str(signals)]
-        made = subprocess.run(words, env=os.environ | {"XLA_FLAGS": flags}, capture_output=True, text=True, check=True)
+        made = subprocess.run(
+            words, env=os.environ | {"XLA_FLAGS": flags}, capture_output=True, encoding="utf-8", check=True
+        )
         rows.append(json.loads(made.stdout.splitlines()[-1]))
         print(f"scaling, {count} devices: {1e3 * rows[-1]['median_seconds']:.2f} ms a signal")
     return {"what": "devices", "cores": os.cpu_count(), "signals": signals, "rows": rows}
