@@ -35,7 +35,7 @@ class Fitting(Widget):
     """
 
     targets = traitlets.Bytes().tag(sync=True)
-    times_given = traitlets.List(traitlets.Int(), [1, 1], help="How often Python has given each picture.").tag(sync=True)
+    times_given = traitlets.List(traitlets.Int(), [1, 1], help="How often Python has given each.").tag(sync=True)
 
     def __init__(self, scene, data, *, controls, position, field, starts, given):
         self._field, self._starts, self._given = field, starts, list(given)

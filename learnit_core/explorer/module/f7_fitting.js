@@ -118,14 +118,17 @@ class Fitting {
     this.#filled(this.target, false, "", "Draw something, type a word, or bring a picture.");
   }
 
-  /** Takes the pictures that Python has given since, which has given each so many `times`; another stays as it is drawn. */
-  #given(data, times = [1, 1]) {
+  /** Takes the pictures that Python has given since, which has given each so often (`counts`); the other stays as it is drawn. */
+  #given(data, counts = [1, 1]) {
     const values = new Float32Array(bytesOf(data).slice().buffer);
     const size = values.length / 2;
-    const fresh = this.fits.targets.filter((_, i) => this.times?.[i] !== times[i]);
-    fresh.forEach((target) => target.set(values.slice(this.fits.targets.indexOf(target) * size).subarray(0, size)));
-    this.times = times;
-    this.#refit(fresh);
+    const known = this.times;
+    this.times = counts;
+    this.#refit(this.fits.targets.filter((target, i) => {
+      if (known?.[i] === counts[i]) return false;
+      target.set(values.slice(i * size, (i + 1) * size));
+      return true;
+    }));
   }
 
   #refit(targets, starts) {
@@ -260,9 +263,9 @@ class Fitting {
     this.#say("");
     this.fits.shown = [0, 1];
     this.fits.tuned();
-    const known = this.times;
+    const counts = this.times;
     this.times = null; // so that all is taken, and fitted anew
-    this.#given(this.fits.given, known);
+    this.#given(this.fits.given, counts);
   }
 
   #fromPython() {
