@@ -69,8 +69,8 @@ def test_a_slider_stays_where_it_was_put_last(visit, tmp_path, kind):
     slid(widget, 3)
     kernel.hears()
     slid(widget, 4)
+    widget.page.wait_for_timeout(300)  # this, too, is told
     kernel.says()
-    widget.page.wait_for_timeout(50)
     assert widget.settled().position == [4.0, *walk]
     # What Python says counts, also where the page stood last as far as Python knows.
     kernel.hears()
