@@ -103,22 +103,24 @@ def test_the_first_way_within_the_budget_is_taken_and_said():
         taken = memory.choose(simple, [1.0], needs[place])
         assert taken.way == way and taken.temporaries == needs[place] and taken.said.startswith(f"{way}: 0.")
         assert ("where keeping all of the inner losses would take 0." in taken.said) == (place > 0)
-    assert str(memory.WAYS[-1]) == "recomputing inner losses, in 64 blocks of samples, inner steps on 10 % of them"
+    way = memory.Way(blocks=64, fraction=0.1)
+    assert str(way) == "recomputing inner losses, in 64 blocks of samples, inner steps on 10 % of them"
     with pytest.raises(LearnitError, match="no way takes 0.0 MB or less: recomputing inner .* more memory"):
         memory.choose(simple, [1.0], needs[1] - 1, memory.WAYS[:2])
 
 
 @pytest.mark.nightly
-def test_blocks_and_parts_take_less():
-    """Of a picture, in MAML: a fifth of the temporaries in blocks, and less than half by a part of the pixels."""
+def test_each_way_takes_less_than_those_before_it():
+    """Of a picture, in MAML; and on a part of its pixels less than on all of them at once."""
     arguments, profile = (PARAMS, task(40, 40), KEY), image.PROFILES["quick"]
 
     def taken(way):
         return memory.choose(lambda way: image.meta_grad_for(profile, FIELD, "maml", way), arguments, 10**9, [way])[1]
 
-    kept, usual = taken(memory.Way(remat=False)), taken(memory.USUAL)
-    blocks, part = taken(memory.Way(blocks=16)), taken(memory.Way(blocks=16, fraction=0.25))
-    assert usual < kept and blocks < 0.2 * usual and part < 0.5 * usual
+    needs = [taken(way) for way in memory.WAYS]
+    assert (np.diff(needs) < 0).all() and needs[3] < 0.2 * needs[1]
+    assert taken(memory.Way(fraction=0.25)) < 0.6 * needs[1]  # the query sees all of them
+    assert taken(memory.Way(fraction=0.5, blocks=4)) < 0.7 * taken(memory.Way(fraction=0.5))
 
 
 @pytest.mark.nightly
@@ -130,6 +132,6 @@ def test_a_training_keeps_to_a_budget(tmp_path, capsys):
     _, params, _ = image.meta_train(profile, images, "maml", budget=20_000)
     assert "blocks of samples" in capsys.readouterr().out
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-3), params, plain)
-    image.meta_train(profile, images, "maml", folder=tmp_path, budget=memory.Way(fraction=0.5))
+    image.meta_train(profile, images, "maml", folder=tmp_path, way=memory.Way(fraction=0.5))
     with pytest.raises(LearnitError, match="fraction is 0.5 there"):  # another training
         image.meta_train(profile, images, "maml", folder=tmp_path)

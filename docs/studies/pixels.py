@@ -46,7 +46,7 @@ def signals(name: str, photographs: Path | None):
     if name == "text":
         images = image.load_signals(profile, "text")
         return image.field_for(profile, 1), images.train, image.tasks(images.test)
-    pieces = networks.read(photographs, size=SIDE, channels=1, tiles=CUT).reshape(-1, CUT**2, SIDE, SIDE, 1)
+    pieces = networks.read(photographs, size=SIDE, channels=1, tiles=CUT)[0].reshape(-1, CUT**2, SIDE, SIDE, 1)
     kept = pieces[::5, ::8].reshape(-1, SIDE, SIDE, 1)  # two pieces of each
     train = np.delete(pieces, np.s_[::5], axis=0).reshape(-1, SIDE, SIDE, 1)
     field = models.siren(2, 1, width=profile.width, depth=profile.depth, w0=W0)
@@ -102,14 +102,14 @@ def row(field, train, unseen, steps: int, fraction: float, choice: str, correcte
 def large(photographs: Path) -> dict:
     """Meta-training at 512 x 512, a task a step."""
     profile = replace(image.PROFILES["quick"], size=512, w0=W0, maml_batch=1, num_steps=50)
-    pictures = networks.read(photographs, size=profile.size, channels=1)
+    pictures = networks.read(photographs, size=profile.size, channels=1)[0]
     images = ImageSplits("photographs", pictures[5:], pictures[:2], pictures[2:4], "")
     way = memory.Way(blocks=16, fraction=0.25)
     field, start = image.field_for(profile, 1), image.field_for(profile, 1).init(jax.random.key(0))
     # What a budget chooses, and what the quarter takes beside it.
     chosen = image.way_within(10**9, profile, field, start, "maml", images.train.shape[1:])
     began = time.process_time()
-    _, _, history = image.meta_train(profile, images, "maml", budget=way, chunk=10, validate_every=5)
+    _, _, history = image.meta_train(profile, images, "maml", way=way, chunk=10, validate_every=5)
     return {
         "size": profile.size, "outer_steps": len(history.losses), "way": str(way), "a_gigabyte_chooses": chosen.said,
         "processor_seconds": round(time.process_time() - began), "seconds": round(history.seconds),
