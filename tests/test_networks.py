@@ -2,8 +2,10 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import jax
@@ -253,3 +255,32 @@ def test_from_photographs_to_a_set_in_two_commands(tmp_path):
     assert json.loads((tmp_path / "set" / networks.FILE).read_text())["setting"]["optimizer"] == "learned"
     refused = run(*fitted, "--out", tmp_path / "other", "--optimizer", "adam")
     assert refused.returncode == 1 and refused.stderr.count("\n") == 1 and not (tmp_path / "other").exists()
+
+
+@pytest.mark.nightly
+def test_a_command_that_is_killed_at_random_ends_with_the_same_bytes(tmp_path):
+    rng = np.random.default_rng(0)
+    np.save(tmp_path / "pictures.npy", rng.integers(0, 256, (120, 6, 6, 1), np.uint8))
+    weights.save(tmp_path / "start.safetensors", FIELD, RATED, {})
+    words = [sys.executable, "-m", "learnit_core.commands.networks", "fit", "pictures.npy", "--size", "6"]
+    words += ["--start", "start.safetensors", "--shard", "10", "--out"]
+    cut, whole = tmp_path / "cut", tmp_path / "whole"
+
+    def shards():
+        return len(list(cut.glob("networks-*.safetensors")))
+
+    while shards() < 6:
+        process, before, patience = subprocess.Popen([*words, "cut"], cwd=tmp_path), shards(), time.monotonic() + 120
+        while shards() <= before and process.poll() is None and time.monotonic() < patience:
+            time.sleep(0.001)
+        time.sleep(rng.uniform(0, 0.02))
+        process.kill()
+        process.wait()
+        assert shards() > before, "no progress between two kills"
+        if not whole.exists():  # the same block of fits: another one rounds otherwise
+            whole.mkdir()
+            for name in (networks.FILE, "start.safetensors"):
+                shutil.copy(cut / name, whole)
+    for folder in ("cut", "whole"):
+        subprocess.run([*words, folder], cwd=tmp_path, check=True)
+    assert contents(cut) == contents(whole)

@@ -93,11 +93,15 @@ def _rest(name: str, record: Parts) -> str:
         return ""
     whole = ways["core"]["median_seconds"]
     products, sine = record["limit"]["of_the_rate"], 1 - ways["no-sine"]["median_seconds"] / whole
+    rest = 1 - products - sine
     note = (
-        f"- **{name}**, where the time of a step goes: products {share(products)} at the machine's rate, the sine and "
+        f"- **{name}**, where a step's time goes: products {share(products)} at the machine's rate, the sine and its "
     )
-    note += f"its derivative {share(sine)} (the step without them is as much faster), and {share(1 - products - sine)} "
-    note += "to read and write activations between products, sums over pixels and the optimiser."
+    note += f"derivative {share(sine)} (without them a step is as much faster), "
+    if rest < 0:
+        note += "together more than all of it: the machine was too busy for a rate to be told."
+    else:
+        note += f"and {share(rest)} to read and write activations between products, sums over pixels and the optimiser."
     if "core-sin" in ways:
         library = ways["core-sin"]["median_seconds"]
         note += f" With the library's sine the step takes {time_of(library)}."
