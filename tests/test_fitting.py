@@ -95,10 +95,13 @@ def test_a_drawing_is_heard_of_once():
         told = {"kind": "fitted", "position": position, "starts": ["two", "one"]}
         shown._hear(told, [export.flat(ONE), export.flat(TWO), (TARGET / 2).tobytes(), blank])
     assert len(heard) == 1 and heard[0] == (TARGET / 2).tobytes() + blank
-    again = small(target=TARGET)
-    again.observe(lambda change: heard.append(change["new"]), "targets")
-    again.target = again.target
-    assert len(heard) == 2, "what was there before was never sent"
+    shown.target = TARGET / 2
+    assert len(heard) == 1, "the same again"
+    again, news = small(target=TARGET, second=TARGET), []
+    again.observe(news.append, "targets")
+    told = {"kind": "fitted", "position": [2, 0], "starts": ["two", "one"]}
+    again._hear(told, [export.flat(ONE), export.flat(TWO), *2 * [TARGET.tobytes()]])
+    assert news == [], "what it was given"
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,8 @@ class Fitting(Widget):
     def __init__(self, scene, data, *, controls, position, field, starts, given):
         self._field, self._starts, self._given = field, starts, list(given)
         self._told: tuple[list[float], dict[str, Params]] | None = None
-        super().__init__(scene, data, controls=controls, start=position)
+        # Known from the beginning, so that a page that tells of them brings no news.
+        super().__init__(scene, data, controls=controls, start=position, targets=_bytes(self._given, scene["shape"]))
         self.on_msg(lambda _, content, buffers: self._hear(content, buffers))
 
     @property

@@ -42,9 +42,11 @@ class Widget(anywidget.AnyWidget):
     data = traitlets.Bytes().tag(sync=True)
     position = _Numbers(traitlets.Float()).tag(sync=True)
 
-    def __init__(self, scene: dict[str, Any], data: bytes, *, controls: Sequence[Control], start: Sequence[float]):
+    def __init__(
+        self, scene: dict[str, Any], data: bytes, *, controls: Sequence[Control], start: Sequence[float], **more: Any
+    ):
         self._controls = list(controls)
-        super().__init__(scene=scene | {"start": start}, data=data, position=start)
+        super().__init__(scene=scene | {"start": start}, data=data, position=start, **more)
 
     @traitlets.validate("position")
     def _in_range(self, proposal):

@@ -1,9 +1,10 @@
-"""Fitting in JupyterLab: Python gets the weights that the page shows, and the page fits what Python gives it."""
+"""Fitting and meta-training in JupyterLab: Python gets what the page computes, the page fits what Python gives it."""
 
 import numpy as np
 import pytest
 from fitting_page import FittingPage
 from lab import Lab, notebook_of, reached
+from test_meta_page import Page
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.nightly]
 
@@ -18,6 +19,10 @@ own = explorer.fitting(field, {"one": (one, ("sgd", 2e-3)), "two": (two, ("adam"
 heard = []
 own.observe(lambda change: heard.append(len(change["new"])), "targets")
 own
+""",
+    """
+learner = explorer.meta_training(models.siren(1, 1, width=8, depth=3, w0=20.0), num_steps=20)
+learner
 """,
     "flat = lambda params: [float(x) for layer in params for name in 'wb' for x in np.ravel(layer[name])]",
 ]
@@ -70,3 +75,25 @@ def test_value_is_what_the_page_shows_and_targets_come_from_both(lab, chromium):
     widget.settled()
     assert problems == []
     context.close()
+
+
+def test_what_is_learned_reaches_python(lab, chromium):
+    page = chromium.new_context(viewport={"width": 1280, "height": 1000}).new_page()
+    lab.open(page)
+    widget = Page(page, 1)
+    widget.root.wait_for(timeout=120_000)
+    widget.root.scroll_into_view_if_needed()
+    widget.settled(20, seconds=120)
+    widget.slide("Inner steps", 3)
+    widget.button("One outer step").click()
+    widget.settled(21)
+    widget.slider.focus()
+    page.keyboard.press("End")
+    assert reached(lab, page, "learner", [10.0]), "and the arrow keys are not JupyterLab's"
+    np.testing.assert_allclose(lab.ask("learner.losses.tolist()"), widget.losses, rtol=1e-6)
+    told = lab.ask("flat(learner.value['learned start'])")
+    np.testing.assert_array_equal(np.float32(told), widget.run("(one) => [...one.trainer.weights]"))
+    assert lab.ask("learner.settings['inner_steps']") == 3 and lab.ask("learner.told") == 21
+    lab.tell("learner.position = [2]")
+    page.wait_for_function("() => document.querySelectorAll('.learnit-explorer')[1].dataset.painted === '2'")
+    page.context.close()

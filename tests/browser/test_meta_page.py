@@ -17,8 +17,8 @@ from learnit_core.structures import Pixels
 pytestmark = pytest.mark.browser
 
 STEPS = 12
-STATE = """(wanted) => {
-  const shown = document.querySelector(".learnit-explorer")?.dataset;
+STATE = """([index, wanted]) => {
+  const shown = document.querySelectorAll(".learnit-explorer")[index]?.dataset;
   return shown?.state === "failed" || (shown?.state === "ready" && (wanted === null || shown.step === wanted));
 }"""
 STROKE = [(0.1, 0.2), (0.5, 0.9), (0.9, 0.2)]
@@ -38,7 +38,7 @@ class Page(Widget):
         """Wait until it trains no more (after ``step`` outer steps), and all that was asked for is shown."""
         self.page.wait_for_timeout(30)  # so that what has just been done is known
         wanted = None if step is None else str(step)
-        self.page.wait_for_function(STATE, arg=wanted, timeout=1000 * seconds)
+        self.page.wait_for_function(STATE, arg=[self.index, wanted], timeout=1000 * seconds)
         assert self.data("state") != "failed", self.message
         return self
 
