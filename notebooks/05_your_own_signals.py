@@ -538,16 +538,16 @@ lesson.gallery.show(figure, "map", alt=alt)
 # between any two of the set: change the names.
 
 # %%
-place, how = lesson.folder / "pieces", recipe("sgd", 1e-2, 2)
+place, how = lesson.folder / "pieces", ("sgd", 1e-2, 2)
 names = [f"{photograph}:{row},{column}" for photograph in photographs for row in range(8) for column in range(4)]
 
 
 def some(first, number):
     """Fits of ``number`` known pieces, for `networks.write`."""
-    return many.fit_many(how, piece_start, everything[first : first + number], key, first=first)
+    return many.fit_many(recipe(*how), piece_start, everything[first : first + number], key, first=first)
 
 
-said = {"seed": SEED, "signals": crops.note, "outer_steps": outer_steps}
+said = {"seed": SEED, "signals": crops.note, "outer_steps": outer_steps, "fit": how}
 kept = networks.write(place, piece_net, piece_start, some, len(names), said, names=names)
 print(f"{len(kept)} networks, {sum(file.stat().st_size for file in place.iterdir()) / 1e6:.0f} MB")
 ends = ("camera:2,2", "chelsea:2,1")

@@ -181,6 +181,20 @@ def test_another_set_in_the_folder_is_refused_and_kept(tmp_path):
     assert contents(tmp_path) == before
 
 
+@pytest.mark.parametrize("other", ["start", "names"])
+def test_a_set_from_another_start_or_of_other_names_is_another_set(tmp_path, other):
+    def write(start, names):
+        fit = lambda first, number: many.fit_many(recipe(), start, pictures()[first : first + number], KEY, first=first)  # noqa: E731
+        return networks.write(tmp_path, FIELD, start, fit, 2, {"shape": (8, 8)}, names=names)
+
+    write(START, ["a", "b"])
+    write(START, ["a", "b"])
+    given = {"start": START, "names": ["a", "b"]}
+    given[other] = {"start": FIELD.init(jax.random.key(9)), "names": ["a", "c"]}[other]
+    with pytest.raises(LearnitError, match=f"holds another set .{other}_checksum"):
+        write(**given)
+
+
 def test_damage_is_named(tmp_path):
     made(tmp_path, pictures())
     file = tmp_path / "networks-00001.safetensors"

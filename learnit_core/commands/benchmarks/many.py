@@ -65,6 +65,10 @@ def run(settings: Settings, *, photographs: Path | None, tiles: int, minutes: fl
     folder, short = settings.out / "bench" / "many", settings.max_steps is not None
     folder.mkdir(parents=True, exist_ok=True)
     control = {"steps": settings.cap(command.STEPS), "pieces": tiles**2 if photographs else 1}
+    if len(unseen) <= VALIDATION:
+        raise LearnitError(
+            f"found {len(unseen)} pictures to fit: expected more than the {VALIDATION} that choose rates"
+        )
     field, start, learned = command.learn_start(train, folder, minutes=minutes, **control)
     order = np.random.default_rng(0).permutation(len(unseen))
     chosen, test = unseen[order[:VALIDATION]], unseen[order[VALIDATION:]]
@@ -144,7 +148,7 @@ def run(settings: Settings, *, photographs: Path | None, tiles: int, minutes: fl
         (optimizer, rate), steps, reached = hows[name]
         way |= {"times_as_fast_as_sin": round(float(np.median(seconds["sin"] / seconds[name])), 2)}
         way |= {"optimizer": optimizer, "rate": rate, "steps": steps, "validation_psnr_db": round(reached, 2)}
-        way |= {"psnr_db": round(scored[name], 2)}
+        way |= {"psnr_db": round(scored[name], 2), "reached": bool(reached >= target)}
         milliseconds = 1e3 * way["median_seconds"]
         print(f"many, {name:9} {milliseconds:8.2f} ms a picture, {way['times_as_fast']:6.2f} times plain")
     limit = products.share(seconds["networks"], matrix)

@@ -156,6 +156,8 @@ def _many(parts: Parts) -> list[str]:
     for name, said in names.items():
         way = ways[name]
         how = f"{way['optimizer']} {way['rate']:g}, {way['steps']} steps"
+        if not way["reached"]:
+            how += ", the PSNR not reached"
         faster = [f"{way[one]:.1f}" for one in ("times_as_fast", "times_as_fast_as_sin")]
         rows.append([said, how, f"{way['psnr_db']:.1f}", f"{1e3 * way['median_seconds']:.2f}", *faster])
     head = ["how", "fit", "PSNR [dB]", "ms a picture", "times as fast as with the package's sine", "as with `jnp.sin`"]
