@@ -274,7 +274,8 @@ def meta_train(grad_of, params, x, train, score, *, steps, batch, rate, title, d
         params = optax.apply_updates(params, updates)
         if i % 25 == 0 or i == steps:
             seen.append((i, float(score(params))))
-            live.update(curve(seen, title))
+            words = f"{title}: from {seen[0][1]:.1f} to {seen[-1][1]:.1f} dB in {i} outer steps."
+            live.update(curve(seen, title), metadata={"image/png": {"alt": words}})
     return params, seen
 
 

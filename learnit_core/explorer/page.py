@@ -79,22 +79,27 @@ def write_page(file: str | os.PathLike, title: str, sections: Sequence[tuple[str
 
     Returns the path. Raises LearnitError if an explorer can only be drawn by Python.
     """
-    parts = []
-    for text, explorer in sections:
-        if explorer.scene["engine"] == "kernel":
-            raise LearnitError(
-                f"the explorer {explorer.scene['title']!r} is drawn by Python, which a page does not have: "
-                "expected one with the engine 'browser', 'auto' or 'frames'"
-            )
-        still = explorer.static_png(explorer.scene["start"])
-        data, still = (base64.b64encode(content).decode() for content in (explorer.data, still))
-        parts.append(f"{text}\n{embedded(explorer.scene, data, still)}")
     page = PAGE.format(
-        policy=html.escape(POLICY, quote=True), title=html.escape(title), sections="\n".join(parts), runtime=runtime()
+        policy=html.escape(POLICY, quote=True),
+        title=html.escape(title),
+        sections="\n".join(f"{text}\n{live(explorer)}" for text, explorer in sections),
+        runtime=runtime(),
     )
     with files.whole(file) as partial:
         partial.write_text(page, encoding="utf-8")
     return Path(file)
+
+
+def live(explorer: Shown) -> str:
+    """HTML of one explorer at its start. Needs :func:`runtime`; LearnitError if only Python can draw it."""
+    if explorer.scene["engine"] == "kernel":
+        raise LearnitError(
+            f"the explorer {explorer.scene['title']!r} is drawn by Python, which a page does not have: "
+            "expected one with the engine 'browser', 'auto' or 'frames'"
+        )
+    still = explorer.static_png(explorer.scene["start"])
+    data, still = (base64.b64encode(content).decode() for content in (explorer.data, still))
+    return embedded(explorer.scene, data, still)
 
 
 def embedded(scene: Mapping[str, Any], data: str, still: str) -> str:
@@ -113,6 +118,10 @@ def embedded(scene: Mapping[str, Any], data: str, still: str) -> str:
 
 def runtime() -> str:
     """HTML that brings all :func:`embedded` explorers before it to life: style and code, once a page."""
-    code = assets.module().replace("export default { render };", "") + MOUNT
-    safe = code.replace("</script", "<\\/script")
+    safe = program().replace("</script", "<\\/script")
     return f'<style>{assets.style()}</style>\n<script type="module">{safe}</script>'
+
+
+def program() -> str:
+    """The JavaScript of :func:`runtime`, for pages that share one file of it; it has to run after them."""
+    return assets.module().replace("export default { render };", "") + MOUNT
