@@ -15,11 +15,12 @@ ARGS ?=
 
 VENV := .venv
 READY := $(VENV)/.ready
+SPHINX := $(VENV)/.sphinx
 RUN := $(VENV)/bin/python -m
 PYTEST := $(RUN) pytest --quiet --numprocesses=auto --maxprocesses=4 --dist=worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help demo lab data gallery exercises slides test test-all check notebooks tune results weights pictures paper networks bench lock clean
+.PHONY: help demo lab data gallery site exercises slides test test-all check notebooks tune results weights pictures paper networks bench lock clean
 
 help:  ## list these targets
 	@sed -n 's/^\([a-z-]*\): .*## /  make \1	/p' $(MAKEFILE_LIST) | expand -t 18
@@ -32,6 +33,9 @@ lab: $(READY)  ## open the notebooks in JupyterLab
 
 gallery: $(READY)  ## one page with all explorers, which needs no Python: out/gallery/index.html
 	@$(RUN) learnit_core.commands.gallery $(ARGS)
+
+site: $(SPHINX)  ## notebooks, explorers, interfaces as pages: make site [ARGS=--execute]; out/site/html/index.html
+	@$(RUN) learnit_core.commands.website $(ARGS)
 
 exercises: $(READY)  ## copies for a class: make exercises ARGS='--kind student --out DIR', or instructor, or graded
 	@$(RUN) learnit_core.commands.exercises $(ARGS)
@@ -55,6 +59,7 @@ check: $(READY)  ## lint, layout, and whether all that is generated is up to dat
 	@$(RUN) learnit_core.commands.upkeep.javascript
 	@$(RUN) learnit_core.commands.upkeep.notebooks --check
 	@$(RUN) learnit_core.commands.upkeep.ledger --check
+	@$(RUN) learnit_core.commands.upkeep.benchmarks --check
 
 notebooks: $(READY)  ## generate the .ipynb from the .py, badges and Colab cells
 	@$(RUN) learnit_core.commands.upkeep.notebooks
@@ -77,7 +82,7 @@ paper: $(READY)  ## the paper's size, as far as the time goes (resumable): make 
 networks: $(READY)  ## a network for every picture of a folder: make networks ARGS='fit PICTURES --start image-... --out DIR'
 	@$(RUN) learnit_core.commands.networks $(ARGS)
 
-bench: $(READY)  ## time the meta-learning step against a plain one
+bench: $(READY)  ## docs/benchmarks.md: times and memory, beside the same written plainly (resumable)
 	@$(RUN) learnit_core.commands.bench $(ARGS)
 
 # The environment is made again when the list of dependencies or its versions change.
@@ -89,10 +94,15 @@ $(READY): pyproject.toml $(CONSTRAINTS)
 	@$(RUN) pip install --quiet --disable-pip-version-check $(addprefix -c ,$(CONSTRAINTS)) -e '.[$(EXTRAS)]'
 	@touch $@
 
+# What only the site needs.
+$(SPHINX): $(READY)
+	@$(RUN) pip install --quiet --disable-pip-version-check $(addprefix -c ,$(CONSTRAINTS)) -e '.[site]'
+	@touch $@
+
 lock:  ## renew constraints/locked.txt: make lock PYTHON=python3.11
 	rm -rf build/lock
 	$(PYTHON) -m venv build/lock
-	build/lock/bin/pip install --quiet '.[$(EXTRAS),teach]'
+	build/lock/bin/pip install --quiet '.[$(EXTRAS),teach,site]'
 	{ sed '/^[^#]/,$$d' constraints/locked.txt; build/lock/bin/pip freeze --exclude learnit; } > build/locked.txt
 	mv build/locked.txt constraints/locked.txt
 

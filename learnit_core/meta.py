@@ -3,11 +3,11 @@
 An algorithm is *adapter × meta-gradient × outer optimiser*. The adapter turns an initialisation into weights for
 one task; the meta-gradient says how to change the initialisation so that the adapted weights get better.
 
-======== ================================ =========================================================
-MAML     exact gradient through the adapter   Finn et al. 2017, equation 1
-FOMAML   query gradient at adapted weights    the same with second derivatives dropped
-Reptile  ``params - adapted``                 Nichol et al. 2018; fed to Adam, as the paper's authors do
-======== ================================ =========================================================
+======== ================================== ========================================================
+MAML     exact gradient through the adapter Finn et al. 2017, equation 1
+FOMAML   query gradient at adapted weights  the same with second derivatives dropped
+Reptile  ``params - adapted``               Nichol et al. 2018; fed to Adam, as the paper's authors do
+======== ================================== ========================================================
 
 Nothing here knows what a signal or a network is: tasks are pytrees, the loss is a function of them.
 """

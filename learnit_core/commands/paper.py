@@ -155,7 +155,7 @@ def write_curves(out: Path, title: str, trained: Mapping[str, Mapping[str, Any]]
     figure.axes[0].set_xlim(0, None)
     with files.whole(out / "curve.png") as partial:
         figure.savefig(partial, format="png", dpi=110, facecolor="white", bbox_inches="tight")
-    with files.whole(out / "curve.csv") as partial, partial.open("w", newline="") as opened:
+    with files.whole(out / "curve.csv") as partial, partial.open("w", newline="", encoding="utf-8") as opened:
         table = csv.writer(opened)
         table.writerow(["init", "outer_step", "validation_psnr_db"])
         table.writerows([init, step, f"{db:.4f}"] for init, points in curves.items() for step, db in points)
