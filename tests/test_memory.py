@@ -1,5 +1,6 @@
 """Blocks of samples, a part of them, and ways chosen by a budget of bytes."""
 
+import importlib.util
 from dataclasses import replace
 
 import jax
@@ -7,8 +8,10 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from PIL import Image
 
 from learnit_core import losses, memory, meta, models
+from learnit_core.commands.repository import ROOT
 from learnit_core.errors import LearnitError
 from learnit_core.experiments import image
 from learnit_core.signals import ImageSplits
@@ -121,6 +124,25 @@ def test_each_way_takes_less_than_those_before_it():
     assert (np.diff(needs) < 0).all() and needs[3] < 0.2 * needs[1]
     assert taken(memory.Way(fraction=0.25)) < 0.6 * needs[1]  # the query sees all of them
     assert taken(memory.Way(fraction=0.5, blocks=4)) < 0.7 * taken(memory.Way(fraction=0.5))
+
+
+@pytest.mark.nightly
+def test_the_study_of_parts_runs_on_photographs(tmp_path, monkeypatch):
+    for number in range(10):
+        noise = np.random.default_rng(number).integers(0, 256, (40, 40, 3), np.uint8)
+        Image.fromarray(noise).save(tmp_path / f"{number}.png")
+    spec = importlib.util.spec_from_file_location("pixels", ROOT / "docs" / "studies" / "pixels.py")
+    study = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(study)
+    monkeypatch.setattr(study, "OUTER_STEPS", {2: 10})
+    monkeypatch.setattr(study, "SIDE", 8)
+    natural = study.signals("natural", tmp_path)
+    assert natural[1].shape == (8 * 16, 8, 8, 1) and natural[2].query.values.shape == (2 * 2, 64, 1)
+    rows = [{"signals": "natural"} | study.row(*natural, 2, *which) for which in (study.ROWS[0], study.ROWS[-1])]
+    assert rows[1]["temporaries_mb"] < rows[0]["temporaries_mb"]
+    assert "10% at random, the last step on all" in study.table({"rows": rows})
+    found = study.large(tmp_path, size=16)
+    assert found["outer_steps"] == 50 and "of 1,000.0 MB" in found["a_gigabyte_chooses"]
 
 
 @pytest.mark.nightly
