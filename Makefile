@@ -15,11 +15,12 @@ ARGS ?=
 
 VENV := .venv
 READY := $(VENV)/.ready
+SPHINX := $(VENV)/.sphinx
 RUN := $(VENV)/bin/python -m
 PYTEST := $(RUN) pytest --quiet --numprocesses=auto --maxprocesses=4 --dist=worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help demo lab data gallery exercises slides test test-all check notebooks tune results weights pictures paper networks bench lock clean
+.PHONY: help demo lab data gallery site exercises slides test test-all check notebooks tune results weights pictures paper networks bench lock clean
 
 help:  ## list these targets
 	@sed -n 's/^\([a-z-]*\): .*## /  make \1	/p' $(MAKEFILE_LIST) | expand -t 18
@@ -32,6 +33,9 @@ lab: $(READY)  ## open the notebooks in JupyterLab
 
 gallery: $(READY)  ## one page with all explorers, which needs no Python: out/gallery/index.html
 	@$(RUN) learnit_core.commands.gallery $(ARGS)
+
+site: $(SPHINX)  ## notebooks, explorers, interfaces as pages: make site [ARGS=--execute]; out/site/html/index.html
+	@$(RUN) learnit_core.commands.website $(ARGS)
 
 exercises: $(READY)  ## copies for a class: make exercises ARGS='--kind student --out DIR', or instructor, or graded
 	@$(RUN) learnit_core.commands.exercises $(ARGS)
@@ -90,10 +94,15 @@ $(READY): pyproject.toml $(CONSTRAINTS)
 	@$(RUN) pip install --quiet --disable-pip-version-check $(addprefix -c ,$(CONSTRAINTS)) -e '.[$(EXTRAS)]'
 	@touch $@
 
+# What only the site needs.
+$(SPHINX): $(READY)
+	@$(RUN) pip install --quiet --disable-pip-version-check $(addprefix -c ,$(CONSTRAINTS)) -e '.[site]'
+	@touch $@
+
 lock:  ## renew constraints/locked.txt: make lock PYTHON=python3.11
 	rm -rf build/lock
 	$(PYTHON) -m venv build/lock
-	build/lock/bin/pip install --quiet '.[$(EXTRAS),teach]'
+	build/lock/bin/pip install --quiet '.[$(EXTRAS),teach,site]'
 	{ sed '/^[^#]/,$$d' constraints/locked.txt; build/lock/bin/pip freeze --exclude learnit; } > build/locked.txt
 	mv build/locked.txt constraints/locked.txt
 

@@ -3,11 +3,11 @@
 An algorithm is *adapter × meta-gradient × outer optimiser*. The adapter turns an initialisation into weights for
 one task; the meta-gradient says how to change the initialisation so that the adapted weights get better.
 
-======== ================================ =========================================================
-MAML     exact gradient through the adapter   Finn et al. 2017, equation 1
-FOMAML   query gradient at adapted weights    the same with second derivatives dropped
-Reptile  ``params - adapted``                 Nichol et al. 2018; fed to Adam, as the paper's authors do
-======== ================================ =========================================================
+======== ================================== ========================================================
+MAML     exact gradient through the adapter Finn et al. 2017, equation 1
+FOMAML   query gradient at adapted weights  the same with second derivatives dropped
+Reptile  ``params - adapted``               Nichol et al. 2018; fed to Adam, as the paper's authors do
+======== ================================== ========================================================
 
 Nothing here knows what a signal or a network is: tasks are pytrees, the loss is a function of them.
 """
@@ -156,9 +156,9 @@ def meta_steps(
         num_tasks = len(jax.tree.leaves(tasks)[0])
         own = sharding.own((tasks, jax.random.split(task_key, num_tasks)), sharding.TASKS)
         losses, grads = per_task(state.params, *own)
-        grads = jax.tree.map(lambda g: jnp.mean(g, axis=0), grads)
-        grads, loss = sharding.mean((grads, jnp.mean(losses)), sharding.TASKS)
+        grads = sharding.mean(jax.tree.map(lambda g: jnp.mean(g, axis=0), grads), sharding.TASKS)
         updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
-        return MetaState(optax.apply_updates(state.params, updates), opt_state, state.step + 1), loss
+        state = MetaState(optax.apply_updates(state.params, updates), opt_state, state.step + 1)
+        return state, sharding.mean(jnp.mean(losses), sharding.TASKS)
 
     return jax.lax.scan(step, state, length=num_steps)

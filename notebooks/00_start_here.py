@@ -274,7 +274,8 @@ def meta_train(grad_of, params, x, train, score, *, steps, batch, rate, title, d
         params = optax.apply_updates(params, updates)
         if i % 25 == 0 or i == steps:
             seen.append((i, float(score(params))))
-            live.update(curve(seen, title))
+            words = f"{title}: from {seen[0][1]:.1f} to {seen[-1][1]:.1f} dB in {i} outer steps."
+            live.update(curve(seen, title), metadata={"image/png": {"alt": words}})
     return params, seen
 
 
@@ -489,6 +490,20 @@ _, theirs = loss_and_grad(picture_start, task, jax.random.key(0))
 ours = jax.jit(jax.grad(outer))(picture_start, pixels, test[:1])
 apart = jax.tree.map(lambda a, b: float(jnp.abs(a - b).max() / jnp.abs(b).max()), theirs, ours)
 print(f"largest difference of the two gradients, relative: {max(jax.tree.leaves(apart)):.0e}")
+
+# %% [markdown]
+# ## 8. The same, live
+#
+# Now turn the knobs. Below, MAML trains a smaller network on waves in this page, in JavaScript written by hand, to the same
+# numbers as the package. Left is an unseen wave, fitted from the start that is being learned; right the same from random
+# weights, at the rate that suits them best. **Try**: Reptile, with two inner steps and with ten. One training signal: does
+# the start still help on a new wave? An outer rate ten times as large: watch the error, and go back when it is lost.
+
+# %%
+from learnit_core import explorer
+
+live = explorer.meta_training(classes={"waves": waves[:288, ::2, 0]})
+live
 
 # %% [markdown]
 # ## Exercises

@@ -9,6 +9,7 @@ from learnit_core import explorer, losses, models
 from learnit_core.errors import LearnitError
 from learnit_core.evaluate import Setting
 from learnit_core.explorer import export
+from learnit_core.explorer.fitting import lines_of
 from learnit_core.structures import Pixels, Rated
 
 SHAPE = (6, 8)
@@ -84,6 +85,32 @@ def test_what_a_page_tells_is_the_value_until_something_else_is_wanted():
     shown.second = TARGET
     assert len(shown.value) == 2
     shown._hear({"kind": "something else"}, [])
+
+
+def test_a_drawing_is_heard_of_once():
+    shown, heard = small(target=TARGET), []
+    shown.observe(lambda change: heard.append(change["new"]), "targets")
+    blank = np.full(SHAPE, np.nan, "<f4").tobytes()
+    for position in ([2, 0], [2, 0], [3, 0]):
+        told = {"kind": "fitted", "position": position, "starts": ["two", "one"]}
+        shown._hear(told, [export.flat(ONE), export.flat(TWO), (TARGET / 2).tobytes(), blank])
+    assert len(heard) == 1 and heard[0] == (TARGET / 2).tobytes() + blank
+    again = small(target=TARGET)
+    again.observe(lambda change: heard.append(change["new"]), "targets")
+    again.target = again.target
+    assert len(heard) == 2, "what was there before was never sent"
+
+
+@pytest.mark.parametrize(
+    "text, lines",
+    [("a", ["a"]), ("four", ["four"]), ("fives", ["fiv", "es"]), ("two words", ["two", "word"]), ("", []),
+     ("donaudampfschiff", ["dona", "udam"]), (" to  be or not", ["to", "be"])],
+)  # fmt: skip
+def test_a_word_is_drawn_in_the_lines_of_the_page(text, lines):
+    assert lines_of(text) == lines
+    if lines:
+        inked = np.flatnonzero(small(target=text, shape=(64, 64)).target.max(axis=(1, 2)) > 0.2)
+        assert np.ptp(inked) + 1 > (40 if len(lines) > 1 and max(map(len, lines)) < 4 else 8)
 
 
 def test_words_are_light_on_dark_and_fill_the_picture():

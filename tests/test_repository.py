@@ -40,7 +40,10 @@ def test_conda_brings_python_and_pip_only():
     constraints, project = by_pip["pip"]
     assert (ROOT / constraints.removeprefix("-c ")).is_file()
     extras = re.fullmatch(r"-e \.\[([a-z,]+)\]", project)[1].split(",")
-    assert set(extras) == set(PROJECT["optional-dependencies"]) - {"teach"}  # who grades adds it
+    assert set(extras) == set(PROJECT["optional-dependencies"]) - {
+        "teach",
+        "site",
+    }  # who grades, or publishes, adds them
 
 
 def test_locked_versions_are_complete_and_allowed():
@@ -73,11 +76,15 @@ def check_workflows(*files: Path) -> int:
 
 
 def test_workflows_follow_the_schema(tmp_path):
-    assert len(WORKFLOWS) == 3
+    assert len(WORKFLOWS) == 4
     assert check_workflows(*WORKFLOWS) == 0
     broken = tmp_path / "broken.yml"
     broken.write_text(WORKFLOWS[0].read_text().replace("runs-on:", "runs-at:"))
     assert check_workflows(broken) != 0
+
+
+RIGHTS = {"report": {"issues": "write"}, "publish": {"pages": "write", "id-token": "write"}}
+"""Jobs that write: an issue when a night fails, and the site."""
 
 
 def test_workflows_take_no_more_rights_than_they_need():
@@ -85,9 +92,24 @@ def test_workflows_take_no_more_rights_than_they_need():
         workflow = yaml.safe_load(path.read_text())
         assert workflow["permissions"] == {"contents": "read"}
         for name, job in workflow["jobs"].items():
-            rights = {} if name != "report" else {"issues": "write"}
-            assert job.get("permissions", {}) == rights
+            assert job.get("permissions", {}) == RIGHTS.get(name, {})
             assert "timeout-minutes" in job
+
+
+def test_the_site_is_published_where_there_are_pages_only():
+    jobs = yaml.safe_load((ROOT / ".github" / "workflows" / "site.yml").read_text())["jobs"]
+    assert "has_pages" in jobs["build"]["if"] and jobs["publish"]["needs"] == "build"
+
+
+def test_the_citation_is_one():
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.citation-file-format"]
+    assert subprocess.run([*command, str(ROOT / "CITATION.cff")], capture_output=True).returncode == 0
+    cited = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert cited["version"] == PROJECT["version"] and cited["license"] == PROJECT["license"]
+    paper = cited["references"][0]
+    bibtex = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
+    assert paper["title"] in bibtex and str(paper["year"]) in bibtex
+    assert all(f"{one['family-names']}, {one['given-names']}" in bibtex for one in paper["authors"])
 
 
 def test_what_is_left_out_by_day_runs_at_night():

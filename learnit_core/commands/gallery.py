@@ -19,9 +19,9 @@ from learnit_core.explorer import write_page
 TITLE = "learnit: sliders through weight space"
 
 INTRODUCTION = (
-    "<p>Coordinate-based networks keep a signal in their weights. What follows are such networks, computed in your "
-    "browser as you drag: this page needs no server and no network connection. How they were made, and what was "
-    "measured, stands in the notebooks of the project.</p>"
+    "<p>Coordinate-based networks keep a signal in their weights. What follows are such networks: computed in your "
+    "browser as you drag, or, where that takes long, drawn beforehand. This page needs no server and no network "
+    "connection. How they were made, and what was measured, stands in the notebooks of the project.</p>"
 )
 
 Link = Callable[[str], str | None]

@@ -38,6 +38,11 @@ def address() -> str:
         return tomllib.load(file)["project"]["urls"]["Repository"].rstrip("/")
 
 
+def published() -> str | None:
+    """The project's public address; None while it has none, and links to it would lead nowhere."""
+    return None if "/OWNER/" in address() else address()
+
+
 def absolute_environment(environ: dict[str, str]) -> dict[str, str]:
     """``environ`` with the LEARNIT_* paths made absolute, because a kernel starts in the notebook's directory.
 

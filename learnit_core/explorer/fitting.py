@@ -22,6 +22,7 @@ from learnit_core.structures import Field, Params, Pixels, Rated, plain, rows
 
 ENDS = ("first picture", "second picture")
 MOST_STEPS = 100
+_MOST, _LINE = 8, 0.93  # letters of a word, and from one line to the next, of their size: as in `f3_targets.js`
 OPTIMISERS = ("sgd", "adam", "rmsprop", "learned")
 
 
@@ -29,6 +30,7 @@ class Fitting(Widget):
     """Two pictures, each fitted from several starts. Made by :func:`fitting`.
 
     ``position`` is [step, t]: what is shown after so many steps, from the first picture (0) to the second (1).
+    ``targets`` are both pictures as bytes: observe them to hear of a drawing.
     """
 
     targets = traitlets.Bytes().tag(sync=True)
@@ -110,6 +112,7 @@ class Fitting(Widget):
             for name, flat in zip(names, arrays, strict=False)
         }
         self._told = ([float(x) for x in content["position"]], shown)
+        self.targets = _bytes(self._given, shape)  # the same bytes are no change, so that observers hear a drawing once
         self.position = content["position"]
 
 
@@ -130,7 +133,12 @@ def fitting(
     ``starts`` maps a name ("learned weights") to weights of ``field`` and the optimiser and rate of its fit; the page
     shows the first beside one of the others, each with its own rate. ``shape`` is (height, width) [px] of what is
     fitted, all pixels in every step, for ``num_steps`` steps; ``at_step`` is where the slider stands at first.
-    ``target`` and ``second`` are what is there at first: a word, or an array [h, w] or [h, w, c] of values in [0, 1].
+    ``target`` and ``second`` are what is there at first: a word (of which eight letters are drawn, four in a line), or
+    an array [h, w] or [h, w, c] of values in [0, 1].
+
+    Pictures that are uploaded or taken with the camera stay in the page. What is fitted, their reduction to ``shape``,
+    is sent to the notebook's own kernel, where it becomes ``target``, and nowhere else; a page without Python sends
+    nothing.
 
     Raises LearnitError for a field that the browser cannot compute, fewer than two starts, weights of another
     architecture, settings or pictures that do not fit.
@@ -202,19 +210,37 @@ def _checked(picture, shape):
 
 
 def _word(text, shape):
-    """A word, light on dark and as wide as fits."""
-    font = ImageFont.load_default(size=100)
-    left, top, right, bottom = ImageDraw.Draw(Image.new("L", (1, 1))).textbbox((0, 0), text, font)
+    """A word, light on dark and as wide as fits, in the lines in which the page draws it."""
+    lines, size = lines_of(text), 100
+    font = ImageFont.load_default(size=size)
+    pen = ImageDraw.Draw(Image.new("L", (1, 1)))
+    boxes = [pen.textbbox((0, _LINE * size * i), line, font, anchor="ms") for i, line in enumerate(lines)]
+    left, top, *_ = np.min(boxes, axis=0) if boxes else (0, 0)
+    *_, right, bottom = np.max(boxes, axis=0) if boxes else (0, 0)
     if not (right > left and bottom > top):
         raise LearnitError(f"nothing of {text!r} can be seen: expected a word of letters or digits, or an array")
     height, width, channels = shape
-    ink = Image.new("L", (int(right - left), int(bottom - top)))
-    ImageDraw.Draw(ink).text((-left, -top), text, 255, font)
-    scale = min(0.86 * width / ink.width, 0.62 * height / ink.height)
+    ink = Image.new("L", (int(np.ceil(right - left)), int(np.ceil(bottom - top))))
+    for i, line in enumerate(lines):
+        ImageDraw.Draw(ink).text((-left, _LINE * size * i - top), line, 255, font, anchor="ms")
+    scale = min(0.86 * width / ink.width, (0.86 if len(lines) > 1 else 0.62) * height / ink.height)
     small = ink.resize([max(1, round(scale * n)) for n in ink.size], Image.Resampling.BOX)
     paper = Image.new("L", (width, height))
     paper.paste(small, ((width - small.width) // 2, (height - small.height) // 2))
     return np.repeat(np.asarray(paper, np.float32)[..., None] / np.float32(255), channels, axis=-1)
+
+
+def lines_of(text: str) -> list[str]:
+    """The lines in which a word is drawn: two words below each other, one of more than four letters in halves; at most
+    four letters a line. As `linesOf` in the explorer's module."""
+    words = text.split()
+    if len(words) > 1:
+        return [word[: _MOST // 2] for word in words[:2]]
+    letters = "".join(words)[:_MOST]
+    middle = -(-len(letters) // 2)
+    return [
+        part for part in ([letters] if len(letters) <= _MOST // 2 else [letters[:middle], letters[middle:]]) if part
+    ]
 
 
 def _as_given(array):

@@ -102,7 +102,7 @@ class MetaTraining(Widget):
 
 def meta_training(
     field: Field | None = None,
-    classes: Mapping[str, Float[np.ndarray, "signals points"]] | None = None,
+    classes: Mapping[str, Any] | None = None,
     *,
     start: Params | None = None,
     algorithm: str = "maml",

@@ -36,6 +36,7 @@ PAGE = """<!doctype html>
 <title>{title}</title>
 <style>
 body {{ max-width: 60rem; margin: 1rem auto; padding: 0 1rem; font: 16px/1.5 system-ui, sans-serif; }}
+h1, h2, h3, h2 + p, h3 + p {{ break-after: avoid; }}
 </style>
 </head>
 <body>
@@ -61,6 +62,7 @@ function mount(place) {
     on() {}, off() {}, save_changes() {}, send() {},
   };
   render({ model, el: place });
+  if (place.querySelector("[role=group]")) place.dataset.mounted = ""; // else its picture stays
 }
 for (const place of document.querySelectorAll("[data-explorer]")) {
   try {
@@ -77,22 +79,27 @@ def write_page(file: str | os.PathLike, title: str, sections: Sequence[tuple[str
 
     Returns the path. Raises LearnitError if an explorer can only be drawn by Python.
     """
-    parts = []
-    for text, explorer in sections:
-        if explorer.scene["engine"] == "kernel":
-            raise LearnitError(
-                f"the explorer {explorer.scene['title']!r} is drawn by Python, which a page does not have: "
-                "expected one with the engine 'browser', 'auto' or 'frames'"
-            )
-        still = explorer.static_png(explorer.scene["start"])
-        data, still = (base64.b64encode(content).decode() for content in (explorer.data, still))
-        parts.append(f"{text}\n{embedded(explorer.scene, data, still)}")
     page = PAGE.format(
-        policy=html.escape(POLICY, quote=True), title=html.escape(title), sections="\n".join(parts), runtime=runtime()
+        policy=html.escape(POLICY, quote=True),
+        title=html.escape(title),
+        sections="\n".join(f"{text}\n{live(explorer)}" for text, explorer in sections),
+        runtime=runtime(),
     )
     with files.whole(file) as partial:
         partial.write_text(page, encoding="utf-8")
     return Path(file)
+
+
+def live(explorer: Shown) -> str:
+    """HTML of one explorer at its start. Needs :func:`runtime`; LearnitError if only Python can draw it."""
+    if explorer.scene["engine"] == "kernel":
+        raise LearnitError(
+            f"the explorer {explorer.scene['title']!r} is drawn by Python, which a page does not have: "
+            "expected one with the engine 'browser', 'auto' or 'frames'"
+        )
+    still = explorer.static_png(explorer.scene["start"])
+    data, still = (base64.b64encode(content).decode() for content in (explorer.data, still))
+    return embedded(explorer.scene, data, still)
 
 
 def embedded(scene: Mapping[str, Any], data: str, still: str) -> str:
@@ -105,12 +112,16 @@ def embedded(scene: Mapping[str, Any], data: str, still: str) -> str:
     safe = state.replace("<", "\\u003c")  # so that no text can end the script element
     return (
         f'<div data-explorer><script type="application/json">{safe}</script>'
-        f'<noscript><img alt="{label}" src="data:image/png;base64,{still}"></noscript></div>'
+        f'<img class="learnit-still" alt="{label}" src="data:image/png;base64,{still}"></div>'
     )
 
 
 def runtime() -> str:
     """HTML that brings all :func:`embedded` explorers before it to life: style and code, once a page."""
-    code = assets.module().replace("export default { render };", "") + MOUNT
-    safe = code.replace("</script", "<\\/script")
+    safe = program().replace("</script", "<\\/script")
     return f'<style>{assets.style()}</style>\n<script type="module">{safe}</script>'
+
+
+def program() -> str:
+    """The JavaScript of :func:`runtime`, for pages that share one file of it; it has to run after them."""
+    return assets.module().replace("export default { render };", "") + MOUNT

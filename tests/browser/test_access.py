@@ -1,7 +1,9 @@
 """Fingers and small screens, colours and assistive technology, and a widget that keeps its size."""
 
 import pytest
-from browsing import EXPLORERS, Widget, shows, small
+from browsing import EXPLORERS, Widget, shows, small, small_frames
+
+from learnit_core.explorer import line, write_page
 
 pytestmark = pytest.mark.browser
 
@@ -141,3 +143,39 @@ def test_panes_are_as_wide_as_asked_for_where_there_is_room(visit, tmp_path, pan
     widget = Widget(visit(shown.to_html(tmp_path / "page.html"))).painted()
     sides = widget.root.locator("canvas").evaluate_all("(all) => all.map((one) => one.getBoundingClientRect().width)")
     assert sides == pytest.approx([120] * panes, abs=1)
+
+
+@pytest.mark.parametrize("width", [1280, 360])
+def test_a_slider_has_room_however_long_its_names_are(visit, tmp_path, width):
+    shown = small_frames(
+        [line("an unusually long name of a first end", "another one of a second")], [3], panes=1, side=90
+    )
+    widget = Widget(visit(shown.to_html(tmp_path / "page.html"), viewport=(width, 700))).painted()
+    assert widget.slider.bounding_box()["width"] > 280
+    assert widget.page.evaluate("() => document.documentElement.scrollWidth") <= width
+
+
+# Paper
+
+
+def seen(page):
+    """Of each explorer, whether its picture without JavaScript, its canvas and its buttons are there."""
+    return page.evaluate(
+        "() => [...document.querySelectorAll('[data-explorer]')].map((place) => ['img', 'canvas', 'button']"
+        ".map((name) => place.querySelector(name).checkVisibility()))"
+    )
+
+
+def test_on_paper_there_is_the_settled_picture(visit, tmp_path):
+    shown = small("line", panes=("one",))
+    sections = [("<h2>First</h2>", shown), ("<div style='height: 3000px'></div>", shown)]
+    page = visit(write_page(tmp_path / "page.html", "Two", sections))
+    Widget(page).painted()
+    assert seen(page) == [[False, True, True], [False, True, True]]
+    page.emulate_media(media="print")
+    assert seen(page) == [[False, True, False], [True, False, False]], "nobody has seen the second one yet"
+    page.emulate_media(media="screen")
+    Widget(page, 1).root.scroll_into_view_if_needed()
+    Widget(page, 1).painted()
+    page.emulate_media(media="print")
+    assert seen(page) == [[False, True, False]] * 2

@@ -186,3 +186,33 @@ def test_shipped_initialisations_fitted_for_some_steps(visit, tmp_path, capsys, 
     with capsys.disabled():
         print(f"\n{name} after 4 steps: largest error {max(off)} levels", end=" ")
     assert max(off) <= LEVELS
+
+
+PREVIEW = """
+async (explorer, position) => {
+  const { engine } = explorer;
+  engine.msPerPixel = 1; // so slow that a preview is as small as previews are
+  const pictures = [];
+  for (const fine of [false, true]) {
+    const drawn = await engine.draw(position, fine, () => false);
+    const [{ width, height, data }] = drawn.pictures;
+    pictures.push({ width, height, data: [...data], fine: drawn.fine });
+  }
+  return pictures;
+}
+"""
+
+
+@pytest.mark.parametrize("webgl", [True, False])
+@pytest.mark.parametrize("shape", [(48, 48), (53, 41)])
+def test_a_preview_is_of_the_pictures_own_pixels(visit, chromium, chromium_without_webgl, tmp_path, shape, webgl):
+    field = models.siren(2, 1, width=16, depth=3, w0=100.0)  # which bends between two pixels
+    shown = explorer.networks(field, {"pane": networks(field, 2)}, labels="ab", shape=shape, engine="browser")
+    file = shown.to_html(tmp_path / "page.html")
+    widget = Widget(visit(file, browser=chromium if webgl else chromium_without_webgl)).painted()
+    found = widget.run(PREVIEW, [0.3])
+    small, fine = (np.array(one["data"]).reshape(one["height"], one["width"], 4) for one in found)
+    assert [one["fine"] for one in found] == [False, True] and fine.shape[:2] == shape
+    stride = -(-shape[0] // len(small))
+    assert stride > 1
+    assert np.abs(small - fine[::stride, ::stride]).max() <= LEVELS

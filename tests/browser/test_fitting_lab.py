@@ -15,6 +15,8 @@ from learnit_core import explorer, models
 field = models.siren(2, 1, width=16, depth=3, w0=20.0, offset=0.4)
 one, two = (field.init(key) for key in jax.random.split(jax.random.key(0)))
 own = explorer.fitting(field, {"one": (one, ("sgd", 2e-3)), "two": (two, ("adam", 1e-3))}, shape=(12, 16), num_steps=4)
+heard = []
+own.observe(lambda change: heard.append(len(change["new"])), "targets")
 own
 """,
     "flat = lambda params: [float(x) for layer in params for name in 'wb' for x in np.ravel(layer[name])]",
@@ -51,6 +53,7 @@ def test_value_is_what_the_page_shows_and_targets_come_from_both(lab, chromium):
         browser[-1] += 0.1  # the page's networks add 0.5, this one 0.4
         np.testing.assert_allclose(python, browser, atol=1e-6)
     np.testing.assert_array_equal(lab.ask("own.target.tolist()"), widget.target().tolist())
+    assert lab.ask("heard") == [2 * 4 * 192], "one drawing, heard of once"
     # From Python: another picture, another place.
     lab.tell("own.target = np.linspace(0, 1, 192).reshape(12, 16); own.position = [4, 0]")
     page.wait_for_function("() => document.querySelector('.learnit-explorer').dataset.painted === '4,0'")

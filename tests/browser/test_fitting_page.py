@@ -7,6 +7,8 @@ import pytest
 from fitting_page import SHAPE, FittingPage, small
 from PIL import Image
 
+from learnit_core.explorer.fitting import _word
+
 pytestmark = pytest.mark.browser
 
 PHONE = {"viewport": (360, 640), "has_touch": True, "is_mobile": True}
@@ -75,6 +77,18 @@ def test_words_drawings_rates_and_other_starts(opened):
     widget.settled()
     np.testing.assert_array_equal(widget.target(), before)
     assert widget.caption(1).startswith("From random weights\n") and widget.position == [2, 0]
+
+
+def test_words_are_in_the_lines_in_which_python_draws_them(opened):
+    widget = opened()
+    for word in ("a", "four", "fives", "weights", "two words", "donaudampfschiff"):
+        widget.word.fill(word)
+        page = widget.settled(fitted=False).target()
+        python = _word(word, widget.shape)
+        # In another font: where the ink is, not how it looks.
+        for axis in ((1, 2), (0, 2)):
+            inks = [np.flatnonzero(picture.max(axis=axis) > 0.15) for picture in (page, python)]
+            assert np.abs(inks[0][[0, -1]] - inks[1][[0, -1]]).max() <= 2, (word, axis)
 
 
 def test_weights_that_diverge_are_said_to(opened):

@@ -224,6 +224,8 @@ def test_a_phone_and_a_finger(opened):
     edges = "(all) => all.map((one) => one.getBoundingClientRect()).map(({ left, right }) => [left, right])"
     boxes = widget.root.locator("*:visible").evaluate_all(edges)
     assert min(left for left, _ in boxes) >= 0 and max(right for _, right in boxes) <= 360
+    widget.button("One outer step").tap()  # first: a browser takes a tap right after a drag for a part of it
+    widget.settled(STEPS + 1)
     plot, before = widget.plots.first, widget.run("(one) => [...one.trainer.target]")
     plot.scroll_into_view_if_needed()
     box, session = plot.bounding_box(), page.context.new_cdp_session(page)
@@ -233,8 +235,6 @@ def test_a_phone_and_a_finger(opened):
         session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
     assert widget.settled().run("(one) => [...one.trainer.target]") != before
     assert page.evaluate("() => scrollY") == scrolled, "the page stays where it is while a finger draws"
-    widget.button("One outer step").tap()
-    widget.settled(STEPS + 1)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

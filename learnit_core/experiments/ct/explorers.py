@@ -70,7 +70,7 @@ def by_projections(
     panes = {name: np.stack([by_number[n] for n in numbers]) for name, by_number in pictures.items()}
     if truth is not None:
         panes["truth"] = np.repeat(truth[None], len(numbers), axis=0)
-    controls = [_choice("Measured", [f"{n} projections" for n in numbers])]
+    controls = [_choice("Measured", [f"{n} projection{'s' * (n > 1)}" for n in numbers])]
     if count > 1:
         controls.append(_choice("Slice", [f"slice {i + 1}" for i in range(count)]))
     else:

@@ -99,10 +99,10 @@ TWO_STEPS = Section(
 
 FOUR_STARTS = Section(
     title="One prior, four ways to start",
-    paragraph="What is it that was learned? Not what text looks like on average (Mean: a network that shows the "
-    "mean picture), nor what MAML's network shows before its first step (Matched: another network that "
-    "shows the same), nor how large its weights are (Shuffled: the same numbers in another order). Only "
-    "the weights themselves (MAML) lie where two steps lead to text.",
+    paragraph="What is it that was learned? Not only what text looks like on average (Mean: a network that shows "
+    "the mean picture), what MAML's network shows before its first step (Matched: another network that "
+    "shows the same), or how large its weights are (Shuffled: the same numbers in another order). From "
+    "these, two steps give a faint or noisy sketch; from MAML's very weights, the picture.",
     notebook="01_image_regression",
     make=four_starts,
 )

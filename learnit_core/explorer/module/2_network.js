@@ -73,13 +73,16 @@ function mix(corners, c) {
   }));
 }
 
-/** Positions (row, column) of the pixels from `first` on, in [0, 1), rounded to single precision as in JAX. */
-function pixelPositions(height, width, first, count) {
+/**
+ * Positions (row, column) of the pixels from `first` on, in [0, 1), rounded to single precision as in JAX. Its sides
+ * [height, width] in these pixels, which need not be whole numbers, are given where only some of its rows are drawn.
+ */
+function pixelPositions(height, width, first, count, [rows, columns] = [height, width]) {
   const positions = new Float32Array(2 * count);
   for (let k = 0; k < count; k++) {
     const pixel = Math.min(first + k, height * width - 1); // a tile may reach beyond the last pixel
-    positions[2 * k] = Math.floor(pixel / width) / height;
-    positions[2 * k + 1] = (pixel % width) / width;
+    positions[2 * k] = Math.floor(pixel / width) / rows;
+    positions[2 * k + 1] = (pixel % width) / columns;
   }
   return positions;
 }
@@ -87,11 +90,11 @@ function pixelPositions(height, width, first, count) {
 const PAUSE = 12; // ms that the plain computation may hold the page
 
 /** The picture [height, width, outputs] of one network in plain JavaScript; null once `stale()`. */
-async function computeInScript(network, layers, height, width, stale) {
+async function computeInScript(network, layers, height, width, stale, sides) {
   const pixels = height * width;
   const outputs = network.layers.at(-1)[1];
   const picture = new Float32Array(pixels * outputs);
-  const positions = pixelPositions(height, width, 0, pixels);
+  const positions = pixelPositions(height, width, 0, pixels, sides);
   const scratch = network.layers.map(([, size]) => new Float64Array(size));
   let since = performance.now();
   for (let pixel = 0; pixel < pixels; pixel++) {

@@ -37,13 +37,13 @@ class Graphics {
   }
 
   /** The picture [height, width, outputs] of one network; null once `stale()`. Waits for those asked for before. */
-  values(network, mixed, height, width, stale) {
-    const result = this.queue.then(() => this.#tiles(network, mixed, height, width, stale));
+  values(network, mixed, height, width, stale, sides) {
+    const result = this.queue.then(() => this.#tiles(network, mixed, height, width, stale, sides));
     this.queue = result.catch(() => null);
     return result;
   }
 
-  async #tiles(network, mixed, height, width, stale) {
+  async #tiles(network, mixed, height, width, stale, sides) {
     const outputs = network.layers.at(-1)[1];
     const widest = Math.max(...network.layers.flat(), 2 * network.buffer.length + 8); // features are filled up to groups
     if (4 * groupsOf(widest) + 1 > this.largest) throw new Error("This network is too wide for this browser's WebGL");
@@ -54,7 +54,7 @@ class Graphics {
       if (stale()) return null;
       const wanted = Math.min(tile, height * width - first);
       const columns = Math.ceil(wanted / this.layers); // so that a small preview costs little
-      const rgba = await this.#draw(network, texels, columns, pixelPositions(height, width, first, columns * this.layers));
+      const rgba = await this.#draw(network, texels, columns, pixelPositions(height, width, first, columns * this.layers, sides));
       for (let k = 0; k < wanted; k++) {
         for (let o = 0; o < outputs; o++) picture[(first + k) * outputs + o] = rgba[4 * k + o];
       }

@@ -1,7 +1,7 @@
 // Engines: three ways to get from a position to one picture a pane. `draw(position, fine, stale)` returns
 // `{ pictures, fine }`, or null once `stale()`; it may draw finer than asked for, and says so.
 
-const PREVIEW_PIXELS = 32 ** 2; // that a preview has at least, all panes together
+const PREVIEW_PIXELS = 32 ** 2; // that a preview has about, or more, all panes together
 const PREVIEW_MS = 50; // what a preview may take before it is made smaller
 const KERNEL_SECONDS = 15; // until a kernel counts as gone
 const KEPT_PICTURES = 24; // that each pane keeps decoded
@@ -15,25 +15,27 @@ class NetworkEngine {
   }
 
   /** The values [height, width, channels] of one pane, not clipped. */
-  values(position, pane, height, width, stale = () => false) {
+  values(position, pane, height, width, stale = () => false, sides = undefined) {
     const { controls, network } = this.scene;
     const c = coefficients(controls[this.weights], split(controls, position)[this.weights]);
-    return this.compute(network, mix(this.networks[pane], c), height, width, stale);
+    return this.compute(network, mix(this.networks[pane], c), height, width, stale, sides);
   }
 
   async draw(position, fine, stale) {
     const [height, width, channels] = this.scene.shape;
-    const scale = fine ? 1 : this.#previewScale(height, width);
-    const [h, w] = [height, width].map((side) => Math.max(1, Math.round(side * scale)));
+    // A preview has some of the picture's own pixels: between those that a network was trained at, it may show specks.
+    const stride = fine ? 1 : Math.ceil(1 / this.#previewScale(height, width) - 1e-6);
+    const [h, w] = [height, width].map((side) => Math.ceil(side / stride));
+    const sides = [height / stride, width / stride];
     const started = performance.now();
     const pictures = [];
     for (let pane = 0; pane < this.networks.length; pane++) {
-      const values = await this.values(position, pane, h, w, stale);
+      const values = await this.values(position, pane, h, w, stale, sides);
       if (!values) return null;
       pictures.push(imageData(h, w, channels, values, 255));
     }
     this.msPerPixel = (performance.now() - started) / (h * w * pictures.length);
-    return { pictures, fine: scale === 1 };
+    return { pictures, fine: stride === 1 };
   }
 
   #previewScale(height, width) {

@@ -47,7 +47,7 @@ function makeFittingParts(scene, live, on) {
     class: "learnit-explorer fitting", role: "group", "aria-label": scene.title, style: `--side: ${scene.side}px; --panes: 2`,
   },
   make("p", { class: "hint" }, `Draw below, type a word, or bring a picture: ${width} × ${height} pixels of it are fitted. ${live
-    ? "A photograph stays in this page; Python gets these few pixels."
+    ? "A photograph stays in this page; these few pixels of it go to the notebook's own kernel, and nowhere else."
     : "Nothing leaves this page."}`),
   make("div", { class: "panes" }, ...papers.map(({ element }) => element)), tools, camera,
   make("div", { class: "panes" }, ...panes), ...(starts.length > 2 ? [compare] : []),

@@ -283,11 +283,14 @@ class Fitting {
     const found = this.between ? this.fits.walked(this.position) : shown.map((start) => this.fits.after(this.target, start, this.position[0]));
     this.byHand = false;
     if (!found.every(Boolean)) return;
+    const state = [this.position, shown, this.fits.rates, targets.map(({ asked }) => asked)].join(";"); // what all follows from
+    if (state === this.told) return;
     const nothing = new Float32Array(this.scene.shape.reduce((a, b) => a * b)).fill(NaN);
     const buffers = [...found.map(({ weights }) => weights), ...targets.map(({ values }) => values ?? nothing)];
     const told = { kind: "fitted", position: [...this.position], starts: shown.map((i) => starts[i].name) };
     try {
       this.model.send(told, undefined, buffers.map((array) => array.slice().buffer));
+      this.told = state;
       this.root.dataset.told = this.position.join(",");
     } catch {
       this.#say("Python does not hear what is fitted."); // it is shown all the same

@@ -24,6 +24,11 @@ class Trainer {
     return this.classes.get(this.settings.class).train.slice(0, this.settings.num_signals);
   }
 
+  /** How many there are to be trained on. */
+  get available() {
+    return this.classes.get(this.settings.class).train.length;
+  }
+
   /** Whether nothing is on its way: what is known is of all that was asked for, and nothing is being trained. */
   get still() {
     return this.heard === this.asked && !this.running;

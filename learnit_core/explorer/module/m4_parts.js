@@ -67,10 +67,11 @@ function makeNumber(name, [low, high, step], read, put, words, changed) {
   });
   return {
     element: make("div", { class: "control" }, make("div", { class: "row" }, make("span", { class: "name" }, name), readout), input), input,
-    show: (value) => {
+    show: (value, most) => {
       input.value = put(value);
-      readout.textContent = words(value);
-      input.setAttribute("aria-valuetext", words(value));
+      const said = value > most ? `${words(most)}, all there are` : words(value);
+      readout.textContent = said;
+      input.setAttribute("aria-valuetext", said);
     },
   };
 }

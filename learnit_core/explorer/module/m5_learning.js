@@ -2,6 +2,7 @@
 
 const TELL_AGAIN = 2000; // ms between two reports to Python while training
 const RISEN = 10; // times its best, at which a loss is said to have risen
+const WARNING = "The error has risen to";
 
 class Learning {
   constructor(model, element) {
@@ -157,7 +158,7 @@ class Learning {
     this.said.textContent = words;
     this.kind.value = settings.class;
     this.algorithm.value = settings.algorithm;
-    for (const [name, one] of Object.entries(this.sliders)) one.show(settings[name]);
+    for (const [name, one] of Object.entries(this.sliders)) one.show(settings[name], name === "num_signals" ? this.trainer.available : Infinity);
     this.own.hidden = settings.class !== OWN;
     this.#showOwn();
     this.#showFits();
@@ -165,10 +166,13 @@ class Learning {
     this.buttons.train.textContent = running ? "Pause" : "Train";
     this.buttons.train.classList.toggle("playing", running);
     for (const name of ["train", "one"]) this.buttons[name].setAttribute("aria-disabled", `${diverged || !curves.length}`);
-    if (worse > RISEN && !diverged) this.#say(`The error has risen to ${worse.toFixed(0)} times its best: a rate is too large. Lower it, and go back to the last good weights.`);
-    else if (still && losses.length && !diverged && !this.note.textContent) this.#say(this.#summary());
+    const warned = this.note.textContent.startsWith(WARNING);
+    if (worse > RISEN && !diverged) this.#say(`${WARNING} ${worse.toFixed(0)} times its best: a rate is too large. Lower it, and go back to the last good weights.`);
+    else if (warned) this.#say("");
+    if (still && losses.length && !diverged && !this.note.textContent) this.#say(this.#summary());
+    if (this.trainer.learned) this.root.dataset.painted = this.position.join(",");
     Object.assign(this.root.dataset, {
-      painted: this.position.join(","), step: `${losses.length}`, quality: "full", engine: this.trainer.fitter.name,
+      step: `${losses.length}`, quality: "full", engine: this.trainer.fitter.name,
       state: still && this.trainer.learned ? "ready" : "waiting", diverged: `${Boolean(diverged)}`,
     });
     this.player.painted();
