@@ -94,10 +94,8 @@ def _rest(name: str, record: Parts) -> str:
     whole = ways["core"]["median_seconds"]
     products, sine = record["limit"]["of_the_rate"], 1 - ways["no-sine"]["median_seconds"] / whole
     rest = 1 - products - sine
-    note = (
-        f"- **{name}**, where a step's time goes: products {share(products)} at the machine's rate, the sine and its "
-    )
-    note += f"derivative {share(sine)} (without them a step is as much faster), "
+    note = f"- **{name}**, where a step's time goes: products {share(products)} at the machine's rate, the sine "
+    note += f"and its derivative {share(sine)} (without them a step is as much faster), "
     if rest < 0:
         note += "together more than all of it: the machine was too busy for a rate to be told."
     else:
