@@ -8,7 +8,7 @@ import pytest
 from browsing import EXPLORERS
 
 from learnit_core.commands.repository import absolute_environment, notebooks
-from learnit_core.commands.website import build, executed, sources, visits
+from learnit_core.commands.website import build, executed, inspection, sources, visits
 from learnit_core.errors import LearnitError
 from learnit_core.explorer.page import live
 
@@ -107,18 +107,25 @@ def test_no_page_is_wider_than_the_screen(site, executable, width):
     assert wide == []
 
 
-@pytest.mark.parametrize(
-    "text", ["[gone](gone.md)", "{func}`learnit_core.fit.no_such_thing`", "[gone](README.md#no-such-part)"]
-)
-def test_a_link_that_leads_nowhere_fails_it(tmp_path, site, env, made, monkeypatch, text):
-    whole = sources.text_of
+NOWHERE = {
+    "[gone](gone.md)": "gone.md",
+    "{func}`learnit_core.fit.no_such_thing`": "no_such_thing",
+    "[gone](README.md#no-such-part)": "no-such-part",
+}
+
+
+def test_links_that_lead_nowhere_fail_it_and_leave_the_old_one(tmp_path, site, env, made, monkeypatch, capfd):
+    whole, more = sources.text_of, "\n\n" + "\n\n".join(NOWHERE) + "\n"
     monkeypatch.setattr(
-        sources,
-        "text_of",
-        lambda path, places: whole(path, places) + (f"\n\n{text}\n" if path.endswith("cite.md") else ""),
+        sources, "text_of", lambda path, places: whole(path, places) + (more if path.endswith("cite.md") else "")
     )
+    (tmp_path / "html").mkdir()
+    (tmp_path / "html" / "index.html").write_text("old")
     with pytest.raises(LearnitError, match="Sphinx"):
         build.build(tmp_path, site / "executed", env, made=made)
+    said = capfd.readouterr().err
+    assert [part for part in NOWHERE.values() if part not in said] == []
+    assert (tmp_path / "html" / "index.html").read_text() == "old"
 
 
 def test_a_picture_without_words_fails_it(site, tmp_path):
@@ -129,6 +136,6 @@ def test_a_picture_without_words_fails_it(site, tmp_path):
         text.replace("</article>", f'<img src="data:image/gif;base64,{pixel}"></article>'), encoding="utf-8"
     )
     try:
-        assert [fault for fault in build.checked(site / "html") if "alternative text" in fault]
+        assert [fault for fault in inspection.faults(site / "html") if "alternative text" in fault]
     finally:
         page.write_text(text, encoding="utf-8")
