@@ -59,6 +59,7 @@ check: $(READY)  ## lint, layout, and whether all that is generated is up to dat
 	@$(RUN) learnit_core.commands.upkeep.javascript
 	@$(RUN) learnit_core.commands.upkeep.notebooks --check
 	@$(RUN) learnit_core.commands.upkeep.ledger --check
+	@$(RUN) learnit_core.commands.upkeep.benchmarks --check
 
 notebooks: $(READY)  ## generate the .ipynb from the .py, badges and Colab cells
 	@$(RUN) learnit_core.commands.upkeep.notebooks
@@ -81,7 +82,7 @@ paper: $(READY)  ## the paper's size, as far as the time goes (resumable): make 
 networks: $(READY)  ## a network for every picture of a folder: make networks ARGS='fit PICTURES --start image-... --out DIR'
 	@$(RUN) learnit_core.commands.networks $(ARGS)
 
-bench: $(READY)  ## time the meta-learning step against a plain one
+bench: $(READY)  ## docs/benchmarks.md: times and memory, beside the same written plainly (resumable)
 	@$(RUN) learnit_core.commands.bench $(ARGS)
 
 # The environment is made again when the list of dependencies or its versions change.

@@ -54,7 +54,7 @@ def part_loss(field: Field, fraction: float, *, choose: str = "random", blocks: 
         count = max(1, round(number * fraction))
 
         def errors():
-            return jnp.sum(_in_blocks(field, jax.lax.stop_gradient(params), batch, blocks), axis=-1)
+            return jnp.sum(_in_blocks(field, *jax.lax.stop_gradient((params, batch)), blocks), axis=-1)
 
         chosen, weights = _CHOICES[choose](errors, number, count, key)
         chosen, weights = sharding.own((chosen, weights))
@@ -172,8 +172,7 @@ def radiance_loss(
         near, far = jnp.asarray(batch.near)[view], jnp.asarray(batch.far)[view]
         # All rays are drawn on every device, and so are the same ones that one device would draw.
         t = stratified(near, far, num_samples, key=sample_key, shape=origins.shape[:-1])
-        truth = jnp.asarray(batch.images)[view, row, column].astype(t.dtype) / 255
-        origins, directions, t, truth = sharding.own((origins, directions, t, truth))
+        origins, directions, t = sharding.own((origins, directions, t))
         seen = render_at(
             lambda points: field.apply(params, points),
             origins,
@@ -182,6 +181,7 @@ def radiance_loss(
             last_delta=last_delta,
             background=background,
         )
-        return jnp.mean(jnp.square(seen.rgb - truth))
+        truth = jnp.asarray(batch.images)[view, row, column].astype(seen.rgb.dtype) / 255
+        return jnp.mean(jnp.square(seen.rgb - sharding.own(truth)))
 
     return sharding.shared(loss)

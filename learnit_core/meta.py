@@ -156,9 +156,9 @@ def meta_steps(
         num_tasks = len(jax.tree.leaves(tasks)[0])
         own = sharding.own((tasks, jax.random.split(task_key, num_tasks)), sharding.TASKS)
         losses, grads = per_task(state.params, *own)
-        grads = jax.tree.map(lambda g: jnp.mean(g, axis=0), grads)
-        grads, loss = sharding.mean((grads, jnp.mean(losses)), sharding.TASKS)
+        grads = sharding.mean(jax.tree.map(lambda g: jnp.mean(g, axis=0), grads), sharding.TASKS)
         updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
-        return MetaState(optax.apply_updates(state.params, updates), opt_state, state.step + 1), loss
+        state = MetaState(optax.apply_updates(state.params, updates), opt_state, state.step + 1)
+        return state, sharding.mean(jnp.mean(losses), sharding.TASKS)
 
     return jax.lax.scan(step, state, length=num_steps)

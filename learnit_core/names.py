@@ -6,6 +6,7 @@ Such a name can hold anything: a path, a line end, the sequences that move a ter
 
 import hashlib
 import re
+import sys
 import unicodedata
 
 LONGEST = 80  # characters of a safe name: with a prefix and a suffix it stays below every file system's 255 bytes
@@ -44,6 +45,13 @@ def shown(name: object) -> str:
 def lines(text: object) -> str:
     """:func:`shown` of a text of several lines, which stay lines."""
     return "\n".join(map(shown, str(text).split("\n")))
+
+
+def print_anything() -> None:
+    """From now on ``print`` writes a question mark for what the output cannot encode, and raises no error: piped output
+    on Windows is in a code page."""
+    if hasattr(sys.stdout, "reconfigure"):  # notebooks have streams of their own
+        sys.stdout.reconfigure(errors="replace")
 
 
 def is_plain(name: object) -> bool:

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax import Array
 from jax.experimental import multihost_utils
@@ -107,8 +108,8 @@ def everywhere(tree: PyTree, mesh: Mesh) -> PyTree[Array]:
 
 
 def here(tree: PyTree[Array]) -> PyTree[Array]:
-    """What is the same everywhere, as arrays of one device of this host."""
-    return jax.tree.map(lambda leaf: leaf.addressable_data(0), tree)
+    """What is the same everywhere, as arrays of this host that any device may take."""
+    return jax.tree.map(lambda leaf: jnp.asarray(np.asarray(leaf)), tree)
 
 
 def least(*numbers: int, mesh: Mesh | None) -> tuple[int, ...]:

@@ -99,7 +99,7 @@ def on_disk(
 class _Program:
     """Outer steps, compiled once for any number of them up to ``most``: so all are the same steps, bit for bit.
 
-    On a ``mesh`` all of its devices make them; states go in and come out as arrays of one device.
+    On a ``mesh`` all of its devices make them; states go in and come out as arrays of this host.
     """
 
     def __init__(self, meta_grad, sample_tasks, key, optimizer, over_tasks, most, mesh):

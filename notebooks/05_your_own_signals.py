@@ -84,6 +84,7 @@ lesson.gallery.show(figure, "first", alt=alt)
 # - meta-train an initialisation for a class of arrays of your own, in one, two or three dimensions;
 # - say whether anything was learned: against random weights that are tuned as carefully, and two controls;
 # - say in the signals' own unit (metres, pascals) how large an error is;
+# - say what can be read from the weights of many fitted networks, and what cannot;
 # - save what was learned, and load it again.
 #
 # **You should know** notebook [00](00_start_here.ipynb): inner and outer loop, MAML, Reptile, PSNR.
@@ -415,7 +416,146 @@ slider
 # two maps may well be a map, the mean of two calls of different pitch is two calls at once. In notebook 01 the same is
 # done with pictures that are fitted to one and the same score.
 #
-# ## 9. Keep what was learned
+# ## 9. A set of networks
+#
+# A fitted network is a list of numbers: a point. Fit a network to each of many signals, all from one start, and you have
+# a set of points, with which you can do what is done with any data: search it, classify it, draw a map of it. Below are
+# ten photographs, each cut into 64 pieces. The left halves are *known*. **Guess first**: given a piece of a right half,
+# can one tell which photograph it is from? And is that easier from its pixels or from its network's weights?
+
+# %%
+from learnit_core import many, networks
+
+photographs = signals.examples.photographs()  # ten of 256 x 256, grey
+pieces = np.stack([p.reshape(8, 32, 8, 32).swapaxes(1, 2) for p in photographs.values()])  # [10, 8, 8, 32, 32]
+known, unknown = (half.reshape(-1, 32, 32, 1) for half in (pieces[:, :, :4], pieces[:, :, 4:]))
+owner = np.repeat(np.arange(10), 32)  # of the known and of the unknown pieces alike
+figure = plots.picture_grid([list(photographs.values())[:5], list(photographs.values())[5:]])
+alt = "Ten grey photographs: an astronaut, bricks, a man with a camera, a cat, a cup, coins, grass, gravel, the moon, a rocket."
+lesson.gallery.show(figure, "photographs", alt=alt)
+
+# %% [markdown]
+# The start is learned from known pieces by the function of section 6. `many.fit_many` then fits all pieces, known and
+# unknown, in one program; a `Recipe` says how. Three ways of fitting are compared: two steps from the learned start as it
+# was trained, ten steps of Adam from it, and ten steps of Adam from random weights, the same for all pieces.
+
+# %%
+crops = signals.from_arrays(known, name="pieces")
+piece_net, piece_start = learn(crops, w0=30.0, steps=outer_steps)
+
+
+def as_task(piece):
+    """What the loss reads of a piece [32, 32, 1]."""
+    return rows(crops.tasks(piece[None]), 0).support
+
+
+def recipe(optimizer, rate, steps):
+    """How a piece is fitted, and that its PSNR is looked at in the end."""
+    loss, score = losses.regression_loss(piece_net), evaluate.regression_score(piece_net)
+    return many.Recipe(loss, Setting(optimizer, rate), lesson.settings.cap(steps), batch_of=as_task, score=score)
+
+
+# %%
+random, key = piece_net.init(jax.random.key(SEED + 3)), jax.random.key(SEED)
+everything = crops.scale.normalised(np.concatenate([known, unknown]))
+ways = {
+    "learned start, 2 steps of SGD": (piece_start, recipe("sgd", 1e-2, 2)),
+    "learned start, 10 steps of Adam": (piece_start, recipe("adam", 1e-3, 10)),
+    "random weights, 10 steps of Adam": (random, recipe("adam", 1e-3, 10)),
+}
+points, networks_of = {"pixels": everything.reshape(len(everything), -1)}, {}
+for name, (begin, how) in ways.items():
+    fitted = many.fit_many(how, begin, everything, key)
+    away = jax.tree.map(lambda a, b: np.asarray(a - b).reshape(len(a), -1), fitted.params, begin)
+    points[name] = np.concatenate(jax.tree.leaves(away), axis=1)  # a row each: how far the fit went, weight by weight
+    networks_of[name] = fitted.params
+    print(f"{name:34} {points[name].shape[1]} numbers each, {fitted.scores.mean():.1f} dB")
+
+# %% [markdown]
+# Each row is now a *difference from the start*: which weights a piece moved, and by how much. (For pixels it is the
+# piece.) Two judges, the simplest there are. The *nearest neighbour* names the photograph of the known piece that is
+# closest. The *linear classifier* learns ten scores, each a weighted sum of a row's numbers, by ridge regression; its
+# `ridge` is chosen on a third of the known pieces. A blind guess is right once in ten times.
+
+
+# %%
+def nearest(known, owner, unknown):
+    """The owner of the known row that is closest to each unknown row."""
+    squared = (known**2).sum(axis=1) - 2 * unknown @ known.T
+    return owner[squared.argmin(axis=1)]
+
+
+def linear(known, owner, unknown, ridge):
+    """The owner with the highest linear score; scores are fitted to 1 for the true owner and 0 for the others."""
+    mean, wanted = known.mean(axis=0), np.eye(10)[owner]
+    products = (known - mean) @ (known - mean).T
+    penalty = ridge * np.trace(products) / len(known) * np.eye(len(known))
+    scores = (unknown - mean) @ (known - mean).T @ np.linalg.solve(products + penalty, wanted - wanted.mean(axis=0))
+    return (scores + wanted.mean(axis=0)).argmax(axis=1)
+
+
+# %%
+apart = np.arange(len(owner)) % 3 == 0  # a third, to choose the ridge by
+lines = ["| what is known of a piece | nearest neighbour | linear classifier |", "|---|---|---|"]
+for name, rows_of in points.items():
+    seen, new = np.split(rows_of.astype(np.float64), 2)
+
+    def right(ridge, seen=seen):
+        return (linear(seen[~apart], owner[~apart], seen[apart], ridge) == owner[apart]).mean()
+
+    best = max(10.0 ** np.arange(-4, 2), key=right)
+    cells = []
+    for found_owner in (nearest(seen, owner, new), linear(seen, owner, new, best)):
+        share = (found_owner == owner).mean()
+        cells.append(f"{100 * share:.0f} ± {100 * np.sqrt(share * (1 - share) / len(new)):.0f} %")
+    lines.append(f"| {name} | {' | '.join(cells)} |")
+display(Markdown("\n".join(lines) + f"\n\nRight answers for {len(owner)} unknown pieces, ± standard error."))
+
+# %% [markdown]
+# Compare the rows, and mind the ±. Does the learned start make weights that tell more? Or is it how the fit is made? SGD
+# goes far along what changes the picture most, and hardly at all along the rest; Adam takes equal steps along all
+# weights, so that small differences between pieces become large enough for a linear judge. Then look at the map: each
+# piece is a dot, coloured by its photograph, where its row lies along the two directions in which the rows differ most.
+
+# %%
+figure, panels = plt.subplots(1, 2, figsize=(9, 4), layout="constrained")
+for panel, name in zip(panels, ("pixels", "learned start, 10 steps of Adam"), strict=True):
+    centred = points[name][: len(owner)] - points[name][: len(owner)].mean(axis=0)
+    u, s, _ = np.linalg.svd(centred, full_matrices=False)
+    for number, photograph in enumerate(photographs):
+        mine = owner == number
+        panel.scatter(*(u * s)[mine, :2].T, s=14, color=plt.cm.tab10(number), label=photograph)
+    panel.set(
+        title=name, xticks=[], yticks=[], xlabel=f"{100 * (s[:2] ** 2).sum() / (s**2).sum():.0f} % of all differences"
+    )
+figure.legend(*panels[0].get_legend_handles_labels(), loc="outside right center", fontsize=9)
+alt = "Two maps of the known pieces: some photographs form clusters, most lie upon one another."
+lesson.gallery.show(figure, "map", alt=alt)
+
+# %% [markdown]
+# A set is worth keeping. `networks.write` puts it into a folder that can be read a network at a time (for a folder of
+# pictures of yours, `make networks` does all of this section's work, and goes on after an interruption). The slider walks
+# between any two of the set: change the names.
+
+# %%
+place, how = lesson.folder / "pieces", recipe("sgd", 1e-2, 2)
+names = [f"{photograph}:{row},{column}" for photograph in photographs for row in range(8) for column in range(4)]
+
+
+def some(first, number):
+    """Fits of ``number`` known pieces, for `networks.write`."""
+    return many.fit_many(how, piece_start, everything[first : first + number], key, first=first)
+
+
+said = {"seed": SEED, "signals": crops.note, "outer_steps": outer_steps}
+kept = networks.write(place, piece_net, piece_start, some, len(names), said, names=names)
+print(f"{len(kept)} networks, {sum(file.stat().st_size for file in place.iterdir()) / 1e6:.0f} MB")
+ends = ("camera:2,2", "chelsea:2,1")
+pair = [kept[kept.names.index(name)] for name in ends]
+explorer.networks(kept.field, {"between two pieces": pair}, labels=ends, shape=(32, 32), title="Between two pieces")
+
+# %% [markdown]
+# ## 10. Keep what was learned
 #
 # A weights file describes itself: it holds the numbers, the network's settings, and what you say about them; here the
 # scale, so that whoever loads it gets the signals' own unit. It is read again at once. (What could not be read again is
@@ -431,7 +571,7 @@ print(f"{file.name}: {file.stat().st_size / 1000:.0f} kB; the same network: {boo
 print(f"its output, in the signals' own unit: {scale.restored(after).min():.4g} to {scale.restored(after).max():.4g}")
 
 # %% [markdown]
-# ## 10. Exercises
+# ## 11. Exercises
 #
 # Each has three parts. *Predict*: write down what you expect, before you see it. *Do*: put your code in the place of
 # `...`. Then run the check: it calls your function with random inputs, new ones each time, and says what is wrong in one

@@ -2,11 +2,14 @@
 
     python tests/sharded.py OUT NAME,NAME [PROCESS OF PORT]
 
+With no name, several processes train until one of them is told to end.
 Writes what comes out to ``OUT/NAME.npz``, and what the compiled programs send to ``OUT/sent.json``.
 """
 
 import json
+import os
 import re
+import signal
 import sys
 from pathlib import Path
 
@@ -148,7 +151,7 @@ def main(out, names, *process):
         index, number, port = process
         jax.distributed.initialize(f"127.0.0.1:{port}", int(number), int(index))
     mesh, out, programs = sharding.devices(), Path(out), {}
-    for name in names.split(","):
+    for name in filter(None, names.split(",")):
         if name == "many":
             leaves = fitted(mesh)
             arguments = RECIPE, FIELD.init(key()), pictures(16, 8), jax.random.split(key(), 16)
@@ -164,6 +167,11 @@ def main(out, names, *process):
         if jax.process_index() == 0:
             np.savez(out / f"{name}.npz", *leaves)
         programs[name] = sent(text)
+    if process and not programs:  # told to end in the middle, by one of them
+        file = training.Checkpoint(out / "stopped.safetensors", {}, 1e6)
+        stop = lambda _: (process[0] == "1" and os.kill(os.getpid(), signal.SIGTERM)) or 0.0  # noqa: E731
+        train("image", mesh, num_steps=1000, checkpoint=file, validate=stop, validate_every=1)
+        raise AssertionError("went on to the end")
     if process:  # the first one writes, all read
         file = training.Checkpoint(out / "several.safetensors", {}, 0.0)
         train("image", mesh, num_steps=2, checkpoint=file)

@@ -295,6 +295,13 @@ def test_dimensions_that_a_signal_has_not(dims):
 # The examples
 
 
+def test_ten_photographs_lie_in_a_wheel():
+    found = examples.photographs(64)
+    stacked = np.stack(list(found.values()))
+    assert stacked.shape == (10, 64, 64) and stacked.dtype == np.float32 and (stacked >= 0).all() and stacked.max() <= 1
+    assert all(picture.max() > 0.4 and picture.std() > 0.02 for picture in stacked), "black, or nothing in it"
+
+
 @pytest.mark.parametrize("name", examples.EXAMPLES)
 def test_examples_are_arrays_by_name_in_a_unit_of_their_own(name):
     drawn = examples.EXAMPLES[name](12)

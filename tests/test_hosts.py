@@ -1,10 +1,13 @@
 """Other hosts than the one at hand: systems that are not POSIX, checkouts that cannot be written, other versions."""
 
+import ast
 import os
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,6 +15,7 @@ from PIL import Image
 from test_notebooks import versions
 from test_repository import pins
 
+from learnit_core.commands import lab
 from learnit_core.commands.repository import ROOT
 
 # Without what Windows has not: by this all modules are imported and what they do with files and signals is tried. What
@@ -51,9 +55,16 @@ print(len(modules), "modules")
 """
 
 
+def twelve_pictures(folder):
+    folder.mkdir(parents=True)
+    for i in range(12):
+        noise = np.random.default_rng(i).integers(0, 255, (16, 16, 3), np.uint8)
+        Image.fromarray(noise).save(folder / f"{i}.png")
+
+
 def child(command, **options):
     """What a command says. Fails with all of it if it ends with an error."""
-    finished = subprocess.run([*map(str, command)], capture_output=True, text=True, encoding="utf-8", **options)
+    finished = subprocess.run([*map(str, command)], capture_output=True, encoding="utf-8", **options)
     assert finished.returncode == 0, finished.stdout[-6000:] + finished.stderr[-6000:]
     return finished.stdout
 
@@ -62,6 +73,51 @@ def test_nothing_needs_what_windows_has_not(tmp_path):
     path = os.pathsep.join([str(ROOT), str(ROOT / "tests")])
     said = child([sys.executable, "-c", ELSEWHERE, ROOT, tmp_path], env=os.environ | {"PYTHONPATH": path})
     assert int(said.split()[0]) > 100
+
+
+def without_encoding(source):
+    """Lines where text is read or written in whatever encoding the host has."""
+    for call in ast.walk(ast.parse(source)):
+        if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name | ast.Attribute):
+            continue
+        name, of = (call.func.id, None) if isinstance(call.func, ast.Name) else (call.func.attr, call.func.value)
+        words = {word.arg: ast.unparse(word.value) for word in call.keywords}
+        given = [*map(ast.unparse, call.args), *words.values()]
+        text = name in ("read_text", "write_text") and "'utf-8'" not in given
+        if name == "open" and not (isinstance(of, ast.Name) and of.id in ("Image", "tarfile", "os", "archive")):
+            text = not any(re.search("'[rwax+]*b[rwax+]*'", mode) for mode in given)
+        if text and "encoding" not in words and "archive" not in ast.unparse(call.func):
+            yield call.lineno
+
+
+def test_text_is_utf8_on_every_host():
+    files = [path for folder in ("learnit_core", "data_scripts") for path in (ROOT / folder).rglob("*.py")]
+    found = {path.name: lines for path in files if (lines := list(without_encoding(path.read_text("utf-8"))))}
+    assert not found
+    spoilt = "a.read_text(); open(b); c.open('w'); d.write_text(e, encoding='utf-8'); open(f, 'rb'); Image.open(g)"
+    assert len(list(without_encoding(spoilt))) == 3
+
+
+def test_what_the_output_cannot_show_is_no_error(tmp_path):
+    """Output that is piped on Windows is in a code page, and names of folders are in any script."""
+    env = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "cp1252", "LEARNIT_CACHE": str(tmp_path / "cache")}
+    twelve_pictures(tmp_path / "Łódź →")
+    command = [sys.executable, ROOT / "data_scripts" / "folder.py", "Łódź →", "--size", "16"]
+    assert "train      10 pictures" in child(command, cwd=tmp_path, env=env, errors="replace")
+    said = child([sys.executable, "-c", "import learnit_core.commands; print('2 → 3 dB')"], env=env)
+    assert said == "2 ? 3 dB\n"
+
+
+def test_jupyterlab_is_waited_for_on_windows(monkeypatch):
+    """Where a process cannot be replaced; ``lab`` ends as JupyterLab does."""
+    started = []
+    monkeypatch.setattr(sys, "platform", "win32")
+    monkeypatch.setattr(sys, "argv", ["lab", "--no-browser"])
+    monkeypatch.setattr(os, "execve", lambda *_: pytest.fail("replaced"))
+    monkeypatch.setattr(subprocess, "run", lambda c, env: started.append(c) or SimpleNamespace(returncode=3))
+    with pytest.raises(SystemExit) as ended:
+        lab.main()
+    assert ended.value.code == 3 and started[0][-1] == "--no-browser"
 
 
 # A checkout that cannot be written, no home, another working directory
@@ -91,11 +147,12 @@ def read_only(tmp_path):
 
 
 def homeless(folder):
-    """The environment without a home, and with a temporary folder of its own."""
-    gone = ("HOME", "XDG_CACHE_HOME", "PYTHONPATH", "LEARNIT_CACHE", "LEARNIT_OUT", "JAX_COMPILATION_CACHE_DIR")
+    """The environment without HOME. The home that the system knows of stays as it is: caches are elsewhere."""
+    gone = ("HOME", "PYTHONPATH", "LEARNIT_CACHE", "LEARNIT_OUT", "JAX_COMPILATION_CACHE_DIR")
     kept = {name: value for name, value in os.environ.items() if name not in gone}
+    places = ("TMPDIR", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "IPYTHONDIR")
     (folder / "tmp").mkdir()
-    return kept | {"TMPDIR": str(folder / "tmp"), "LEARNIT_MAX_STEPS": "2"}
+    return kept | {name: str(folder / "tmp") for name in places} | {"LEARNIT_MAX_STEPS": "2"}
 
 
 @pytest.mark.nightly
@@ -104,18 +161,14 @@ def test_from_a_checkout_that_cannot_be_written(tmp_path, read_only):
     """A set is prepared and notebook 00 is run, from another folder and without a home, and all lies in that folder."""
     checkout, first = read_only
     away = tmp_path / "away"
-    (away / "pictures").mkdir(parents=True)
-    for i in range(12):
-        noise = np.random.default_rng(i).integers(0, 255, (16, 16, 3), np.uint8)
-        Image.fromarray(noise).save(away / "pictures" / f"{i}.png")
-    env = homeless(tmp_path)
+    twelve_pictures(away / "pictures")
+    env = homeless(tmp_path) | {"PYTHONPATH": str(checkout)}
     before = sorted(checkout.rglob("*"))
     child(
         [*first, sys.executable, checkout / "data_scripts" / "folder.py", "pictures", "--size", "16"], cwd=away, env=env
     )
-    env["PYTHONPATH"] = str(checkout)
     child([*first, sys.executable, "-m", "learnit_core.commands.demo", "00"], cwd=away, env=env)
-    assert (away / "data" / "pictures" / "prepared.json").is_file()
+    assert (away / "data" / "folder-pictures" / "prepared.json").is_file()
     assert (away / "out" / "00_start_here" / "index.html").is_file()
     assert sorted(checkout.rglob("*")) == before
 

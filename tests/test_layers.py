@@ -16,6 +16,7 @@ MAY_IMPORT = {
     "files": [],
     "structures": [],
     "sharding": [],
+    "memory": [],
     "models": ["structures"],
     "tomography": [],
     "volume": ["structures"],

@@ -70,6 +70,7 @@ def downloads(made: argparse.ArgumentParser) -> None:
 def run(main: Callable[[Sequence[str] | None], None], arguments: Sequence[str] | None = None) -> int:
     """Run a script; returns its exit code, and prints errors as the one sentence that they are."""
     name = Path(sys.argv[0]).stem
+    names.print_anything()
     try:
         main(arguments)
         sys.stdout.flush()

@@ -216,13 +216,13 @@ class _Download:
         def remember() -> None:
             if not offset:
                 self.part.unlink(missing_ok=True)  # first, so that no old bytes are ever taken for new ones
-                self.about.write_text(about)
+                self.about.write_text(about, encoding="utf-8")
 
         return remember
 
     def _known(self) -> dict:
         with suppress(OSError, ValueError):
-            found = json.loads(self.about.read_text())
+            found = json.loads(self.about.read_text(encoding="utf-8"))
             return found if isinstance(found, dict) else {}
         return {}
 

@@ -125,7 +125,7 @@ def _from_drive(file: Remote, folder: Path) -> Path:
     if found is None or not partial.exists():
         raise SourceFailed("gdown fetched nothing; often the daily quota is used up")
     verify(partial, file)
-    return partial.rename(target)
+    return partial.replace(target)
 
 
 class _DriveFolder:

@@ -1,29 +1,102 @@
-"""What the core's way of computing buys: ``make bench``, a plain way and the core's in turns within one run.
+"""What the package's way of computing costs and buys: ``make bench``, resumable.
 
-What is timed, and what the plain way is, stands in ``bench.py`` of each experiment. Reports go to
-``$LEARNIT_OUT/bench``.
+    make bench                                                      all parts; docs/benchmarks.md is made of them
+    make bench ARGS='--parts ct --rounds 5'                         some parts
+    make bench ARGS='--parts many --photographs DIR --tiles 10'     fits of crops of one's own photographs
+    make bench ARGS='--quick --target out'                          every part in a few seconds, to see that it runs
+
+Each part times a plain way and the package's in turns. A part that is done is kept under ``$LEARNIT_OUT/bench`` and not
+made again unless its settings change or ``--again`` is given. Records go to ``benchmarks.json`` in the target.
 """
 
 import argparse
+import json
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
 
-from learnit_core import experiments
+from learnit_core import experiments, metrics
+from learnit_core.commands.benchmarks import everyday, many, page, scaling
+from learnit_core.commands.results import TARGET
 from learnit_core.errors import LearnitError
+from learnit_core.experiments import timing
 from learnit_core.experiments.settings import Settings
 
 
+def parts(given: argparse.Namespace, settings: Settings) -> dict[str, Any]:
+    """What makes each part's record, by its name."""
+    made = {}
+    for name, one in experiments.ALL.items():
+        if one.bench:
+            made[name] = partial(one.bench, settings, rounds=given.rounds, size=given.size)
+        made[f"everyday-{name}"] = partial(everyday.run, one, settings)
+    about = {"photographs": given.photographs, "tiles": given.tiles, "minutes": given.minutes, "rounds": given.rounds}
+    made["many"] = partial(many.run, settings, **about)
+    made |= {f"scaling-{what}": partial(scaling.run, what, settings) for what in scaling.VALUES}
+    return made | {"scaling-devices": partial(scaling.over_devices, settings)}
+
+
 def main() -> None:
-    timed = {name: one.bench for name, one in experiments.ALL.items() if one.bench}
-    parser = argparse.ArgumentParser(prog="learnit_core.commands.bench", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="learnit_core.commands.bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--rounds", type=int, default=3, help="timed rounds; the medians are compared (default 3)")
     parser.add_argument("--size", type=int, help="side of pictures and slices [pixels] (default: the paper's)")
-    parser.add_argument("--experiments", nargs="*", default=list(timed), choices=list(timed))
-    arguments = parser.parse_args()
+    parser.add_argument("--parts", nargs="+", metavar="PART", help="which parts (default: all)")
+    parser.add_argument("--photographs", type=Path, help="`many`: a folder of photographs (default: a built-in class)")
+    parser.add_argument("--tiles", type=int, default=10, help="`many`: each photograph is cut into N x N (default 10)")
+    parser.add_argument("--minutes", type=float, default=5.0, help="`many`: to learn the start (default 5)")
+    parser.add_argument("--target", type=Path, default=TARGET, help="folder to write to (default: docs/results)")
+    parser.add_argument("--again", action="store_true", help="make parts that are kept once more")
+    parser.add_argument("--quick", action="store_true", help="every loop of two steps, small shapes: does it run?")
+    given = parser.parse_args()
     try:
         settings = Settings.from_env()
-        for name in arguments.experiments:
-            timed[name](settings, rounds=arguments.rounds, size=arguments.size)
+        if given.quick:
+            settings = replace(settings, max_steps=min(2, settings.max_steps or 2))
+            given.rounds, given.size = 1, given.size or 16
+        settings.keep(given.target, TARGET)
+        made = parts(given, settings)
+        if unknown := set(given.parts or ()) - set(made):
+            raise LearnitError(f"no part is called {sorted(unknown)[0]!r}: expected some of {', '.join(made)}")
+        for name in given.parts or made:
+            keep(name, made[name], given, settings)
+        collect(list(made), given.target, settings)
     except LearnitError as error:
         parser.exit(1, f"{error}\n")
+
+
+def keep(name: str, make: Any, given: argparse.Namespace, settings: Settings) -> None:
+    """Make a part, unless one of the same settings is there."""
+    file = settings.out / "bench" / f"{name}.json"
+    own = ("photographs", "tiles", "minutes") if name == "many" else ()
+    belongs_to = {one: str(getattr(given, one)) for one in ("rounds", "size", *own)} | {"steps": settings.max_steps}
+    belongs_to["versions"] = metrics.versions()
+    found = json.loads(file.read_text("utf-8")) if file.exists() else {}
+    if found.get("belongs_to") == belongs_to and not given.again:
+        print(f"{name}: kept from {found['date']}")
+        return
+    about = timing.about()  # the load before it
+    report = {**make(), **about, "belongs_to": belongs_to}
+    metrics.write_json(file, report)
+
+
+def collect(names: list[str], target: Path, settings: Settings) -> None:
+    """``benchmarks.json`` with all parts that were made here, or else stood there; and the page beside the results."""
+    file = target / "benchmarks.json"
+    there = json.loads(file.read_text("utf-8"))["parts"] if file.exists() else {}
+    for name in names:
+        kept = settings.out / "bench" / f"{name}.json"
+        if kept.exists():
+            found = json.loads(kept.read_text("utf-8"))
+            if found.pop("belongs_to", {}).get("steps") == settings.max_steps:
+                there[name] = found
+    content = {"parts": {name: there[name] for name in names if name in there}}
+    metrics.write_json(file, content)
+    place = page.PAGE if target.resolve() == TARGET else target / page.PAGE.name
+    place.write_text(page.page(content), encoding="utf-8")
+    print(f"wrote {file} and {place}")
 
 
 if __name__ == "__main__":

@@ -52,7 +52,7 @@ def main(arguments: list[str] | None = None) -> int:
     write_page(executed, out / "index.html")
     print(f"\nDone in {(time.monotonic() - started) / 60:.1f} minutes.\n")
     if (out / "metrics.json").exists():
-        print(main_table(json.loads((out / "metrics.json").read_text())["results"]))
+        print(main_table(json.loads((out / "metrics.json").read_text(encoding="utf-8"))["results"]))
     print(f"\nThe page with all figures: {out / 'index.html'}")
     return 0
 

@@ -1,6 +1,7 @@
 """``make lab``: JupyterLab on the notebooks, with LEARNIT_* paths counted from where the command was given."""
 
 import os
+import subprocess
 import sys
 
 from learnit_core.commands.repository import ROOT, absolute_environment
@@ -14,11 +15,14 @@ def arguments() -> list[str]:
 
 
 def main() -> None:
-    """Replace this process by JupyterLab; further arguments are passed on to it."""
+    """Become JupyterLab; further arguments are passed on to it."""
     if not (ROOT / "notebooks").is_dir():
         sys.exit(f"lab: there are no notebooks in {ROOT}: expected a checkout of the project, not its package alone")
     command = [sys.executable, "-m", "jupyterlab", str(ROOT / "notebooks"), *arguments()]
-    os.execve(sys.executable, command, absolute_environment(dict(os.environ)))
+    environment = absolute_environment(dict(os.environ))
+    if sys.platform == "win32":  # its execve comes back at once, and does not quote
+        sys.exit(subprocess.run(command, env=environment).returncode)
+    os.execve(sys.executable, command, environment)
 
 
 if __name__ == "__main__":

@@ -99,7 +99,7 @@ def learn_start(
     loss = losses.regression_loss(field)
     init_key, train_key = jax.random.split(seed_key(seed))
     optimizer = optax.adam(optax.cosine_decay_schedule(OUTER_RATE, steps))
-    recipe = _recipe(field, coords, Setting("learned", 1.0), INNER_STEPS)
+    recipe = recipe_for(field, coords, Setting("learned", 1.0), INNER_STEPS)
     about = {
         "command": "start",
         "network": NETWORK,
@@ -157,7 +157,7 @@ def make(
     """Fit every picture from ``start`` and write the set to ``out``; what is there already is kept."""
     coords, key = arrays.grid(pictures.shape[1:3]), seed_key(seed)
     until = None if psnr is None else 10 ** (-psnr / 10)
-    recipe = _recipe(field, coords, setting, steps, until)
+    recipe = recipe_for(field, coords, setting, steps, until)
     if len(pictures) < 1:
         raise LearnitError("there are no pictures to be fitted: expected one at least")
     if block is None:
@@ -201,7 +201,7 @@ def make(
         )
 
 
-def _recipe(
+def recipe_for(
     field: Field, coords: Float[np.ndarray, "pixels 2"], setting: Setting, steps: int, until: float | None = None
 ) -> many.Recipe:
     """Regression on bytes [side, side, c]; the score is the PSNR [dB], not clipped."""

@@ -21,7 +21,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from learnit_core import experiments, files, metrics, plots, weights
+from learnit_core import experiments, files, metrics, plots, sharding, weights
 from learnit_core.commands.weights import provenance
 from learnit_core.errors import LearnitError
 from learnit_core.experiments import baselines, precision, supplement
@@ -115,6 +115,8 @@ def train(
     chunk = int(min(100, max(1, left / LOOKS / each)))
     every = max(1, round(max(SELDOM, left / LOOKS / each) / chunk))
     control = {"chunk": chunk, "validate_every": every, "stop_after": left, "folder": out / "checkpoints"}
+    if asked.devices is not None:
+        control["mesh"] = sharding.devices(asked.devices or None)
     _, params, history = experiment.meta_train(own, splits, algorithm, seed=asked.seed, **control)
     steps, of = len(history.losses), profile.for_algorithm(algorithm).num_steps
     hours = (history.seconds - history.compile_seconds) / steps * of / 3600
@@ -153,7 +155,7 @@ def write_curves(out: Path, title: str, trained: Mapping[str, Mapping[str, Any]]
     figure.axes[0].set_xlim(0, None)
     with files.whole(out / "curve.png") as partial:
         figure.savefig(partial, format="png", dpi=110, facecolor="white", bbox_inches="tight")
-    with files.whole(out / "curve.csv") as partial, partial.open("w", newline="") as opened:
+    with files.whole(out / "curve.csv") as partial, partial.open("w", newline="", encoding="utf-8") as opened:
         table = csv.writer(opened)
         table.writerow(["init", "outer_step", "validation_psnr_db"])
         table.writerows([init, step, f"{db:.4f}"] for init, points in curves.items() for step, db in points)
@@ -211,6 +213,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--score", type=int, default=16, help="test signals to score (16); 0 scores none")
     parser.add_argument("--all-rows", action="store_true", help="score Mean, Matched and Shuffled, too, where they are")
     parser.add_argument("--precision", choices=precision.PRECISIONS, help="take this one instead of the fastest")
+    parser.add_argument(
+        "--devices", type=int, metavar="N", help="share each step out over N devices (0: all there are)"
+    )
     asked = parser.parse_args(arguments)
     try:
         if asked.experiment not in (None, *of_paper):

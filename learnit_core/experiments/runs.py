@@ -1,8 +1,9 @@
 """What the meta-trainings of all experiments have in common: the outer optimiser, checkpoints, and how they start."""
 
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import jax
@@ -10,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 from jax import Array
+from jax.sharding import Mesh
 
 from learnit_core import evaluate, meta, names, training, weights
 from learnit_core.errors import LearnitError
@@ -40,14 +42,17 @@ def meta_train(
     chunk: int = 50,
     validate_every: int = 2,
     stop_after: float | None = None,
+    mesh: Mesh | None = None,
+    about: Mapping[str, Any] = MappingProxyType({}),
 ) -> tuple[Field, Params, training.History]:
     """Meta-train ``field`` on the signals ``train``; with a ``folder`` the run keeps a checkpoint and goes on from it.
 
     ``profile`` is an experiment's: its ``training()`` is what a checkpoint is held against, along with the signals.
     ``source(train, key)`` says how the signals reach the device; ``key`` is the one that the training draws by.
     ``validate(params)`` is a score [dB] after every ``validate_every`` chunks of ``chunk`` outer steps. A call ends
-    after ``stop_after`` seconds, as :func:`learnit_core.training.train` says. An experiment's ``meta_train`` hands over
-    these three as its ``control``.
+    after ``stop_after`` seconds, and the devices of a ``mesh`` share its steps, as :func:`learnit_core.training.train`
+    says. An experiment's ``meta_train`` hands over these four as its ``control``. What else decides the weights is
+    ``about`` the checkpoint.
     """
     if not len(pictures(train)):
         raise LearnitError("there is no signal to train on: expected one at least")
@@ -65,6 +70,7 @@ def meta_train(
             "seed": seed,
             "train_shape": list(pictures(train).shape),
             "train_checksum": checksum(train),
+            **about,
         }
         # Formerly a profile's name stood there, `long` was called `quick`, and cameras were left out of the sum. To be
         # dropped when no such checkpoint is continued.
@@ -87,6 +93,7 @@ def meta_train(
         validate_every=validate_every,
         checkpoint=checkpoint,
         stop_after=stop_after,
+        mesh=mesh,
         description=f"{algorithm} on {data}",
     )
     return field, state.params, history

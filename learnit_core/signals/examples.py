@@ -53,6 +53,22 @@ def blobs(count: int = 300, *, size: int = 12, seed: int = 0) -> dict[str, Float
     return _named("box", draw, count, seed)
 
 
+def photographs(size: int = 256) -> dict[str, Float[np.ndarray, "{size} {size}"]]:
+    """Ten photographs by name, the largest square of each, grey, in [0, 1]; they lie in scikit-image's wheel."""
+    from skimage import color, data, transform  # here, because importing it takes a while
+
+    names = ("astronaut", "brick", "camera", "chelsea", "coffee", "coins", "grass", "gravel", "moon", "rocket")
+    found = {}
+    for name in names:
+        picture = getattr(data, name)()
+        grey = color.rgb2gray(picture) if picture.ndim == 3 else picture / 255
+        side = min(grey.shape)
+        (top, left) = ((length - side) // 2 for length in grey.shape)
+        square = grey[top : top + side, left : left + side]
+        found[name] = transform.resize(square, (size, size), anti_aliasing=True).astype(np.float32)
+    return found
+
+
 EXAMPLES = {"chirps": chirps, "heights": heights, "blobs": blobs}
 """The examples by name; in one, two and three dimensions."""
 

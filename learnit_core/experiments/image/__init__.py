@@ -17,7 +17,7 @@ import optax
 from jax import Array
 from jaxtyping import Float
 
-from learnit_core import evaluate, losses, meta, models, signals, training
+from learnit_core import evaluate, losses, memory, meta, models, signals, training
 from learnit_core.errors import LearnitError
 from learnit_core.evaluate import Setting
 from learnit_core.experiments import experiment, fits, runs
@@ -197,25 +197,44 @@ def channel_frames(
     return np.stack(frames(field, params, np.moveaxis(picture, -1, 0)[..., None], setting, num_steps)[..., 0], axis=-1)
 
 
-def meta_grad_for(profile: Profile, field: Field, algorithm: str) -> meta.MetaGrad:
-    """MAML, FOMAML, Reptile or Meta-SGD with the profile's inner loop."""
-    loss = losses.image_loss(field)
+def meta_grad_for(profile: Profile, field: Field, algorithm: str, way: memory.Way = memory.USUAL) -> meta.MetaGrad:
+    """MAML, FOMAML, Reptile or Meta-SGD with the profile's inner loop; the query sees all pixels in every ``way``."""
+    loss = inner = losses.regression_loss(field, blocks=way.blocks)
+    if way.fraction < 1:
+        inner = losses.part_loss(field, way.fraction, blocks=way.blocks)
     if algorithm == "meta-sgd":
-        return meta.maml(loss, meta.adapt_with_rates(loss, profile.inner_steps))
+        return meta.maml(loss, meta.adapt_with_rates(inner, profile.inner_steps, remat=way.remat))
     if algorithm not in ALGORITHMS:
         raise LearnitError(f"unknown algorithm {algorithm!r}: expected one of {', '.join((*ALGORITHMS, 'meta-sgd'))}")
-    adapt = meta.adapt_with(loss, optax.sgd(profile.inner_rate), profile.inner_steps)
+    adapt = meta.adapt_with(inner, optax.sgd(profile.inner_rate), profile.inner_steps, remat=way.remat)
     return getattr(meta, algorithm)(loss, adapt)
 
 
+def way_within(
+    budget: int, profile: Profile, field: Field, start: Params | Rated, algorithm: str, shape: tuple[int, ...]
+) -> memory.Choice:
+    """The way of :func:`meta_grad_for` for a picture [h, w, c] in ``budget`` bytes beside data and weights."""
+    task = jax.tree.map(lambda leaf: leaf[0], tasks(np.zeros((1, *shape), np.float32)))
+    arguments = jax.eval_shape(lambda *given: given, start, task, jax.random.key(0))
+    return memory.choose(functools.partial(meta_grad_for, profile, field, algorithm), arguments, budget)
+
+
 def meta_train(
-    profile: Profile, images: ImageSplits, algorithm: str, *, seed: int = 0, folder: Path | None = None, **control: Any
+    profile: Profile,
+    images: ImageSplits,
+    algorithm: str,
+    *,
+    seed: int = 0,
+    folder: Path | None = None,
+    budget: int | memory.Way | None = None,
+    **control: Any,
 ) -> tuple[Field, Params | Rated, training.History]:
     """Meta-train on ``images.train``; validation is PSNR after the inner steps on ``images.validation`` [dB].
 
     With a ``folder`` the run keeps a checkpoint there and goes on from it; ``control`` is that of
     :func:`runs.meta_train`. Meta-SGD begins with the profile's inner rate for every weight, and gives rated weights;
-    one outer optimiser moves weights and rates.
+    one outer optimiser moves weights and rates. ``budget`` [bytes] is what a meta-gradient may take beside data and
+    weights: the :func:`way_within` it is said and taken; or a way to take.
     """
     start = field = field_for(profile, images.train.shape[-1])
     unseen, key = tasks(images.validation), runs.run_keys(seed)[1]
@@ -223,18 +242,24 @@ def meta_train(
     if algorithm == "meta-sgd":
         start = replace(field, init=lambda key: rated(field.init(key), profile.inner_rate))
         inner = Setting("learned", 1.0)
+    way = memory.USUAL if budget is None else budget
+    if not isinstance(way, memory.Way):
+        example = start.init(jax.random.key(0))
+        way, _, said = way_within(budget, profile, field, example, algorithm, images.train.shape[1:])
+        print(said)
     size = batch_size(profile, algorithm)
     _, params, history = runs.meta_train(
         profile,
         start,
         images.train,
-        meta_grad_for(profile, field, algorithm),
+        meta_grad_for(profile, field, algorithm, way),
         sampler(size),
         runs.after_inner_steps(loss, psnr, unseen, inner.build(), profile.inner_steps, key),
         algorithm=algorithm,
         data=images.name,
         seed=seed,
         folder=folder,
+        about={"fraction": way.fraction} if way.fraction < 1 else {},
         source=lambda pictures, key: source(pictures, size, key),
         **control,
     )

@@ -23,6 +23,9 @@ from learnit_core.volume import camera_rays, render_rays, render_view
 
 VIEW, ROWS = 64, 5
 
+BOUNDS = {"step": {"times_as_fast": 1.4}, "view": {"times_as_fast": 1.4}}
+"""What is promised of the core at the paper's shapes."""
+
 
 def steps(profile: views.Profile, field: Field, params: Params) -> dict[str, Callable]:
     """Both ways of an outer step."""
@@ -75,6 +78,7 @@ def run(settings: Settings, *, rounds: int, size: int | None = None) -> dict[str
         profile = replace(profile, inner_steps=settings.cap(profile.inner_steps), samples=8, width=16)
     field = views.field_for(profile)
     params, found, apart = field.init(jax.random.key(0)), {}, {}
+    limits = {}
     for what, make in {"step": steps, "view": renderings}.items():
         ways, first = make(profile, field, params), {}
         for name, way in ways.items():
@@ -83,10 +87,14 @@ def run(settings: Settings, *, rounds: int, size: int | None = None) -> dict[str
                 first[name] = jax.block_until_ready(way())
         differences = jax.tree.map(lambda a, b: float(jnp.max(jnp.abs(a - b))), first["core"], first["plain"])
         apart[what] = max(jax.tree.leaves(differences))
-        found[what] = timing.compared(timing.in_turns(ways, settings.cap(rounds)))
+        products = timing.products_of(ways["core"])
+        taken = timing.in_turns(ways | {"matrix": products.way}, settings.cap(rounds))
+        limits[what] = products.share(taken["core"], taken.pop("matrix"))
+        found[what] = timing.compared(taken)
         for name, way in found[what].items():
             seconds, times = way["median_seconds"], way["times_as_fast"]
             print(f"views: {what}, {name:5} {seconds:6.2f} s, {times:.2f} times as fast as plain")
     shape = [profile.inner_steps, profile.rays, profile.samples]
-    about = {"shape": shape, "rounds": settings.cap(rounds), "largest_difference": apart}
+    about = {"shape": shape, "rounds": settings.cap(rounds), "largest_difference": apart, "bounds": BOUNDS}
+    about["limit"] = limits
     return timing.write(settings, "views", {**about, **found})

@@ -1,0 +1,109 @@
+"""Where time and memory bend: an outer step of MAML on pictures against one number at a time, and fits against devices.
+
+The picture's side, the network's width, inner steps and tasks of a batch each take the values of :data:`VALUES`, the
+others stay at :data:`BASE`. All values are timed in turns. Temporaries are those of the compiled program; beside them
+stand those of the step written plainly (tasks under ``vmap``, nothing recomputed).
+"""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from learnit_core import losses, many, meta, models
+from learnit_core.evaluate import Setting
+from learnit_core.experiments import timing
+from learnit_core.experiments.settings import Settings
+from learnit_core.signals import arrays
+from learnit_core.structures import Pixels
+
+BASE = {"size": 64, "width": 64, "inner_steps": 2, "batch": 3}
+VALUES = {
+    "size": (16, 32, 64, 128, 256),
+    "width": (16, 32, 64, 128, 256),
+    "inner_steps": (1, 2, 4, 8, 16),
+    "batch": (1, 2, 4, 8, 16),
+}
+ROUNDS, DEVICES, SIGNALS = 5, (1, 2, 4), 256
+
+
+def run(what: str, settings: Settings) -> dict[str, Any]:
+    """An outer step against ``what``, a name in :data:`VALUES`; the record."""
+    values = VALUES[what] if settings.max_steps is None else VALUES[what][:2]
+    rows, ways, products = [], {}, {}
+    for value in values:
+        shape = BASE | {what: value}
+        step, arguments = _outer(**shape)
+        program = jax.jit(step).lower(*arguments).compile()
+        plain = jax.jit(_outer(**shape, plain=True)[0]).lower(*arguments).compile()
+        sizes = [one.memory_analysis().temp_size_in_bytes for one in (program, plain)]
+        rows.append({"value": value, "temporaries_bytes": sizes[0], "plain_temporaries_bytes": sizes[1]})
+        ways[value], products[value] = partial(program, *arguments), timing.products_of(step, *arguments)
+        ways["products", value] = products[value].way
+        jax.block_until_ready(ways[value]())
+    seconds = timing.in_turns(ways, settings.cap(ROUNDS))
+    for row in rows:
+        taken, median = seconds[row["value"]], float(np.median(seconds[row["value"]]))
+        share = products[row["value"]].share(taken, seconds["products", row["value"]])
+        row |= {"median_seconds": timing.short(median), **share}
+        print(f"scaling, {what} {row['value']}: {median:.4f} s, {row['temporaries_bytes'] / 1e6:.1f} MB")
+    return {"what": what, "base": BASE, "rows": rows}
+
+
+def _outer(*, size: int, width: int, inner_steps: int, batch: int, plain: bool = False):
+    field, optimizer = models.siren(2, 1, width=width, depth=4, w0=30.0), optax.adam(1e-4)
+    loss = losses.regression_loss(field)
+    grad = meta.maml(loss, meta.adapt_with(loss, optax.sgd(1e-2), inner_steps, remat=not plain))
+    coords = arrays.grid((size, size))
+    data = jax.random.uniform(jax.random.key(0), (batch, size, size, 1))
+
+    def step(state, data, key):
+        def sample(key, data):
+            return arrays.tasks(data, coords)
+
+        control = {"optimizer": optimizer, "num_steps": 1, "over_tasks": "vmap" if plain else "map"}
+        return meta.meta_steps(grad, sample, data, state, key, **control)[0]
+
+    return step, (meta.init_state(field.init(jax.random.key(1)), optimizer), data, jax.random.key(2))
+
+
+def over_devices(settings: Settings) -> dict[str, Any]:
+    """Seconds a signal of ``fit_many`` on meshes of simulated devices, each number in a process of its own."""
+    rows = []
+    for count in DEVICES if settings.max_steps is None else DEVICES[:2]:
+        flags = f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count={count}"
+        signals = SIGNALS if settings.max_steps is None else 8
+        words = [sys.executable, "-m", __name__, str(count), str(signals)]
+        made = subprocess.run(words, env=os.environ | {"XLA_FLAGS": flags}, capture_output=True, text=True, check=True)
+        rows.append(json.loads(made.stdout.splitlines()[-1]))
+        print(f"scaling, {count} devices: {1e3 * rows[-1]['median_seconds']:.2f} ms a signal")
+    return {"what": "devices", "cores": os.cpu_count(), "signals": signals, "rows": rows}
+
+
+def _fits_on(count: int, signals: int) -> dict[str, Any]:
+    field = models.siren(2, 3, width=64, depth=4, w0=30.0)
+    coords = jnp.asarray(arrays.grid((32, 32)))
+
+    def batch_of(picture):
+        return Pixels(coords, picture.reshape(len(coords), -1).astype(jnp.float32) / 255)
+
+    recipe = many.Recipe(losses.regression_loss(field), Setting("sgd", 1e-2), 3, batch_of=batch_of)
+    data = np.random.default_rng(0).integers(0, 256, (signals, 32, 32, 3), np.uint8)
+    start, seconds = field.init(jax.random.key(0)), []
+    for _ in range(4):
+        began = time.perf_counter()
+        many.fit_many(recipe, start, data, jax.random.key(1), mesh=many.devices(count))
+        seconds.append(time.perf_counter() - began)
+    return {"value": count, "median_seconds": timing.short(sorted(seconds[1:])[1] / signals)}
+
+
+if __name__ == "__main__":
+    print(json.dumps(_fits_on(*map(int, sys.argv[1:]))))

@@ -1,0 +1,108 @@
+"""docs/benchmarks.md is what the records say; what is compared computes the same; every part runs."""
+
+import json
+import subprocess
+import sys
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from learnit_core import experiments
+from learnit_core.commands import bench
+from learnit_core.commands.benchmarks import page, scaling
+from learnit_core.commands.upkeep import benchmarks
+from learnit_core.experiments import timing
+
+CONTENT = json.loads(page.RECORDS.read_text("utf-8"))
+
+
+def test_the_page_is_made_of_the_records(tmp_path, monkeypatch, capsys):
+    assert page.PAGE.read_text("utf-8") == page.page(CONTENT)
+    monkeypatch.setattr(page, "PAGE", tmp_path / "benchmarks.md")
+    assert benchmarks.main(["--check"]) == 1 and not page.PAGE.exists()
+    assert "out of date" in capsys.readouterr().err
+    assert benchmarks.main([]) == 0 and benchmarks.main(["--check"]) == 0
+
+
+def test_the_page_has_a_line_for_every_part_and_none_without():
+    found = page.page(CONTENT)
+    for name, record in CONTENT["parts"].items():
+        assert f"| {name} | {record['date']} |" in found
+    assert {f"everyday-{name}" for name in experiments.ALL} | {"many"} <= CONTENT["parts"].keys()
+    assert "## " not in page.page({"parts": {}}).replace("## When and where", "")
+
+
+def test_a_bound_that_is_missed_is_said():
+    bounded = {name for name, one in CONTENT["parts"].items() if "ways" in one.get("bounds", {})}
+    (name,) = bounded
+    content = json.loads(json.dumps(CONTENT))
+    ways = content["parts"][name]["ways"]
+    bound = content["parts"][name]["bounds"]["ways"]
+    for value, said in ((bound["times_as_fast"], "yes"), (bound["times_as_fast"] - 0.01, "NO")):
+        ways["core"] |= {"times_as_fast": value, "temporaries_bytes": bound["temporaries_bytes"]}
+        (line,) = (x for x in page.page(content).splitlines() if x.startswith(f"| {name} | outer step"))
+        assert f"| {said} |" in line
+    ways["core"] |= {"times_as_fast": 9.0, "temporaries_bytes": bound["temporaries_bytes"] + 1}
+    (line,) = (x for x in page.page(content).splitlines() if x.startswith(f"| {name} | outer step"))
+    assert "| NO |" in line
+
+
+def test_the_share_of_the_rate_is_that_of_the_operations():
+    """Three products of one shape, in a loop; a program of nothing else has all of the rate."""
+    a, b = jnp.ones((64, 32)), jnp.ones((32, 32))
+
+    def program(a, b):
+        return jax.lax.fori_loop(0, 3, lambda i, x: x @ b, a)
+
+    products = timing.products_of(program, a, b)
+    assert products.shape == (64, 32) and products.tflop == pytest.approx(3 * 2 * 64 * 32 * 32 / 1e12)
+    turns = np.array([1.0, 2.0, 4.0])  # a machine that slows down: both slow down alike
+    share = products.share(turns, turns * products.way_tflop / products.tflop)
+    assert share["of_the_rate"] == pytest.approx(1.0)
+    assert products.share(2 * turns, turns * products.way_tflop / products.tflop)["of_the_rate"] == pytest.approx(0.5)
+
+
+def command(monkeypatch, *arguments):
+    monkeypatch.setattr("sys.argv", ["bench", *map(str, arguments)])
+    bench.main()
+
+
+def test_parts_are_kept_until_their_settings_change(tmp_path, monkeypatch, capsys):
+    calls = []
+
+    def part():
+        calls.append(1)
+        return {"what": "devices", "cores": 2, "rows": [{"value": 1, "median_seconds": 0.5}]}
+
+    monkeypatch.setattr(bench, "parts", lambda given, settings: {"scaling-devices": part})
+    monkeypatch.setenv("LEARNIT_OUT", str(tmp_path / "out"))
+    for arguments, made in (((), 1), ((), 1), (("--rounds", 4), 2), (("--rounds", 4, "--again"), 3)):
+        command(monkeypatch, "--target", tmp_path, *arguments)
+        assert len(calls) == made
+    assert "500 ms" in (tmp_path / "benchmarks.md").read_text()
+    for arguments, said in (
+        (("--parts", "none", "--target", tmp_path), "no part is called 'none'"),
+        (("--quick",), "expected another place"),
+    ):
+        with pytest.raises(SystemExit) as stopped:
+            command(monkeypatch, *arguments)
+        assert stopped.value.code == 1 and said in capsys.readouterr().err
+
+
+def test_an_outer_step_of_the_scaling_is_the_plain_one():
+    shape = {"size": 6, "width": 8, "inner_steps": 2, "batch": 2}
+    (core, arguments), (plain, _) = scaling._outer(**shape), scaling._outer(**shape, plain=True)
+    ours, theirs = (jax.jit(step)(*arguments).params for step in (core, plain))
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=2e-4), ours, theirs)
+
+
+@pytest.mark.nightly
+def test_every_part_runs(tmp_path):
+    words = [sys.executable, "-m", "learnit_core.commands.bench", "--quick", "--target", str(tmp_path)]
+    made = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True)
+    assert made.returncode == 0, made.stderr
+    parts = json.loads((tmp_path / "benchmarks.json").read_text())["parts"]
+    assert parts.keys() == CONTENT["parts"].keys()
+    assert "## Many pictures" in (tmp_path / "benchmarks.md").read_text()
