@@ -38,10 +38,8 @@ def _busy(parts: Parts) -> list[str]:
     loads = [one["load"] for one in parts.values() if one["load"] is not None]
     if not loads or max(loads) <= IDLE:
         return []
-    said = (
-        f"**The machine was busy with other work (load up to {max(loads):g}):** times are too long, shares of the rate "
-    )
-    return [said + "and ratios uncertain. `make bench ARGS=--again` on an idle machine replaces them."]
+    said = f"**The machine was busy with other work (load up to {max(loads):g}):** times are too long, shares of the "
+    return [said + "rate and ratios uncertain. `make bench ARGS=--again` on an idle machine replaces them."]
 
 
 def table(head: Iterable[str], rows: Iterable[Iterable[Any]]) -> str:
