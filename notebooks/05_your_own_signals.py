@@ -441,7 +441,7 @@ lesson.gallery.show(figure, "photographs", alt=alt)
 
 # %%
 crops = signals.from_arrays(known, name="pieces")
-piece_net, piece_start = learn(crops, w0=30.0, steps=outer_steps // 2)
+piece_net, piece_start = learn(crops, w0=30.0, steps=lesson.settings.cap(200))
 
 
 def as_task(piece):
@@ -547,7 +547,7 @@ def some(first, number):
     return many.fit_many(how, piece_start, everything[first : first + number], key, first=first)
 
 
-said = {"seed": SEED, "signals": crops.note, "outer_steps": outer_steps // 2}
+said = {"seed": SEED, "signals": crops.note, "outer_steps": lesson.settings.cap(200)}
 kept = networks.write(place, piece_net, piece_start, some, len(names), said, names=names)
 print(f"{len(kept)} networks, {sum(file.stat().st_size for file in place.iterdir()) / 1e6:.0f} MB")
 ends = ("camera:2,2", "chelsea:2,1")
