@@ -21,14 +21,25 @@ nothing but multiply has all of it. The last table says when and where each part
 before.
 """
 
+IDLE = 2.0
+"""The load [processes] up to which a machine counts as idle."""
+
 Parts = Mapping[str, Any]
 
 
 def page(content: Mapping[str, Any]) -> str:
     """The whole page, of the parts that there are."""
     parts = content["parts"]
-    sections = [HEAD, *_paper(parts), *_everyday(parts), *_many(parts), *_scaling(parts), *_where(parts)]
+    sections = [HEAD, *_busy(parts), *_paper(parts), *_everyday(parts), *_many(parts), *_scaling(parts), *_where(parts)]
     return "\n\n".join(section.strip() for section in sections) + "\n"
+
+
+def _busy(parts: Parts) -> list[str]:
+    loads = [one["load"] for one in parts.values() if one["load"] is not None]
+    if not loads or max(loads) <= IDLE:
+        return []
+    said = f"**The machine was busy with other work (load up to {max(loads):g}):** times are too long, shares of the "
+    return [said + "rate and ratios uncertain. `make bench ARGS=--again` on an idle machine replaces them."]
 
 
 def table(head: Iterable[str], rows: Iterable[Iterable[Any]]) -> str:
