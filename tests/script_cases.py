@@ -20,9 +20,14 @@ from learnit_core.signals import prepared
 
 def parquet(pictures):
     """A shard as the mirrors have them: a column of {bytes, path}, in several row groups, beside others."""
-    images = [{"bytes": serve.png(picture), "path": None} for picture in pictures]
+    return rows_of([serve.png(picture) for picture in pictures], row_group_size=7)
+
+
+def rows_of(contents, **options):
+    """Contents of files as a shard."""
+    images = [{"bytes": content, "path": None} for content in contents]
     table = pyarrow.table({"image": images, "celeb_id": list(range(len(images)))})
-    pyarrow.parquet.write_table(table, buffer := io.BytesIO(), row_group_size=7)
+    pyarrow.parquet.write_table(table, buffer := io.BytesIO(), **options)
     return buffer.getvalue()
 
 

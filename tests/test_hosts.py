@@ -2,7 +2,6 @@
 
 import ast
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -75,27 +74,75 @@ def test_nothing_needs_what_windows_has_not(tmp_path):
     assert int(said.split()[0]) > 100
 
 
+def opens_text(name, of, given, words):
+    """Whether a call of ``name``, of a module or object ``of``, has to do with text: ``given`` are its arguments."""
+    if name in ("read_text", "write_text", "TextIOWrapper"):
+        return "'utf-8'" not in given
+    if name in ("run", "Popen", "call", "check_call", "check_output"):
+        return "True" in (words.get("text"), words.get("universal_newlines"))
+    if name.endswith("TemporaryFile"):
+        place, usual = 0, "'w+b'"
+    elif name == "fdopen" or (name == "open" and of in ("", "io")):
+        place, usual = 1, "'r'"
+    elif name == "open" and of in ("gzip", "bz2", "lzma"):
+        return "t" in words.get("mode", given[1] if len(given) > 1 else "")
+    elif name == "open" and of not in ("Image", "tarfile", "os", "webbrowser") and "archive" not in of:
+        place, usual = 0, "'r'"  # of a path
+    else:
+        return False
+    return "b" not in words.get("mode", given[place] if len(given) > place else usual)
+
+
 def without_encoding(source):
     """Lines where text is read or written in whatever encoding the host has."""
     for call in ast.walk(ast.parse(source)):
         if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name | ast.Attribute):
             continue
-        name, of = (call.func.id, None) if isinstance(call.func, ast.Name) else (call.func.attr, call.func.value)
+        name, of = (
+            (call.func.id, "") if isinstance(call.func, ast.Name) else (call.func.attr, ast.unparse(call.func.value))
+        )
         words = {word.arg: ast.unparse(word.value) for word in call.keywords}
-        given = [*map(ast.unparse, call.args), *words.values()]
-        text = name in ("read_text", "write_text") and "'utf-8'" not in given
-        if name == "open" and not (isinstance(of, ast.Name) and of.id in ("Image", "tarfile", "os", "archive")):
-            text = not any(re.search("'[rwax+]*b[rwax+]*'", mode) for mode in given)
-        if text and "encoding" not in words and "archive" not in ast.unparse(call.func):
+        if "encoding" not in words and opens_text(name, of, [*map(ast.unparse, call.args)], words):
             yield call.lineno
 
 
+SPOILT = """a.read_text()
+open(b)
+c.open('w')
+d.write_text(e)
+open('b')
+io.open(path, mode='a')
+NamedTemporaryFile('w')
+tempfile.TemporaryFile(mode='w+')
+os.fdopen(fd, 'w')
+os.fdopen(fd)
+subprocess.run(['git'], text=True)
+subprocess.check_output(['git'], universal_newlines=True)
+io.TextIOWrapper(raw)
+gzip.open('b', 'rt')"""
+SOUND = """d.write_text(e, encoding='utf-8')
+a.read_text('utf-8')
+open(f, 'rb')
+open('f', 'w', encoding='utf-8')
+a.open('rb')
+Image.open(g)
+self.archive.open(member)
+NamedTemporaryFile('w', encoding='utf-8')
+NamedTemporaryFile(suffix='.npy')
+os.fdopen(fd, 'wb')
+os.open(path, flags)
+subprocess.run(['git'])
+subprocess.run(['git'], encoding='utf-8')
+io.TextIOWrapper(raw, 'utf-8')
+gzip.open('t')"""
+
+
 def test_text_is_utf8_on_every_host():
-    files = [path for folder in ("learnit_core", "data_scripts") for path in (ROOT / folder).rglob("*.py")]
+    assert list(without_encoding(SPOILT)) == list(range(1, 15))
+    assert list(without_encoding(SOUND)) == []
+    files = [path for folder in ("learnit_core", "data_scripts", "notebooks") for path in (ROOT / folder).rglob("*.py")]
     found = {path.name: lines for path in files if (lines := list(without_encoding(path.read_text("utf-8"))))}
     assert not found
-    spoilt = "a.read_text(); open(b); c.open('w'); d.write_text(e, encoding='utf-8'); open(f, 'rb'); Image.open(g)"
-    assert len(list(without_encoding(spoilt))) == 3
 
 
 def test_what_the_output_cannot_show_is_no_error(tmp_path):

@@ -7,7 +7,7 @@ import pytest
 
 from learnit_core import explorer, models
 from learnit_core.errors import LearnitError
-from learnit_core.explorer import export, learning
+from learnit_core.explorer import assets, export, learning
 
 FIELD = models.siren(1, 1, width=6, depth=3, w0=10.0, offset=0.3)
 SINES = learning.sines(20, points=12)
@@ -45,14 +45,37 @@ def test_what_a_page_tells_is_the_value():
     told = {"kind": "trained", "position": [5], "settings": {"algorithm": "reptile", "class": "your own"}}
     losses = np.array([0.2, 0.1, 0.05], "<f4")
     shown._hear(told, [export.flat(export.shifted(learned, -0.2)), losses.tobytes()])
-    assert heard == [(3, 3)] and shown.position == [5] and shown.settings["algorithm"] == "reptile"
+    assert heard == [(1, 3)] and shown.position == [5] and shown.settings["algorithm"] == "reptile"
     np.testing.assert_array_equal(shown.losses, losses)
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-6), shown.value["learned start"], learned)
     assert shown.static_png() != before
     shown._hear({"kind": "something else"}, [])
+    shown._hear(told, [export.flat(learned), losses[::-1].tobytes()])
+    assert heard == [(1, 3), (2, 3)], "another training of as many steps is heard of, too"
     lost = jax.tree.map(lambda leaf: leaf * np.nan, learned)
     shown._hear(told, [export.flat(lost), np.append(losses, np.nan).astype("<f4").tobytes()])
     assert len(shown.pictures()) == 2, "also of weights that have diverged"
+
+
+@pytest.mark.parametrize("step", [0, 1, 10])
+def test_random_weights_are_drawn_at_the_rate_that_is_best(step):
+    """As in the page: by plain gradient descent with each of its rates, the curve with the least error."""
+    shown = small(start=jax.tree.map(lambda leaf: 2 * leaf, FIELD.init(jax.random.key(1))))
+    target, x = shown._classes["sines"][1][0][:, None], jnp.arange(12)[:, None] / 12
+
+    def loss(params):
+        return jnp.mean((FIELD.apply(params, x) - target) ** 2)
+
+    found = []
+    for rate in 10 ** np.arange(-3.5, -0.4, 0.25):
+        params = shown.value["random weights"]
+        for _ in range(step):
+            params = jax.tree.map(lambda p, g, rate=rate: p - rate * g, params, jax.grad(loss)(params))
+        found.append((float(loss(params)), FIELD.apply(params, x)))
+    best = min(found, key=lambda one: one[0])[1]
+    drawn = export.levels(learning.drawn(np.asarray(best), truth=target, height=150, width=240))
+    apart = np.abs(shown.pictures([step])[1].astype(int) - drawn)
+    assert (apart > 20).mean() < 1e-3
 
 
 def test_curves_are_of_their_class_and_in_range():
@@ -79,6 +102,7 @@ BAD = {
     "other weights": (dict(start=OTHER), "another architecture"),
     "weights that are not finite": (dict(start=jax.tree.map(lambda x: x * np.nan, FIRST)), "not finite"),
     "no classes": (dict(classes={}), "no classes of curves"),
+    "the page's own name": (dict(classes={learning.OWN: SINES}), "found a class called 'your own'"),
     "one curve": (dict(classes={"one": SINES[:1]}), r"of shape \[1, 12\]: expected \[signals, points\]"),
     "channels": (dict(classes={"one": SINES[..., None]}), r"of shape \[20, 12, 1\]"),
     "few points": (dict(classes={"one": SINES[:, :3]}), "8 to 512 points"),
@@ -100,6 +124,7 @@ BAD = {
 @pytest.mark.parametrize("fault", BAD)
 def test_bad_input_is_one_sentence(fault):
     changed, said = BAD[fault]
+    assert f'const OWN = "{learning.OWN}";' in assets.files()["m2_trainer.js"]
     options = {"field": FIELD, "classes": {"sines": SINES}} | changed
     with pytest.raises(LearnitError, match=said) as found:
         explorer.meta_training(options.pop("field"), options.pop("classes"), **options)

@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow
 import pyarrow.parquet
 import pytest
-from script_cases import parquet
+from script_cases import parquet, rows_of
 
 import celeba
 from getting import commandline, manifest, mirrors, shards
@@ -233,8 +233,28 @@ def test_rows_of_parquet_are_read_by_their_bytes(place, monkeypatch):
         assert max(batches) <= max(1, min(7, 2 * held // largest)) and sum(batches) == len(PICTURES)
         assert [name for name, _ in found.read(found.names())] == found.names()
     monkeypatch.setattr(shards, "LARGEST", 20)
-    with pytest.raises(LearnitError, match="a.parquet is refused: a picture in it has .* bytes; expected 20 at most"):
+    with pytest.raises(LearnitError, match="refused: the pictures in it have on average .* bytes; expected 20 at most"):
         list(found.read(found.names()))
+
+
+def test_a_picture_that_is_too_large_among_small_ones_is_refused(place, monkeypatch):
+    contents = [b"small"] * 60 + [bytes(4000)] + [b"small"] * 39
+    (place / "a.parquet").write_bytes(rows_of(contents))
+    found = Shards([place / "a.parquet"])
+    monkeypatch.setattr(shards, "LARGEST", 1000)
+    with pytest.raises(LearnitError, match="a.parquet is refused: picture 60 in it has 4,000 bytes; expected 1,000"):
+        list(found.read(found.names()))
+    assert len(list(found.read(found.names()[:50]))) == 50, "what is not wanted does no harm"
+
+
+@pytest.mark.parametrize("dictionary", [True, False])
+def test_what_is_repeated_counts_each_time(place, monkeypatch, dictionary):
+    """A dictionary has it once: as many rows at a time as fit, if each is as large as the dictionary."""
+    (place / "a.parquet").write_bytes(rows_of(200 * [bytes(range(250)) * 16], use_dictionary=dictionary))
+    found = Shards([place / "a.parquet"])
+    monkeypatch.setattr(shards, "_HELD", 3 * 4000)
+    batches = [len(batch) for batch in found._batches(found.files["a"], place / "a.parquet")]
+    assert max(batches) <= 3 and sum(batches) == 200
 
 
 def test_parquet_that_is_none(place):

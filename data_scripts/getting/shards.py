@@ -43,10 +43,13 @@ class Shards:
                     name = f"{stem}/{row:07d}"
                     row += 1
                     if name in wanted:
-                        yield name, image["bytes"].as_py() or b""
+                        content = image["bytes"].as_py() or b""
+                        if len(content) > LARGEST:
+                            raise _refused(self.paths[stem], f"picture {row - 1:,} in it has", len(content))
+                        yield name, content
 
     def _batches(self, file, path: Path) -> Iterator:
-        """Rows of ``_HELD`` bytes at a time, going by the mean of their group; the library takes a multiple of it."""
+        """Rows of ``_HELD`` bytes at a time, going by ``_rows``; the library takes a multiple of it."""
         try:
             for group in range(file.num_row_groups):
                 batches = file.iter_batches(_rows(file.metadata.row_group(group), path), [group], ["image"])
@@ -58,12 +61,21 @@ class Shards:
 
 
 def _rows(group, path: Path) -> int:
-    columns = (group.column(k) for k in range(group.num_columns))
-    size = sum(c.total_uncompressed_size for c in columns if c.path_in_schema.split(".")[0] == "image")
+    """How many rows have about ``_HELD`` bytes, by the mean of their group.
+
+    A dictionary counts a repeated picture once: there each row may have as many bytes as the group counts.
+    """
+    columns = [c for c in map(group.column, range(group.num_columns)) if c.path_in_schema.split(".")[0] == "image"]
+    size = sum(c.total_uncompressed_size for c in columns)
     mean = size // max(1, group.num_rows)
     if mean > LARGEST:
-        raise LearnitError(f"{path} is refused: a picture in it has {mean:,} bytes; expected {LARGEST:,} at most")
-    return max(1, min(64, _HELD // max(1, mean)))
+        raise _refused(path, "the pictures in it have on average", mean)
+    repeated = any(c.has_dictionary_page for c in columns if c.path_in_schema.split(".")[-1] == "bytes")
+    return max(1, min(64, _HELD // max(1, size if repeated else mean)))
+
+
+def _refused(path: Path, what: str, size: int) -> LearnitError:
+    return LearnitError(f"{path} is refused: {what} {size:,} bytes; expected {LARGEST:,} at most")
 
 
 def _first_line(error: Exception) -> str:

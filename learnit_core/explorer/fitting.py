@@ -30,10 +30,12 @@ class Fitting(Widget):
     """Two pictures, each fitted from several starts. Made by :func:`fitting`.
 
     ``position`` is [step, t]: what is shown after so many steps, from the first picture (0) to the second (1).
-    ``targets`` are both pictures as bytes: observe them to hear of a drawing.
+    ``targets`` are both pictures as bytes: observe them to hear of a drawing. What the page tells is not sent to it
+    again, nor to other views.
     """
 
     targets = traitlets.Bytes().tag(sync=True)
+    times_given = traitlets.List(traitlets.Int(), [1, 1], help="How often Python has given each.").tag(sync=True)
 
     def __init__(self, scene, data, *, controls, position, field, starts, given):
         self._field, self._starts, self._given = field, starts, list(given)
@@ -82,6 +84,8 @@ class Fitting(Widget):
     def _give(self, i, picture):
         self._given[i], self._told = _checked(picture, self.scene["shape"]), None
         self.targets = _bytes(self._given, self.scene["shape"])
+        # By this a page takes it, also where it is the same as before something was drawn, and leaves the other alone.
+        self.times_given = [times + (end == i) for end, times in enumerate(self.times_given)]
 
     def _walked(self, name, position):
         (step,), (t,) = places.split(self._controls, position)
@@ -113,8 +117,8 @@ class Fitting(Widget):
             for name, flat in zip(names, arrays, strict=False)
         }
         self._told = ([float(x) for x in content["position"]], shown)
-        self.targets = _bytes(self._given, shape)  # the same bytes are no change, so that observers hear a drawing once
-        self.position = content["position"]
+        # The same bytes are no change, so that observers hear a drawing once.
+        self._take(position=content["position"], targets=_bytes(self._given, shape))
 
 
 def fitting(
@@ -138,8 +142,8 @@ def fitting(
     an array [h, w] or [h, w, c] of values in [0, 1].
 
     Pictures that are uploaded or taken with the camera stay in the page. What is fitted, their reduction to ``shape``,
-    is sent to the notebook's own kernel, where it becomes ``target``, and nowhere else; a page without Python sends
-    nothing.
+    is sent to the notebook's kernel, on whatever machine that runs, where it becomes ``target``; a page without Python
+    sends nothing.
 
     Raises LearnitError for a field that the browser cannot compute, fewer than two starts, weights of another
     architecture, settings or pictures that do not fit.

@@ -27,7 +27,10 @@ POINTS = (8, 512)
 """Fewest and most points of a curve."""
 RATES = {"inner_rate": (1e-3, 1.0), "outer_rate": (1e-5, 1e-1)}
 """Ranges of the sliders."""
+OWN = "your own"
+"""What the page calls the curves that are drawn in it: no name for a class."""
 SHAPE = (150, 240)
+_RANDOM_RATES = [10 ** (i / 4 - 3.5) for i in range(13)]  # as in `m1_gradients.js`
 _SHOWN = 8  # curves of the class in the picture without JavaScript
 
 
@@ -45,7 +48,7 @@ class MetaTraining(Widget):
         super().__init__(scene, data, controls=controls, start=position)
         self.on_msg(lambda _, content, buffers: self._hear(content, buffers))
 
-    told = traitlets.Int(0, help="The outer steps that the page has told of: observe it.")
+    told = traitlets.Int(0, help="How often the page has told of its training: observe it.")
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -63,8 +66,9 @@ class MetaTraining(Widget):
         return {TITLES[0]: self._learned, TITLES[1]: self._first}
 
     def pictures(self, position=None) -> list[np.ndarray]:
-        """Two pictures [h, w, 3], uint8: a new curve and its fit at the inner rate, from each of ``value``.
+        """Two pictures [h, w, 3], uint8: a new curve and its fit from each of ``value``.
 
+        The learned start is fitted at the inner rate, random weights at the rate that is best for this very curve.
         While nothing is learned the first one has some curves of the class instead.
         """
         (step,), settings = (
@@ -74,11 +78,12 @@ class MetaTraining(Widget):
         name = settings["class"] if settings["class"] in self._classes else next(iter(self._classes))
         train, unseen = self._classes[name]
         target, size = unseen[0][:, None], {"height": SHAPE[0], "width": SHAPE[1]}
-        seen = [
-            _after(self._field, params, settings["inner_rate"], MOST_STEPS, target)[int(step)]
-            for params in self.value.values()
+        rates = [[settings["inner_rate"]], _RANDOM_RATES]
+        fits = [
+            _after(self._field, params, jnp.array(tried), MOST_STEPS, target)[:, int(step)]
+            for params, tried in zip(self.value.values(), rates, strict=True)
         ]
-        found = [drawn(np.nan_to_num(np.asarray(curve)), truth=target, **size) for curve in seen]
+        found = [drawn(np.nan_to_num(_nearest(curves, target)), truth=target, **size) for curves in fits]
         if not len(self._losses):
             found[0] = np.min([drawn(curve[:, None], **size) for curve in train[:_SHOWN]], axis=0)
         return [export.levels(picture) for picture in found]
@@ -96,8 +101,8 @@ class MetaTraining(Widget):
             export.unflattened(weights, self.scene["network"]["layers"]), -export.beyond(self._field)
         )
         self._losses, self._settings = told.copy(), {**self._settings, **content["settings"]}
-        self.position = content["position"]
-        self.told = len(told)
+        self._take(position=content["position"])
+        self.told += 1
 
 
 def meta_training(
@@ -201,7 +206,15 @@ def order(seed: int, step: int, batch: int, count: int) -> list[int]:
 def _named(classes):
     if not isinstance(classes, Mapping) or not classes or not all(isinstance(name, str) for name in classes):
         raise LearnitError("found no classes of curves: expected a mapping of names to arrays [signals, points]")
+    if OWN in classes:
+        raise LearnitError(f"found a class called {OWN!r}, as the page calls what is drawn in it: give it another name")
     return classes
+
+
+def _nearest(curves, target):
+    """The one of some curves [number, points, 1] with the least error; the first one if none has any."""
+    errors = np.mean((np.asarray(curves) - target) ** 2, axis=(1, 2))
+    return np.asarray(curves)[np.argmin(np.where(np.isfinite(errors), errors, np.inf))]
 
 
 def _split(name, curves):
@@ -243,11 +256,15 @@ def _check(settings, most, num_steps, at_step, seed):
 
 
 @functools.partial(jax.jit, static_argnames=("field", "num_steps"))
-def _after(field, params, rate, num_steps, target):
-    """The curve of a fit before it and after each step, stacked."""
+def _after(field, params, rates, num_steps, target):
+    """The curve of a fit before it and after each step, stacked, for each rate."""
     pixels = Pixels(jnp.arange(len(target))[:, None] / len(target), jnp.asarray(target))
-    fitted = fit.fit(
-        losses.regression_loss(field), params, pixels, jax.random.key(0), optimizer=Setting("sgd", rate).build(),
-        num_steps=num_steps, probe=lambda weights: field.apply(weights, pixels.coords),
-    )  # fmt: skip
-    return jnp.concatenate([field.apply(params, pixels.coords)[None], fitted.probes])
+
+    def at(rate):
+        fitted = fit.fit(
+            losses.regression_loss(field), params, pixels, jax.random.key(0), optimizer=Setting("sgd", rate).build(),
+            num_steps=num_steps, probe=lambda weights: field.apply(weights, pixels.coords),
+        )  # fmt: skip
+        return jnp.concatenate([field.apply(params, pixels.coords)[None], fitted.probes])
+
+    return jax.vmap(at)(rates)

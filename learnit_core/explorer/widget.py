@@ -41,6 +41,7 @@ class Widget(anywidget.AnyWidget):
     scene = traitlets.Dict().tag(sync=True)
     data = traitlets.Bytes().tag(sync=True)
     position = _Numbers(traitlets.Float()).tag(sync=True)
+    _heard: dict[str, Any] = {}
 
     def __init__(
         self, scene: dict[str, Any], data: bytes, *, controls: Sequence[Control], start: Sequence[float], **more: Any
@@ -52,6 +53,20 @@ class Widget(anywidget.AnyWidget):
     def _in_range(self, proposal):
         places.split(self._controls, proposal["value"])
         return proposal["value"]
+
+    def _take(self, **told):
+        """Set traits to what a page has told, and do not send them back: the page would be further on by then."""
+        self._heard = told
+        try:
+            for name, value in told.items():
+                setattr(self, name, value)
+        finally:
+            self._heard = {}
+
+    def send_state(self, key=None):
+        if isinstance(key, str) and key in self._heard and self._heard[key] == getattr(self, key):
+            return
+        super().send_state(key)
 
     def pictures(self, position: Sequence[float] | None = None) -> list[np.ndarray]:
         """The panes' pictures [h, w, c], uint8, drawn by Python, at a position (the present one)."""

@@ -51,7 +51,7 @@ def test_a_small_network_is_painted_while_dragging(visit, tmp_path, capsys, pane
 
 @pytest.mark.parametrize("panes", [1, 2])
 def test_a_large_network_has_a_preview_and_then_the_picture(visit, tmp_path, capsys, panes):
-    """Of 1024 pixels at least, all panes together: 32 x 32 for one, 23 x 23 each for two."""
+    """Of 256 to 1024 pixels, all panes together: 32 x 32 for one, 22 x 22 each for two."""
     widget = opened(visit, tmp_path, LARGE, panes)
     refined = []
 

@@ -21,7 +21,7 @@ CURVATURE, GRADIENT = 1e-4, 1e-4
 LOSSES = 0.01
 """Largest relative difference of a loss within a hundred outer steps."""
 PER_SECOND = 15
-"""Outer steps at 1→32→32→1, 64 points, 5 inner steps, four curves, second-order."""
+"""Outer steps at 1→32→32→1, 64 points, 5 inner steps, four curves, second-order, at least."""
 
 PROGRAM = """
 const floats = (text) => new Float32Array(Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0)).buffer);
@@ -60,6 +60,7 @@ TRAINING = f"""([code, {{ network, points, weights, curves, settings, seed, step
 }}"""
 
 FIELD = models.siren(1, 1, width=32, depth=3, w0=20.0)
+SETTINGS = {"innerSteps": 5, "innerRate": 1e-2, "outerRate": 1e-3, "batch": 4}
 
 
 def code():
@@ -133,8 +134,8 @@ BY_NIGHT = [pytest.param(name, marks=pytest.mark.nightly) for name in ("fomaml",
 
 @pytest.mark.parametrize("algorithm", ["maml", *BY_NIGHT])
 def test_a_hundred_outer_steps_are_those_of_jax(chromium, algorithm, capsys):
-    steps, batch, seed, curves = 100, 4, 3, learning.sines(40)
-    settings = {"algorithm": algorithm, "innerSteps": 5, "innerRate": 1e-2, "outerRate": 1e-3, "batch": batch}
+    settings = SETTINGS | {"algorithm": algorithm}
+    steps, batch, seed, curves = 100, settings["batch"], 3, learning.sines(40)
     start = FIELD.init(jax.random.key(1))
     loss = losses.regression_loss(FIELD)
     meta_grad = getattr(meta, algorithm)(loss, meta.adapt_with(loss, optax.sgd(1e-2), 5))
@@ -176,3 +177,20 @@ def test_a_hundred_outer_steps_are_those_of_jax(chromium, algorithm, capsys):
             end=" ",
         )
     assert apart.max() <= LOSSES and off <= GRADIENT
+
+
+@pytest.mark.alone
+@pytest.mark.nightly
+def test_outer_steps_in_a_second(chromium, capsys):
+    start, curves = FIELD.init(jax.random.key(1)), learning.sines(40)
+    given = {
+        "network": described(FIELD, start), "points": curves.shape[1], "weights": text(flat(start)),
+        "curves": text(curves), "settings": SETTINGS | {"algorithm": "maml"}, "seed": 0, "steps": 30,
+    }  # fmt: skip
+    page, rates = chromium.new_page(), []
+    while len(rates) < 5 and (not rates or max(rates) < PER_SECOND):  # others may use the machine, too
+        rates.append(page.evaluate(TRAINING, [code(), given])["perSecond"])
+    page.close()
+    with capsys.disabled():
+        print(f"\nouter steps a second: {', '.join(f'{rate:.0f}' for rate in rates)} (bound {PER_SECOND})", end=" ")
+    assert max(rates) >= PER_SECOND

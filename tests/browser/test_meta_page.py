@@ -11,7 +11,7 @@ from test_fitting_page import NO_WORKERS, PHONE
 
 from learnit_core import explorer, fit, losses, models
 from learnit_core.evaluate import Setting
-from learnit_core.explorer import learning
+from learnit_core.explorer import assets, learning
 from learnit_core.structures import Pixels
 
 pytestmark = pytest.mark.browser
@@ -138,8 +138,9 @@ def test_each_algorithm_class_and_number_changes_what_is_trained(opened):
     assert json.dumps(widget.settled(STEPS).losses) in seen, "the same again"
 
 
-def test_diverging_is_shown_and_can_be_undone(opened):
-    widget = opened()
+def test_diverging_is_shown_and_can_be_undone(opened, page_of):
+    widget, size = opened(), sum((i + 1) * o for i, o in page_of[0].scene["network"]["layers"])
+    first = np.frombuffer(page_of[0].data, "<f4", size)
     good, best = widget.losses, widget.run("(one) => one.trainer.best.step")
     widget.slide("Outer rate", -1)
     widget.slide("Inner rate", 0)
@@ -166,7 +167,81 @@ def test_diverging_is_shown_and_can_be_undone(opened):
     widget.page.wait_for_function("() => document.querySelector('.learnit-explorer').dataset.diverged === 'true'")
     widget.settled()
     widget.button("Back to the last good weights").click()
-    assert widget.settled(0).data("diverged") == "false" and np.isfinite(widget.dbs).all() is not None
+    assert widget.settled(0).data("diverged") == "false" and widget.message == ""
+    assert widget.run("(one) => [...one.trainer.weights]") == pytest.approx(first.tolist()), "from the random weights"
+
+
+def test_that_the_error_has_risen_is_said_once(opened):
+    widget = opened()
+    widget.button("Train").click()  # so that no summary is said meanwhile
+    widget.button("Pause").click()
+    widget.settled()
+    told = widget.page.evaluate_handle(
+        "() => { const said = []; const note = document.querySelector('.note'); new MutationObserver(() =>"
+        " said.push(note.textContent)).observe(note, { childList: true, characterData: true, subtree: true });"
+        " return said; }"
+    )
+    says = (
+        "(one, worse) => one.trainer.fitter.heard({ ...one.trainer, worse, running: true, heard: one.trainer.heard,"
+        " from: 0, losses: [...one.trainer.losses], random: null })"
+    )
+    for worse in (2, 11, 12, 30, 9, 751, 6, 4, 1):
+        widget.run(says, worse)
+    widget.page.wait_for_timeout(50)
+    said = told.json_value()
+    assert len(said) == 2 and said[0].startswith("The error has risen to more than 10 times its best") and said[1] == ""
+
+
+SERVED = """([code, { network, points, weights, curves, changed }]) => {
+  const made = new Function(`${code}; const base = fittingProgram(); return metaProgram(base);`)();
+  let last = null;
+  const answer = made.serve((report) => { last = report; });
+  const settings = { algorithm: "maml", innerSteps: 2, innerRate: 0.03, outerRate: 1e-3, batch: 2 };
+  const all = curves.map((curve) => Float32Array.from(curve));
+  const given = { settings, curves: all.slice(0, 4), target: all[0] };
+  const { count, others, target, ...more } = changed;
+  const seen = others ? all.slice(4, 8) : all.slice(0, count ?? 4);
+  const next = { settings: { ...settings, ...more }, curves: seen, target: all[target ?? 0] };
+  return (async () => {
+    await answer({ kind: "first", network, points, weights: Float32Array.from(weights), seed: 0, steps: 3 });
+    await answer({ kind: "set", ...given });
+    await answer({ kind: "run", until: 40 });
+    const before = last.best;
+    await answer({ kind: "set", ...next });
+    await answer({ kind: "run", until: 45 });
+    const soon = last;
+    await answer({ kind: "run", until: 60 });
+    const later = last;
+    await answer({ kind: "back" });
+    return { before, soon: { worse: soon.worse, best: soon.best }, later: later.best, back: last.from };
+  })();
+}"""
+CHANGES = {
+    "the algorithm": ({"algorithm": "fomaml"}, False), "the inner steps": ({"innerSteps": 1}, False),
+    "the inner rate": ({"innerRate": 1e-3}, False), "the number of curves": ({"count": 1}, False),
+    "the curves": ({"others": True}, False),
+    "the outer rate": ({"outerRate": 0.02}, True), "the curve that is fitted": ({"target": 5}, True),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_an_error_is_compared_with_errors_that_mean_the_same(chromium, page_of, change):
+    """After 40 outer steps something is changed: its best is then of before only if an error means what it did."""
+    changed, same = CHANGES[change]
+    page, network = chromium.new_page(), page_of[0].scene["network"]
+    weights = np.frombuffer(page_of[0].data, "<f4", sum((i + 1) * o for i, o in network["layers"]))
+    curves = np.concatenate([learning.sines(4, points=16), learning.jumps(4, points=16)])
+    given = {
+        "network": network, "points": 16, "weights": weights.tolist(), "curves": curves.tolist(), "changed": changed,
+    }  # fmt: skip
+    code = "".join(assets.files()[name] for name in ("f1_gradients.js", "m1_gradients.js"))
+    found = page.evaluate(SERVED, [code, given])
+    page.close()
+    assert found["before"]["step"] < 40 and found["back"] == found["later"]["step"]
+    if same:
+        assert found["soon"]["worse"] > 1 or found["soon"]["best"]["step"] >= 40
+    else:  # weights to go back to stay until there are others
+        assert found["soon"] == {"worse": 1, "best": found["before"]} and found["later"]["step"] >= 49
 
 
 def test_curves_of_ones_own(opened):

@@ -33,8 +33,8 @@ import tempfile
 if "google.colab" in sys.modules or os.environ.get("LEARNIT_COLAB"):
     # Colab has most packages. What it has stays as it is: every version is held while the project is installed.
     pip = [sys.executable, "-m", "pip"]
-    listed = subprocess.run([*pip, "list", "--format=freeze"], capture_output=True, text=True, check=True).stdout
-    with tempfile.NamedTemporaryFile("w", suffix=".txt", delete=False) as constraints:
+    listed = subprocess.run([*pip, "list", "--format=freeze"], capture_output=True, encoding="utf-8", check=True).stdout
+    with tempfile.NamedTemporaryFile("w", suffix=".txt", delete=False, encoding="utf-8") as constraints:
         constraints.writelines(line + "\\n" for line in listed.split() if not line.startswith("learnit=="))
     project = os.environ.get("LEARNIT_WHEEL", "git+{address}")
     subprocess.run([*pip, "install", "--quiet", "-c", constraints.name, project], check=True)

@@ -90,8 +90,8 @@ TWO_STRINGS = Section(
 
 TWO_STEPS = Section(
     title="Two steps",
-    paragraph="Fitting a network to a picture takes hundreds of steps of gradient descent, if it begins with random "
-    "weights. Meta-learning finds weights to begin with from which two steps are enough, for text that "
+    paragraph="Fitting a network to a picture takes tens to hundreds of steps of gradient descent, if it begins with "
+    "random weights. Meta-learning finds weights to begin with from which two steps are enough, for text that "
     "nobody trained on. Drag the steps.",
     notebook="01_image_regression",
     make=lambda: fit_in_steps("text"),

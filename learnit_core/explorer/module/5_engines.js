@@ -1,7 +1,7 @@
 // Engines: three ways to get from a position to one picture a pane. `draw(position, fine, stale)` returns
 // `{ pictures, fine }`, or null once `stale()`; it may draw finer than asked for, and says so.
 
-const PREVIEW_PIXELS = 32 ** 2; // that a preview has about, or more, all panes together
+const PREVIEW_PIXELS = 32 ** 2; // of a preview, all panes together: a quarter of that to all of it, more where drawing is quick
 const PREVIEW_MS = 50; // what a preview may take before it is made smaller
 const KERNEL_SECONDS = 15; // until a kernel counts as gone
 const KEPT_PICTURES = 24; // that each pane keeps decoded
@@ -24,6 +24,7 @@ class NetworkEngine {
   async draw(position, fine, stale) {
     const [height, width, channels] = this.scene.shape;
     // A preview has some of the picture's own pixels: between those that a network was trained at, it may show specks.
+    // Every n-th row and column, with n rounded up.
     const stride = fine ? 1 : Math.ceil(1 / this.#previewScale(height, width) - 1e-6);
     const [h, w] = [height, width].map((side) => Math.ceil(side / stride));
     const sides = [height / stride, width / stride];

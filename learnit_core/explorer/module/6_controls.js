@@ -65,6 +65,39 @@ function drawing(outline) {
   return svg;
 }
 
+/** Where an event is within an element: x to the right and y down, both from 0 to 1. */
+const within = (element) => (event) => {
+  const box = element.getBoundingClientRect();
+  return [(event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height];
+};
+
+/**
+ * Lets one hand draw or drag on an element: `begun(place)`, `passed(path)` with where it was last and has been since, and
+ * `lifted()`; places are what `placeOf` makes of an event. Until it is lifted, a second finger or a palm does nothing.
+ */
+function followed(element, placeOf, { begun, passed, lifted }) {
+  let [pointer, last] = [null, null];
+  element.onpointerdown = (event) => {
+    if (event.button !== 0 || (pointer !== null && element.hasPointerCapture(pointer))) return;
+    event.preventDefault(); // no text is selected, and the page does not scroll
+    element.setPointerCapture(event.pointerId);
+    [pointer, last] = [event.pointerId, placeOf(event)];
+    begun(last);
+  };
+  element.onpointermove = (event) => {
+    if (event.pointerId !== pointer) return;
+    const passing = event.getCoalescedEvents?.() ?? []; // where a quick hand was since the last event
+    const path = [last, ...(passing.length ? passing : [event]).map(placeOf)];
+    last = path.at(-1);
+    passed(path);
+  };
+  element.onlostpointercapture = (event) => {
+    if (event.pointerId !== pointer) return;
+    pointer = null;
+    lifted();
+  };
+}
+
 function pad(control, moved, released) {
   const { outline, toPad, fromPad } = PADS[control.kind];
   const handle = make("div", {
@@ -81,24 +114,14 @@ function pad(control, moved, released) {
     numbers = allowed(control, fromPad(point));
     moved(numbers);
   };
-  const follow = (event) => {
-    const box = area.getBoundingClientRect();
-    move([(event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height]);
-  };
-  let dragging = false;
-  area.onpointerdown = (event) => {
-    if (event.button !== 0) return;
-    event.preventDefault(); // no text is selected, and the page does not scroll
-    handle.focus({ preventScroll: true });
-    area.setPointerCapture(event.pointerId);
-    dragging = true;
-    follow(event);
-  };
-  area.onpointermove = (event) => dragging && follow(event);
-  area.onlostpointercapture = () => {
-    dragging = false;
-    released();
-  };
+  followed(area, within(area), {
+    begun: (place) => {
+      handle.focus({ preventScroll: true });
+      move(place);
+    },
+    passed: (path) => move(path.at(-1)),
+    lifted: released,
+  });
   handle.onkeydown = (event) => {
     const size = event.shiftKey ? 0.1 : 0.02;
     const at = toPad(numbers);

@@ -47,7 +47,7 @@ function makeFittingParts(scene, live, on) {
     class: "learnit-explorer fitting", role: "group", "aria-label": scene.title, style: `--side: ${scene.side}px; --panes: 2`,
   },
   make("p", { class: "hint" }, `Draw below, type a word, or bring a picture: ${width} × ${height} pixels of it are fitted. ${live
-    ? "A photograph stays in this page; these few pixels of it go to the notebook's own kernel, and nowhere else."
+    ? "A photograph stays in this page; these few pixels of it go to the notebook's kernel."
     : "Nothing leaves this page."}`),
   make("div", { class: "panes" }, ...papers.map(({ element }) => element)), tools, camera,
   make("div", { class: "panes" }, ...panes), ...(starts.length > 2 ? [compare] : []),
@@ -85,30 +85,10 @@ function makeRate(pane, on) {
 function makePad(label, index, { group, width, height, shape }, on) {
   const canvas = make("canvas", { width, height, class: "paper", role: "img", "aria-label": `${label}, to draw on`, style: shape });
   const radio = make("input", { type: "radio", name: group, ...KEEPS_KEYS, onchange: () => on.chosen(index) });
-  let last = null;
-  const place = (event) => {
-    const box = canvas.getBoundingClientRect();
-    return [(event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height];
-  };
-  canvas.onpointerdown = (event) => {
-    if (event.button !== 0) return;
-    event.preventDefault();
-    canvas.setPointerCapture(event.pointerId);
-    last = place(event);
-    on.drawn(index, last, last);
-  };
-  canvas.onpointermove = (event) => {
-    if (!last) return;
-    const passed = event.getCoalescedEvents?.() ?? []; // where a quick hand was since the last event
-    for (const one of passed.length ? passed : [event]) {
-      const next = place(one);
-      on.drawn(index, last, next);
-      last = next;
-    }
-  };
-  canvas.onlostpointercapture = () => {
-    last = null;
-    on.lifted(index);
-  };
+  followed(canvas, within(canvas), {
+    begun: (place) => on.drawn(index, place, place),
+    passed: (path) => path.slice(1).forEach((to, i) => on.drawn(index, path[i], to)),
+    lifted: () => on.lifted(index),
+  });
   return { canvas, radio, element: make("figure", {}, canvas, make("figcaption", {}, make("label", {}, radio, ` ${label}`))) };
 }

@@ -35,10 +35,10 @@ class Fitting {
     this.root.learnit = this;
     element.append(this.root);
     this.onPosition = () => this.#fromPython();
-    this.onTargets = () => this.#take(model.get("targets"));
+    this.onGiven = () => this.#given(model.get("targets"), model.get("times_given"));
     model.on("change:position", this.onPosition);
-    model.on("change:targets", this.onTargets);
-    this.#take(model.get("targets")?.byteLength ? model.get("targets") : this.fits.given);
+    model.on("change:times_given", this.onGiven);
+    this.#given(model.get("targets")?.byteLength ? model.get("targets") : this.fits.given, model.get("times_given"));
     this.#watch();
   }
 
@@ -50,7 +50,7 @@ class Fitting {
     this.camera.close();
     this.fits.fitter.close();
     this.model.off("change:position", this.onPosition);
-    this.model.off("change:targets", this.onTargets);
+    this.model.off("change:times_given", this.onGiven);
   }
 
   /** Fits when it is first seen; nothing plays that nobody sees. */
@@ -118,15 +118,15 @@ class Fitting {
     this.#filled(this.target, false, "", "Draw something, type a word, or bring a picture.");
   }
 
-  /** Takes both pictures from Python, unless they are there already. */
-  #take(data) {
+  /** Takes the pictures that Python has given since, which has given each so often (`counts`); the other stays as it is drawn. */
+  #given(data, counts = [1, 1]) {
     const values = new Float32Array(bytesOf(data).slice().buffer);
     const size = values.length / 2;
-    const { targets } = this.fits;
-    this.#refit(targets.filter((target, i) => {
-      const own = values.slice(i * size, (i + 1) * size);
-      if (target.values && own.every((value, k) => value === target.values[k])) return false;
-      target.set(own);
+    const known = this.times;
+    this.times = counts;
+    this.#refit(this.fits.targets.filter((target, i) => {
+      if (known?.[i] === counts[i]) return false;
+      target.set(values.slice(i * size, (i + 1) * size));
       return true;
     }));
   }
@@ -233,7 +233,6 @@ class Fitting {
 
   #goTo(i, numbers) {
     this.position[i] = numbers[0];
-    this.byHand = true;
     if (this.note.textContent) this.#say("");
     this.fits.next(this.end);
     this.#show();
@@ -264,13 +263,14 @@ class Fitting {
     this.#say("");
     this.fits.shown = [0, 1];
     this.fits.tuned();
-    for (const target of this.fits.targets) target.values = null; // so that all is fitted anew
-    this.#take(this.fits.given);
+    const counts = this.times;
+    this.times = null; // so that all is taken, and fitted anew
+    this.#given(this.fits.given, counts);
   }
 
   #fromPython() {
     const position = this.model.get("position");
-    if (position.join() === this.position.join() || this.byHand) return; // what comes back while a hand moves is old news
+    if (position.join() === this.position.join()) return;
     this.player.stop();
     this.position = [...position];
     this.fits.next(this.end);
@@ -281,7 +281,6 @@ class Fitting {
   #tell() {
     const { targets, shown, starts } = this.fits;
     const found = this.between ? this.fits.walked(this.position) : shown.map((start) => this.fits.after(this.target, start, this.position[0]));
-    this.byHand = false;
     if (!found.every(Boolean)) return;
     const state = [this.position, shown, this.fits.rates, targets.map(({ asked }) => asked)].join(";"); // what all follows from
     if (state === this.told) return;
@@ -290,6 +289,7 @@ class Fitting {
     const told = { kind: "fitted", position: [...this.position], starts: shown.map((i) => starts[i].name) };
     try {
       this.model.send(told, undefined, buffers.map((array) => array.slice().buffer));
+      this.model.set("position", [...this.position]); // Python does not send it back; what is another for it comes
       this.told = state;
       this.root.dataset.told = this.position.join(",");
     } catch {

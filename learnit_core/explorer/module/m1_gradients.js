@@ -176,12 +176,29 @@ function metaProgram({ BREATH, moments, multiply, nextTurn, optimiser }) {
   }
 
   const copied = ({ mean, square, count }) => ({ mean: mean.slice(), square: square.slice(), count });
+  /** Whether losses under these settings, and on these curves, mean the same as under those; the outer rate is no matter. */
+  const comparable = (a, b) => ["algorithm", "innerSteps", "innerRate"].every((name) => a.settings?.[name] === b.settings[name])
+    && a.curves.length === b.curves.length && a.curves.every((curve, i) => curve.every((value, k) => value === b.curves[i][k]));
   const average = (losses) => losses.reduce((a, b) => a + b) / losses.length;
 
-  /** A training from its first weights on: where it is, its losses, and its best weights so far. */
+  /**
+   * A training from its first weights on: where it is, its losses, its best weights so far. Losses can be compared from
+   * step `since` on; the best weights may be from before, until there are such that can be compared.
+   */
   class Run {
-    constructor(weights, adam = moments(weights.length), losses = [], best = null) {
-      Object.assign(this, { weights: weights.slice(), adam: copied(adam), losses, best, diverged: false });
+    constructor(weights, adam = moments(weights.length), losses = [], best = null, since = 0) {
+      Object.assign(this, { weights: weights.slice(), adam: copied(adam), losses, best, since, diverged: false });
+    }
+
+    /** The last losses that can be compared. */
+    get recent() {
+      return this.losses.slice(Math.max(this.since, this.losses.length - WINDOW));
+    }
+
+    /** How far the loss is above its best, both averaged; 1 while it is the best, or nothing can be compared. */
+    get worse() {
+      const { recent, best, since } = this;
+      return best?.step > since && recent.length === WINDOW ? Math.max(1, average(recent) / best.loss) : 1;
     }
 
     /** Takes an outer step with a meta-gradient, at whose weights the loss was `loss`. */
@@ -190,15 +207,15 @@ function metaProgram({ BREATH, moments, multiply, nextTurn, optimiser }) {
       optimiser({ optimizer: "adam", rate }, gradient.length, this.adam)(this.weights, gradient);
       this.losses.push(loss);
       this.diverged = !(loss <= LOST) || !this.weights.every(Number.isFinite);
-      const recent = this.losses.slice(-WINDOW);
-      if (this.diverged || recent.length < WINDOW || (this.best && average(recent) >= this.best.loss)) return;
+      const { recent, best, since } = this;
+      if (this.diverged || recent.length < WINDOW || (best?.step > since && average(recent) >= best.loss)) return;
       this.best = { ...before, loss: average(recent) };
     }
 
     /** The training as it was at its best. */
     back() {
       const { weights, adam, step } = this.best;
-      return new Run(weights, adam, this.losses.slice(0, step), this.best);
+      return new Run(weights, adam, this.losses.slice(0, step), this.best, Math.min(this.since, step));
     }
   }
 
@@ -217,7 +234,7 @@ function metaProgram({ BREATH, moments, multiply, nextTurn, optimiser }) {
       told = run.losses.length;
       shown = performance.now();
       post({
-        heard, from, running: turn > 0, losses: run.losses.slice(from), diverged: run.diverged, best: run.best && { step: run.best.step, loss: run.best.loss }, weights: run.weights.slice(),
+        heard, from, running: turn > 0, losses: run.losses.slice(from), diverged: run.diverged, worse: run.worse, best: run.best && { step: run.best.step, loss: run.best.loss }, weights: run.weights.slice(),
         learned: given.target && fit(net, run.weights, given.target, given.settings.innerRate, steps), random: fitted,
       }, []);
     }
@@ -258,6 +275,7 @@ function metaProgram({ BREATH, moments, multiply, nextTurn, optimiser }) {
       },
       set: (job) => {
         const same = job.target && given.target?.every((value, i) => value === job.target[i]);
+        if (!comparable(given, job)) run.since = run.losses.length;
         given = job;
         report(job.target && !same && bestFit(net, random, job.target, steps));
       },

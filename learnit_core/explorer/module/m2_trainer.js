@@ -1,7 +1,7 @@
 // What is trained, from which curves, and what is known of it: between the widget and the program that trains.
 
 const AT_ONCE = 1000; // outer steps that one press of a button may take
-const OWN = "your own";
+const OWN = "your own"; // as in `learning.py`, which gives no class this name
 const LEARNING = { text: () => `(${metaProgram})((${fittingProgram})())`, made: () => metaProgram(fittingProgram()) };
 
 class Trainer {
@@ -14,7 +14,7 @@ class Trainer {
     const weights = reader.floats(size, "float32");
     this.classes = new Map(classes.map(({ name, train, unseen }) => [name, { train: curves(train), unseen: curves(unseen) }]));
     this.classes.set(OWN, { train: [], unseen: [] });
-    Object.assign(this, { on, points, settings: { ...settings }, losses: [], asked: 0, heard: 0, running: false, before: null, number: 0 });
+    Object.assign(this, { on, points, settings: { ...settings }, losses: [], asked: 0, heard: 0, running: false, before: null, number: 0, worse: 1 });
     this.target = this.#newCurve();
     this.fitter = new Fitter({ kind: "first", network: scene.network, points, weights, seed, steps: most }, (report) => this.#told(report), LEARNING);
   }
@@ -32,12 +32,6 @@ class Trainer {
   /** Whether nothing is on its way: what is known is of all that was asked for, and nothing is being trained. */
   get still() {
     return this.heard === this.asked && !this.running;
-  }
-
-  /** How far the loss is above its best, both averaged over ten outer steps; 1 while it is the best. */
-  get worse() {
-    const last = this.losses.slice(-10);
-    return this.best && last.length === 10 ? Math.max(1, last.reduce((a, b) => a + b) / 10 / this.best.loss) : 1;
   }
 
   #ask(kind, more = {}, key = kind) {
@@ -110,8 +104,8 @@ class Trainer {
       this.losses.length = Math.min(this.losses.length, report.from);
       this.losses.push(...report.losses);
       this.random = report.random || this.random;
-      const { running, diverged, best, weights, learned } = report;
-      Object.assign(this, { running, diverged, best, weights, learned });
+      const { running, diverged, best, worse, weights, learned } = report;
+      Object.assign(this, { running, diverged, best, worse, weights, learned });
     }
     this.on.told(report);
   }

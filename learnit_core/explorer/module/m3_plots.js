@@ -27,35 +27,20 @@ function makePlot(label) {
  * `on.lifted()`.
  */
 function drawnOn(element, on) {
-  let last = null;
   const place = (event) => {
-    const box = element.getBoundingClientRect();
-    const [x, y] = [((event.clientX - box.left) / box.width) * PLOT.width, ((event.clientY - box.top) / box.height) * PLOT.height];
-    const value = PLOT.high - ((y - PLOT.inset) / (PLOT.height - 2 * PLOT.inset)) * (PLOT.high - PLOT.low);
-    return [clamp((x - PLOT.inset) / (PLOT.width - 2 * PLOT.inset), 0, 1), clamp(value, 0, 1)];
+    const [x, y] = within(element)(event);
+    const value = PLOT.high - ((y * PLOT.height - PLOT.inset) / (PLOT.height - 2 * PLOT.inset)) * (PLOT.high - PLOT.low);
+    return [clamp((x * PLOT.width - PLOT.inset) / (PLOT.width - 2 * PLOT.inset), 0, 1), clamp(value, 0, 1)];
   };
+  const passed = (path) => path.slice(1).forEach((to, i) => on.passed(path[i], to));
   element.classList.add("drawable");
-  element.onpointerdown = (event) => {
-    if (event.button !== 0) return;
-    event.preventDefault();
-    element.setPointerCapture(event.pointerId);
-    last = place(event);
-    on.begun();
-    on.passed(last, last);
-  };
-  element.onpointermove = (event) => {
-    if (!last) return;
-    const passed = event.getCoalescedEvents?.() ?? []; // where a quick hand was since the last event
-    for (const one of passed.length ? passed : [event]) {
-      const next = place(one);
-      on.passed(last, next);
-      last = next;
-    }
-  };
-  element.onlostpointercapture = () => {
-    last = null;
-    on.lifted();
-  };
+  followed(element, place, {
+    begun: (first) => {
+      on.begun();
+      passed([first, first]);
+    },
+    passed, lifted: on.lifted,
+  });
 }
 
 /** Puts a straight line between two places on a curve. */

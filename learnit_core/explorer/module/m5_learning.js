@@ -1,8 +1,8 @@
 // The widget that meta-trains: a new curve fitted from the start that is being learned and from random weights.
 
 const TELL_AGAIN = 2000; // ms between two reports to Python while training
-const RISEN = 10; // times its best, at which a loss is said to have risen
-const WARNING = "The error has risen to";
+const RISEN = 10; // times its best, at which a loss is said to have risen, until it is below half of that again
+const WARNING = `The error has risen to more than ${RISEN} times its best: a rate may be too large. Lower it, and go back to the last good weights.`;
 
 class Learning {
   constructor(model, element) {
@@ -36,6 +36,7 @@ class Learning {
 
   close() {
     this.player.stop();
+    clearTimeout(this.telling);
     this.observer.disconnect();
     this.trainer.fitter.close();
     this.model.off("change:position", this.onPosition);
@@ -126,7 +127,8 @@ class Learning {
   #goTo(numbers) {
     this.position = [...numbers];
     this.#show();
-    this.#tell();
+    clearTimeout(this.telling);
+    if (this.live) this.telling = setTimeout(() => this.#tell(), TELL);
   }
 
   #reset() {
@@ -166,9 +168,8 @@ class Learning {
     this.buttons.train.textContent = running ? "Pause" : "Train";
     this.buttons.train.classList.toggle("playing", running);
     for (const name of ["train", "one"]) this.buttons[name].setAttribute("aria-disabled", `${diverged || !curves.length}`);
-    const warned = this.note.textContent.startsWith(WARNING);
-    if (worse > RISEN && !diverged) this.#say(`${WARNING} ${worse.toFixed(0)} times its best: a rate is too large. Lower it, and go back to the last good weights.`);
-    else if (warned) this.#say("");
+    if (worse > RISEN && !diverged) this.#say(WARNING);
+    else if ((worse < RISEN / 2 || diverged) && this.note.textContent === WARNING) this.#say("");
     if (still && losses.length && !diverged && !this.note.textContent) this.#say(this.#summary());
     if (this.trainer.learned) this.root.dataset.painted = this.position.join(",");
     Object.assign(this.root.dataset, {
@@ -220,6 +221,7 @@ class Learning {
     this.toldAt = performance.now();
     try {
       this.model.send({ kind: "trained", position: [...this.position], settings: { ...settings } }, undefined, [weights.slice().buffer, new Float32Array(losses).buffer]);
+      this.model.set("position", [...this.position]); // as in `f7_fitting.js`
     } catch {
       this.#say("Python does not hear what is learned."); // it is shown all the same
     }
