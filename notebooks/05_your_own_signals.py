@@ -424,6 +424,8 @@ slider
 # can one tell which photograph it is from? And is that easier from its pixels or from its network's weights?
 
 # %%
+import shutil
+
 from learnit_core import many, networks
 
 photographs = signals.examples.photographs()  # ten of 256 x 256, grey
@@ -539,6 +541,7 @@ lesson.gallery.show(figure, "map", alt=alt)
 
 # %%
 place, how = lesson.folder / "pieces", ("sgd", 1e-2, 2)
+shutil.rmtree(place, ignore_errors=True)  # what an earlier run kept
 names = [f"{photograph}:{row},{column}" for photograph in photographs for row in range(8) for column in range(4)]
 
 
