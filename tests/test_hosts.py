@@ -2,6 +2,7 @@
 
 import ast
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -91,7 +92,10 @@ def opens_text(name, of, given, words):
     elif name == "open" and of in ("gzip", "bz2", "lzma"):
         return "t" in words.get("mode", given[1] if len(given) > 1 else "")
     elif name == "open" and of not in ("Image", "tarfile", "os", "webbrowser") and "archive" not in of:
-        place, usual = 0, "'r'"  # of a path
+        # Of a path, or of a module that is chosen as the program runs.
+        return not any(
+            re.fullmatch("'b?[rwax][+b]*'", mode) and "b" in mode for mode in [*given[:2], words.get("mode", "")]
+        )
     else:
         return False
     return "b" not in words.get("mode", given[place] if len(given) > place else usual)
@@ -129,6 +133,8 @@ a.read_text('utf-8')
 open(f, 'rb')
 open('f', 'w', encoding='utf-8')
 a.open('rb')
+a.open(mode='wb')
+module.open(path, 'rb')
 Image.open(g)
 self.archive.open(member)
 NamedTemporaryFile('w', encoding='utf-8')

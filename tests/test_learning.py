@@ -74,7 +74,7 @@ def test_random_weights_are_drawn_at_the_rate_that_is_best(step):
         found.append((float(loss(params)), FIELD.apply(params, x)))
     best = min(found, key=lambda one: one[0])[1]
     drawn = export.levels(learning.drawn(np.asarray(best), truth=target, height=150, width=240))
-    apart = np.abs(shown.pictures([step])[1].astype(int) - drawn)
+    apart = np.abs(shown.pictures([float(step)])[1].astype(int) - drawn)
     assert (apart > 20).mean() < 1e-3
 
 

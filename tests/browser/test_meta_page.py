@@ -143,7 +143,6 @@ def test_diverging_is_shown_and_can_be_undone(opened, page_of):
     first = np.frombuffer(page_of[0].data, "<f4", size)
     good, best = widget.losses, widget.run("(one) => one.trainer.best.step")
     widget.slide("Outer rate", -1)
-    widget.slide("Inner rate", 0)
     widget.button("Train").click()
     widget.page.wait_for_function("() => document.querySelector('.learnit-explorer').dataset.diverged === 'true'")
     widget.settled()
@@ -151,7 +150,6 @@ def test_diverging_is_shown_and_can_be_undone(opened, page_of):
     widget.button("Train").click(force=True)
     assert "lower a rate" in widget.settled().note
     widget.slide("Outer rate", -3)
-    widget.slide("Inner rate", np.log10(3e-2))
     widget.button("Back to the last good weights").click()
     widget.settled(best)
     assert widget.message == "" and widget.losses == good[:best] and widget.data("diverged") == "false"
@@ -241,7 +239,8 @@ def test_an_error_is_compared_with_errors_that_mean_the_same(chromium, page_of, 
     if same:
         assert found["soon"]["worse"] > 1 or found["soon"]["best"]["step"] >= 40
     else:  # weights to go back to stay until there are others
-        assert found["soon"] == {"worse": 1, "best": found["before"]} and found["later"]["step"] >= 49
+        assert found["soon"] == {"worse": 1, "best": found["before"]}
+        assert found["later"] == found["before"] or found["later"]["step"] >= 50
 
 
 def test_curves_of_ones_own(opened):

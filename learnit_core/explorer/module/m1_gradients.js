@@ -179,26 +179,27 @@ function metaProgram({ BREATH, moments, multiply, nextTurn, optimiser }) {
   /** Whether losses under these settings, and on these curves, mean the same as under those; the outer rate is no matter. */
   const comparable = (a, b) => ["algorithm", "innerSteps", "innerRate"].every((name) => a.settings?.[name] === b.settings[name])
     && a.curves.length === b.curves.length && a.curves.every((curve, i) => curve.every((value, k) => value === b.curves[i][k]));
-  const average = (losses) => losses.reduce((a, b) => a + b) / losses.length;
 
-  /**
-   * A training from its first weights on: where it is, its losses, its best weights so far. Losses can be compared from
-   * step `since` on; the best weights may be from before, until there are such that can be compared.
-   */
+  /** A training from its first weights on: where it is, its losses, and its best weights so far. */
   class Run {
-    constructor(weights, adam = moments(weights.length), losses = [], best = null, since = 0) {
-      Object.assign(this, { weights: weights.slice(), adam: copied(adam), losses, best, since, diverged: false });
+    constructor(weights, adam = moments(weights.length), losses = [], best = null, since = 0, least = null) {
+      Object.assign(this, { weights: weights.slice(), adam: copied(adam), losses, best, since, least, diverged: false });
     }
 
-    /** The last losses that can be compared. */
-    get recent() {
-      return this.losses.slice(Math.max(this.since, this.losses.length - WINDOW));
+    /** From here on a loss means something else. The best weights stay until losses fall below their first average. */
+    anew() {
+      [this.since, this.least] = [this.losses.length, null];
     }
 
-    /** How far the loss is above its best, both averaged; 1 while it is the best, or nothing can be compared. */
+    /** The average of the last losses, if there are enough that mean the same; else null. */
+    get average() {
+      const recent = this.losses.slice(-WINDOW);
+      return this.losses.length - this.since < WINDOW ? null : recent.reduce((a, b) => a + b) / WINDOW;
+    }
+
+    /** How far the loss is above its least, both averaged; 1 while it is the least, or nothing can be compared. */
     get worse() {
-      const { recent, best, since } = this;
-      return best?.step > since && recent.length === WINDOW ? Math.max(1, average(recent) / best.loss) : 1;
+      return this.average === null || this.least === null ? 1 : Math.max(1, this.average / this.least);
     }
 
     /** Takes an outer step with a meta-gradient, at whose weights the loss was `loss`. */
@@ -207,15 +208,17 @@ function metaProgram({ BREATH, moments, multiply, nextTurn, optimiser }) {
       optimiser({ optimizer: "adam", rate }, gradient.length, this.adam)(this.weights, gradient);
       this.losses.push(loss);
       this.diverged = !(loss <= LOST) || !this.weights.every(Number.isFinite);
-      const { recent, best, since } = this;
-      if (this.diverged || recent.length < WINDOW || (best?.step > since && average(recent) >= best.loss)) return;
-      this.best = { ...before, loss: average(recent) };
+      const { average, best, least } = this;
+      if (this.diverged || average === null || (least !== null && average >= least)) return;
+      this.least = average;
+      if (!best || least !== null) this.best = { ...before, loss: average };
     }
 
     /** The training as it was at its best. */
     back() {
-      const { weights, adam, step } = this.best;
-      return new Run(weights, adam, this.losses.slice(0, step), this.best, Math.min(this.since, step));
+      const { weights, adam, step, loss } = this.best;
+      const kept = loss === this.least ? [this.since, this.least] : [step, null]; // else it is from before
+      return new Run(weights, adam, this.losses.slice(0, step), this.best, ...kept);
     }
   }
 
@@ -275,7 +278,7 @@ function metaProgram({ BREATH, moments, multiply, nextTurn, optimiser }) {
       },
       set: (job) => {
         const same = job.target && given.target?.every((value, i) => value === job.target[i]);
-        if (!comparable(given, job)) run.since = run.losses.length;
+        if (!comparable(given, job)) run.anew();
         given = job;
         report(job.target && !same && bestFit(net, random, job.target, steps));
       },
