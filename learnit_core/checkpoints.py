@@ -97,6 +97,8 @@ class Run:
         """Write the checkpoint, if there is anything new. If the disk refuses, warn and leave the earlier one."""
         if not self.checkpoint or self.saved == (int(self.state.step), self.validated):
             return
+        if self.log:
+            self.log.flush(int(self.state.step), self.history.seconds)
         arrays = weights.named_leaves(self.state) | {"history/losses": np.asarray(self.history.losses, np.float32)}
         header = {
             "config": self.checkpoint.config,

@@ -42,8 +42,8 @@ def part_loss(field: Field, fraction: float, *, choose: str = "random", blocks: 
     ``choose`` says which: ``"random"``, all alike; ``"error"``, half of them alike and half in proportion to their
     errors, weighted so that the gradient is on average that of all samples; ``"largest"``, those of the largest errors,
     while the others count as fitted (Tack et al. 2023, section 4.1). The last two look at all samples first, without a
-    gradient, in ``blocks``. For inner steps: the query loss, and a last step (:func:`learnit_core.meta.in_turn`), may
-    see all of them.
+    gradient. All is done in ``blocks``. For inner steps: the query loss, and a last step
+    (:func:`learnit_core.meta.in_turn`), may see all of them.
     """
     if not 0 < fraction <= 1 or choose not in _CHOICES:
         found = f"the fraction {fraction:g} of samples and the choice {choose!r}"
@@ -59,7 +59,8 @@ def part_loss(field: Field, fraction: float, *, choose: str = "random", blocks: 
         chosen, weights = _CHOICES[choose](errors, number, count, key)
         chosen, weights = sharding.own((chosen, weights))
         seen = Pixels(batch.coords[chosen], batch.values[chosen])
-        return jnp.mean(weights[:, None] * _squares(field, params, seen))
+        squares = _in_blocks(field, params, seen, blocks) if blocks > 1 else _squares(field, params, seen)
+        return jnp.mean(weights[:, None] * squares)
 
     return sharding.shared(loss)
 

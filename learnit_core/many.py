@@ -19,6 +19,7 @@ from jax import Array
 from jax.sharding import Mesh, PartitionSpec
 from jaxtyping import Float, Int, PyTree
 
+from learnit_core import sharding
 from learnit_core.errors import LearnitError
 from learnit_core.evaluate import Setting, side_by_side
 from learnit_core.fit import step_of
@@ -148,8 +149,8 @@ def _fit_chunk(recipe, start, data, keys, *, block, mesh):
     fit_block = functools.partial(_fit_rows, recipe, block=block)
     if mesh is None:
         return fit_block(start, data, keys)
-    (axis,) = mesh.axis_names
-    everywhere, parts = PartitionSpec(), PartitionSpec(axis)
+    mesh = sharding.along(mesh, "signals")  # whatever its axis was called: losses share out what is called samples
+    everywhere, parts = PartitionSpec(), PartitionSpec("signals")
     specs = {"in_specs": (everywhere, parts, parts), "out_specs": parts}
     return jax.shard_map(fit_block, mesh=mesh, check_vma=False, **specs)(start, data, keys)
 

@@ -10,6 +10,7 @@ numbers where weights are not. Rows are in the order of the signals. Nothing is 
 """
 
 import functools
+import json
 import os
 import zlib
 from collections.abc import Callable, Iterator, Sequence
@@ -149,8 +150,9 @@ def write(
 ) -> Networks:
     """Write (or finish) a set of ``count`` networks; ``fit(first, number)`` gives those of a shard.
 
-    ``about`` (JSON) says how the signals were fitted and where they came from; a folder with another set is refused.
-    ``score(params, first, number)`` scores weights as they are stored; without it the scores of the fits are kept.
+    ``about`` (JSON) says how the signals were fitted and where they came from; a folder with a set of which this
+    differs, or the start, or the names, is refused. ``score(params, first, number)`` scores weights as they are stored;
+    without it the scores of the fits are kept.
     ``names`` are the signals'. Shards that are there are not made again, and ``done(signals)`` is told of each, so that
     a run that was killed goes on where it was and ends with the same bytes. Raises LearnitError for another type of
     numbers than ``TYPES``, and for another number of names than signals.
@@ -162,7 +164,11 @@ def write(
     folder, common = Path(folder), plain(start)
     size = sum(leaf.size for leaf in jax.tree.leaves(common)) * np.dtype(dtype).itemsize
     shard = min(shard or max(1, SHARD_BYTES // size), count)
-    about = {"version": VERSION, "count": count, "shard": shard, "type": dtype, **about}
+    sums = {"start_checksum": _checksum({n: np.asarray(leaf) for n, leaf in weights.named_leaves(start).items()})}
+    if names is not None:
+        sums["names_checksum"] = zlib.crc32(json.dumps(list(names)).encode())
+    about = {"version": VERSION, "count": count, "shard": shard, "type": dtype, **sums, **about}
+    about = files.as_json(about, "description of a set")
     if (folder / FILE).is_file():
         if other := _differences(_read_about(folder), about):
             raise LearnitError(f"{folder} holds another set ({other}): give another folder, or remove it")

@@ -3,8 +3,9 @@
     {"step": 1200, "seconds": 61.3, "loss": 0.0123}          mean loss of the steps since the line before
     {"step": 1200, "seconds": 61.9, "validation": 31.2}      a validation score [dB]
 
-A line in a second at most, later one in a thousandth of the time so far: a week's log has some ten thousand. Steps
-ascend, also in the log of a run that was killed and went on: lines behind the checkpoint are taken back.
+A line in a second at most, later one in a thousandth of the time so far, and one with each checkpoint, so that a run
+that goes on from it misses no step. Steps ascend, also in the log of a run that was killed and went on: lines behind
+the checkpoint are taken back.
 """
 
 import json
@@ -21,6 +22,11 @@ EVERY, SHARE = 1.0, 1e-3
 
 LARGEST = 1 << 26
 """Bytes of a log that are read: the last ones of a longer file."""
+
+
+def between(seconds: float) -> float:
+    """Seconds between two lines of losses, so many seconds after the beginning."""
+    return max(EVERY, SHARE * seconds)
 
 
 class Log(NamedTuple):
@@ -43,10 +49,15 @@ class Writer:
     def losses(self, step: int, seconds: float, losses: list[float]) -> None:
         """Steps were made; a line is written when the next is due."""
         self.sum, self.count = self.sum + math.fsum(losses), self.count + len(losses)
-        if self.count and seconds >= self.due:
+        if seconds >= self.due:
+            self.flush(step, seconds)
+
+    def flush(self, step: int, seconds: float) -> None:
+        """Write the line of the steps since the last one, due or not: a checkpoint counts them as made."""
+        if self.count:
             self._write(step, seconds, loss=self.sum / self.count)
             self.sum = self.count = 0
-            self.due = seconds + max(EVERY, SHARE * seconds)
+            self.due = seconds + between(seconds)
 
     def scored(self, step: int, seconds: float, score: float) -> None:
         """The weights were validated."""

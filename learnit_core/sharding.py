@@ -26,12 +26,12 @@ TASKS, SAMPLES = "tasks", "samples"
 """Names of the one axis of a training's mesh, by what is shared out along it."""
 
 
-def devices(number: int | None = None, *, axis: str = "signals") -> Mesh:
-    """A mesh of one axis over the first ``number`` devices (default: all, of all hosts)."""
+def devices(number: int | None = None) -> Mesh:
+    """A mesh of one axis, "signals", over the first ``number`` devices (default: all, of all hosts)."""
     found = jax.devices()
     if number is not None and not 1 <= number <= len(found):
         raise LearnitError(f"found {len(found)} devices: expected {number}")
-    return Mesh(np.array(found[:number]), (axis,))
+    return Mesh(np.array(found[:number]), ("signals",))
 
 
 def along(mesh: Mesh, axis: str) -> Mesh:

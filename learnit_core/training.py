@@ -201,7 +201,8 @@ def train(
     Where not, each sees its part of the samples of every loss (pixels, rays, angles), which their number must divide,
     and every gradient is summed. Results are those of one device up to the order of sums, and a checkpoint goes on on
     any number of devices. On several hosts (``jax.distributed``) each calls this with the same arguments and reads the
-    same checkpoint, which the first one writes; what ends one of them ends all.
+    same checkpoint, which the first one writes; a signal to one of them, and the clock, end all. An error ends its own
+    host only, and the others wait for it: ``jax.distributed`` ends them when it misses that host.
 
     Ctrl-C, SIGTERM and SIGHUP end it within about a second (or a step, or a compilation, if that takes longer): every
     step that was finished is in the checkpoint, then :class:`Interrupted`, a KeyboardInterrupt that holds state and
@@ -217,7 +218,7 @@ def train(
     if sharding.least(first, -first, mesh=mesh) != (first, -first):
         raise LearnitError("the hosts found different checkpoints: give all of them one folder that they share")
     if not sharding.leads(mesh):
-        run.checkpoint = None
+        run.checkpoint = run.log = None
     if first >= num_steps and run.validated:
         return run.state, run.history
     run.check_place()
@@ -278,7 +279,7 @@ def train(
                     break
                 run.store_if_due()
             run.store()
-            signals.check()
+            agreed(0)
         except BaseException as end:
             run.store()
             run.tell(end)

@@ -9,11 +9,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from learnit_core import experiments
+from learnit_core import experiments, models
 from learnit_core.commands import bench
-from learnit_core.commands.benchmarks import page, scaling
+from learnit_core.commands.benchmarks import everyday, page, scaling
 from learnit_core.commands.upkeep import benchmarks
 from learnit_core.experiments import timing
+from learnit_core.experiments.settings import Settings
 
 CONTENT = json.loads(page.RECORDS.read_text("utf-8"))
 
@@ -85,10 +86,44 @@ def test_parts_are_kept_until_their_settings_change(tmp_path, monkeypatch, capsy
     for arguments, said in (
         (("--parts", "none", "--target", tmp_path), "no part is called 'none'"),
         (("--quick",), "expected another place"),
+        (("--rounds", 0, "--target", tmp_path), "expected 1 at least"),
+        (("--size", 16), "--size is for a trial"),
     ):
         with pytest.raises(SystemExit) as stopped:
             command(monkeypatch, *arguments)
         assert stopped.value.code == 1 and said in capsys.readouterr().err
+
+
+def test_records_of_another_kind_are_not_collected(tmp_path, monkeypatch):
+    """Of another size, of a version that said nothing of that, or half a file."""
+    monkeypatch.setattr(bench, "parts", lambda given, settings: {"scaling-devices": None, "image": None})
+    monkeypatch.setattr(bench, "keep", lambda *_: None)
+    monkeypatch.setenv("LEARNIT_OUT", str(tmp_path / "out"))
+    file = tmp_path / "out" / "bench" / "image.json"
+    file.parent.mkdir(parents=True)
+    for text in ('{"belongs_to": {"size": "16", "steps": null}}', '{"size": 178}', '{"belongs_to": 3}', "[]", '{"a'):
+        file.write_text(text)
+        command(monkeypatch, "--target", tmp_path)
+        assert json.loads((tmp_path / "benchmarks.json").read_text()) == {"parts": {}}
+
+
+@pytest.mark.parametrize("name", ["image", "views"])
+def test_the_plain_way_has_the_librarys_sine(name, monkeypatch):
+    """Everywhere, also where an inner loss is computed again. Ours rounds to whole turns, the library's does not."""
+    seen = []
+
+    def compiled(function, *arguments):
+        seen.append((models.sine is jnp.sin, str(jax.make_jaxpr(function)(*arguments))))
+        if len(seen) == 2:
+            raise StopIteration  # the two outer steps are enough
+        return function, 0.0
+
+    monkeypatch.setattr(everyday, "_compiled", compiled)
+    with pytest.raises(StopIteration):
+        everyday.run(experiments.ALL[name], Settings(max_steps=2))
+    (ours, core), (theirs, plain) = seen
+    assert not ours and "round" in core
+    assert theirs and "round" not in plain and "sin" in plain
 
 
 def test_an_outer_step_of_the_scaling_is_the_plain_one():

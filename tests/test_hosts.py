@@ -26,8 +26,8 @@ import jax, matplotlib.pyplot, nbclient, numpy, optax, pooch, pycolmap, scipy.nd
 import jupytext, nbformat, ipywidgets, anywidget, anyio, platformdirs, filelock, subprocess, tempfile, PIL.Image
 import concurrent.futures, multiprocessing.pool
 
-for name in ("fcntl", "resource", "pwd", "grp", "termios", "tty", "pty", "crypt", "syslog", "posix"):
-    sys.modules[name] = None
+hidden = ("fcntl", "resource", "pwd", "grp", "termios", "tty", "pty", "crypt", "syslog", "posix")
+sys.modules |= dict.fromkeys(hidden)
 for name in ("SIGHUP", "SIGKILL", "SIGALRM", "SIGUSR1", "SIGUSR2", "SIGQUIT", "SIGCHLD", "SIGPIPE", "setitimer"):
     delattr(signal, name)
 for name in ("fork", "getuid", "geteuid", "getgid", "getpgid", "killpg", "setsid", "statvfs", "pread", "pwrite",
@@ -41,7 +41,11 @@ modules = [m.name for m in pkgutil.walk_packages(learnit_core.__path__, "learnit
 modules += ["getting"] + [f"getting.{m.name}" for m in pkgutil.iter_modules([str(root / "data_scripts" / "getting")])]
 modules += [path.stem for path in (root / "data_scripts").glob("*.py")]
 for name in modules:
-    importlib.import_module(name)
+    try:
+        importlib.import_module(name)
+    except ModuleNotFoundError as error:  # an extra may not be installed
+        if error.name in hidden:
+            raise
 
 import test_training
 from learnit_core import metrics, weights

@@ -33,7 +33,7 @@ MAY_IMPORT = {
     "metrics": ["structures", "fit", "evaluate", "files"],
     "inits": ["structures", "fit"],
     "weights": ["structures", "models", "files"],
-    "many": ["structures", "fit", "evaluate"],
+    "many": ["structures", "sharding", "fit", "evaluate"],
     "networks": ["structures", "evaluate", "files", "many", "metrics", "names", "weights"],
     "signals": ["structures", "volume", "files", "names", "evaluate"],
     "explorer": ["structures", "models", "losses", "fit", "evaluate", "weights", "files", "names"],

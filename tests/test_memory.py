@@ -1,5 +1,6 @@
 """Blocks of samples, a part of them, and ways chosen by a budget of bytes."""
 
+import importlib.util
 from dataclasses import replace
 
 import jax
@@ -7,8 +8,10 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from PIL import Image
 
 from learnit_core import losses, memory, meta, models
+from learnit_core.commands.repository import ROOT
 from learnit_core.errors import LearnitError
 from learnit_core.experiments import image
 from learnit_core.signals import ImageSplits
@@ -103,22 +106,43 @@ def test_the_first_way_within_the_budget_is_taken_and_said():
         taken = memory.choose(simple, [1.0], needs[place])
         assert taken.way == way and taken.temporaries == needs[place] and taken.said.startswith(f"{way}: 0.")
         assert ("where keeping all of the inner losses would take 0." in taken.said) == (place > 0)
-    assert str(memory.WAYS[-1]) == "recomputing inner losses, in 64 blocks of samples, inner steps on 10 % of them"
+    way = memory.Way(blocks=64, fraction=0.1)
+    assert str(way) == "recomputing inner losses, in 64 blocks of samples, inner steps on 10 % of them"
     with pytest.raises(LearnitError, match="no way takes 0.0 MB or less: recomputing inner .* more memory"):
         memory.choose(simple, [1.0], needs[1] - 1, memory.WAYS[:2])
 
 
 @pytest.mark.nightly
-def test_blocks_and_parts_take_less():
-    """Of a picture, in MAML: a fifth of the temporaries in blocks, and less than half by a part of the pixels."""
+def test_each_way_takes_less_than_those_before_it():
+    """Of a picture, in MAML; and on a part of its pixels less than on all of them at once."""
     arguments, profile = (PARAMS, task(40, 40), KEY), image.PROFILES["quick"]
 
     def taken(way):
         return memory.choose(lambda way: image.meta_grad_for(profile, FIELD, "maml", way), arguments, 10**9, [way])[1]
 
-    kept, usual = taken(memory.Way(remat=False)), taken(memory.USUAL)
-    blocks, part = taken(memory.Way(blocks=16)), taken(memory.Way(blocks=16, fraction=0.25))
-    assert usual < kept and blocks < 0.2 * usual and part < 0.5 * usual
+    needs = [taken(way) for way in memory.WAYS]
+    assert (np.diff(needs) < 0).all() and needs[3] < 0.2 * needs[1]
+    assert taken(memory.Way(fraction=0.25)) < 0.6 * needs[1]  # the query sees all of them
+    assert taken(memory.Way(fraction=0.5, blocks=4)) < 0.7 * taken(memory.Way(fraction=0.5))
+
+
+@pytest.mark.nightly
+def test_the_study_of_parts_runs_on_photographs(tmp_path, monkeypatch):
+    for number in range(10):
+        noise = np.random.default_rng(number).integers(0, 256, (40, 40, 3), np.uint8)
+        Image.fromarray(noise).save(tmp_path / f"{number}.png")
+    spec = importlib.util.spec_from_file_location("pixels", ROOT / "docs" / "studies" / "pixels.py")
+    study = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(study)
+    monkeypatch.setattr(study, "OUTER_STEPS", {2: 10})
+    monkeypatch.setattr(study, "SIDE", 8)
+    natural = study.signals("natural", tmp_path)
+    assert natural[1].shape == (8 * 16, 8, 8, 1) and natural[2].query.values.shape == (2 * 2, 64, 1)
+    rows = [{"signals": "natural"} | study.row(*natural, 2, *which) for which in (study.ROWS[0], study.ROWS[-1])]
+    assert rows[1]["temporaries_mb"] < rows[0]["temporaries_mb"]
+    assert "10% at random, the last step on all" in study.table({"rows": rows})
+    found = study.large(tmp_path, size=16)
+    assert found["outer_steps"] == 50 and "of 1,000.0 MB" in found["a_gigabyte_chooses"]
 
 
 @pytest.mark.nightly
@@ -130,6 +154,6 @@ def test_a_training_keeps_to_a_budget(tmp_path, capsys):
     _, params, _ = image.meta_train(profile, images, "maml", budget=20_000)
     assert "blocks of samples" in capsys.readouterr().out
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-3), params, plain)
-    image.meta_train(profile, images, "maml", folder=tmp_path, budget=memory.Way(fraction=0.5))
+    image.meta_train(profile, images, "maml", folder=tmp_path, way=memory.Way(fraction=0.5))
     with pytest.raises(LearnitError, match="fraction is 0.5 there"):  # another training
         image.meta_train(profile, images, "maml", folder=tmp_path)

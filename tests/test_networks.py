@@ -2,8 +2,10 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import jax
@@ -179,6 +181,20 @@ def test_another_set_in_the_folder_is_refused_and_kept(tmp_path):
     assert contents(tmp_path) == before
 
 
+@pytest.mark.parametrize("other", ["start", "names"])
+def test_a_set_from_another_start_or_of_other_names_is_another_set(tmp_path, other):
+    def write(start, names):
+        fit = lambda first, number: many.fit_many(recipe(), start, pictures()[first : first + number], KEY, first=first)  # noqa: E731
+        return networks.write(tmp_path, FIELD, start, fit, 2, {"shape": (8, 8)}, names=names)
+
+    write(START, ["a", "b"])
+    write(START, ["a", "b"])
+    given = {"start": START, "names": ["a", "b"]}
+    given[other] = {"start": FIELD.init(jax.random.key(9)), "names": ["a", "c"]}[other]
+    with pytest.raises(LearnitError, match=f"holds another set .{other}_checksum"):
+        write(**given)
+
+
 def test_damage_is_named(tmp_path):
     made(tmp_path, pictures())
     file = tmp_path / "networks-00001.safetensors"
@@ -253,3 +269,32 @@ def test_from_photographs_to_a_set_in_two_commands(tmp_path):
     assert json.loads((tmp_path / "set" / networks.FILE).read_text())["setting"]["optimizer"] == "learned"
     refused = run(*fitted, "--out", tmp_path / "other", "--optimizer", "adam")
     assert refused.returncode == 1 and refused.stderr.count("\n") == 1 and not (tmp_path / "other").exists()
+
+
+@pytest.mark.nightly
+def test_a_command_that_is_killed_at_random_ends_with_the_same_bytes(tmp_path):
+    rng = np.random.default_rng(0)
+    np.save(tmp_path / "pictures.npy", rng.integers(0, 256, (120, 6, 6, 1), np.uint8))
+    weights.save(tmp_path / "start.safetensors", FIELD, RATED, {})
+    words = [sys.executable, "-m", "learnit_core.commands.networks", "fit", "pictures.npy", "--size", "6"]
+    words += ["--start", "start.safetensors", "--shard", "10", "--out"]
+    cut, whole = tmp_path / "cut", tmp_path / "whole"
+
+    def shards():
+        return len(list(cut.glob("networks-*.safetensors")))
+
+    while shards() < 6:
+        process, before, patience = subprocess.Popen([*words, "cut"], cwd=tmp_path), shards(), time.monotonic() + 120
+        while shards() <= before and process.poll() is None and time.monotonic() < patience:
+            time.sleep(0.001)
+        time.sleep(rng.uniform(0, 0.02))
+        process.kill()
+        process.wait()
+        assert shards() > before, "no progress between two kills"
+        if not whole.exists():  # the same block of fits: another one rounds otherwise
+            whole.mkdir()
+            for name in (networks.FILE, "start.safetensors"):
+                shutil.copy(cut / name, whole)
+    for folder in ("cut", "whole"):
+        subprocess.run([*words, folder], cwd=tmp_path, check=True)
+    assert contents(cut) == contents(whole)

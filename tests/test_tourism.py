@@ -219,7 +219,7 @@ def test_training_beats_its_start_on_unseen_photographs(run, collection):
 
 def test_a_finished_training_is_found_again(run, collection):
     folder, (_, params, _) = run
-    (file,) = folder.iterdir()
+    (file,) = folder.glob("*.safetensors")
     kept = file.read_bytes()
     _, again, later = tourism.meta_train(TINY, collection, seed=4, folder=folder)
     jax.tree.map(np.testing.assert_array_equal, again, params)

@@ -5,9 +5,9 @@
 For text (the profile ``quick`` of notebook 01, 32 x 32) and for pieces of 64 x 64 of the photographs in a folder (one
 in five is kept apart): 2 and 8 inner steps on 100, 50, 25 and 10 % of the pixels. The query sees all of them, and so do
 the fits of unseen pictures, which take as many steps. Temporaries are those of the compiled meta-gradient of a task.
-Resumable: every row is kept in ``docs/studies/pixels.json``, or ``--target``, as soon as it is there. With ``--large``
-it is instead 50 outer steps on the photographs at 512 x 512, a quarter of the pixels in each inner step, and the most
-memory that the process took.
+Resumable: every row is kept in ``docs/studies/pixels.json``, or ``--target``, as soon as it is there, and the table in
+a page beside it. With ``--large`` it is instead 50 outer steps on the photographs at 512 x 512, a quarter of the pixels
+in each inner step, and the most memory that the process took.
 """
 
 import argparse
@@ -46,7 +46,8 @@ def signals(name: str, photographs: Path | None):
     if name == "text":
         images = image.load_signals(profile, "text")
         return image.field_for(profile, 1), images.train, image.tasks(images.test)
-    pieces = networks.read(photographs, size=SIDE, channels=1, tiles=CUT).reshape(-1, CUT**2, SIDE, SIDE, 1)
+    pieces, _ = networks.read(photographs, size=SIDE, channels=1, tiles=CUT)
+    pieces = pieces.reshape(-1, CUT**2, SIDE, SIDE, 1)
     kept = pieces[::5, ::8].reshape(-1, SIDE, SIDE, 1)  # two pieces of each
     train = np.delete(pieces, np.s_[::5], axis=0).reshape(-1, SIDE, SIDE, 1)
     field = models.siren(2, 1, width=profile.width, depth=profile.depth, w0=W0)
@@ -99,17 +100,38 @@ def row(field, train, unseen, steps: int, fraction: float, choice: str, correcte
     return found | {"psnr_db": round(float(fits[:, -1].mean()), 2)}
 
 
-def large(photographs: Path) -> dict:
-    """Meta-training at 512 x 512, a task a step."""
-    profile = replace(image.PROFILES["quick"], size=512, w0=W0, maml_batch=1, num_steps=50)
-    pictures = networks.read(photographs, size=profile.size, channels=1)
+def table(kept: dict) -> str:
+    """The rows as Markdown, and how far behind all pixels each is."""
+    said = {"all": "all", "random": "at random", "error": "by error", "largest": "largest errors"}
+    whole = {(r["signals"], r["inner_steps"]): r["psnr_db"] for r in kept["rows"] if r["choose"] == "all"}
+    lines = [
+        "| signals | inner steps | pixels | temporaries [MB] | s a step | PSNR [dB] | behind all |",
+        "|---" * 7 + "|",
+    ]
+    for r in sorted(kept["rows"], key=lambda r: (r["signals"], r["inner_steps"], r["corrected"], -r["fraction"])):
+        which = f"{r['fraction']:.0%} {said[r['choose']]}" if r["choose"] != "all" else "all"
+        which += ", the last step on all" if r["corrected"] else ""
+        behind = whole.get((r["signals"], r["inner_steps"]))
+        behind = "–" if behind is None or r["choose"] == "all" else f"{behind - r['psnr_db']:.2f}"
+        first = f"| {r['signals']} | {r['inner_steps']} "
+        if r["choose"] == "all":
+            lines.append(f"{first}| all, in {BLOCKS} blocks | {r['temporaries_in_blocks_mb']} | | (the same) | |")
+        seconds = r["processor_seconds_a_step"]
+        lines.append(f"{first}| {which} | {r['temporaries_mb']} | {seconds} | {r['psnr_db']:.2f} | {behind} |")
+    return "\n".join(lines)
+
+
+def large(photographs: Path, size: int = 512) -> dict:
+    """Meta-training at ``size`` x ``size``, a task a step."""
+    profile = replace(image.PROFILES["quick"], size=size, w0=W0, maml_batch=1, num_steps=50)
+    pictures, _ = networks.read(photographs, size=profile.size, channels=1)
     images = ImageSplits("photographs", pictures[5:], pictures[:2], pictures[2:4], "")
     way = memory.Way(blocks=16, fraction=0.25)
     field, start = image.field_for(profile, 1), image.field_for(profile, 1).init(jax.random.key(0))
     # What a budget chooses, and what the quarter takes beside it.
     chosen = image.way_within(10**9, profile, field, start, "maml", images.train.shape[1:])
     began = time.process_time()
-    _, _, history = image.meta_train(profile, images, "maml", budget=way, chunk=10, validate_every=5)
+    _, _, history = image.meta_train(profile, images, "maml", way=way, chunk=10, validate_every=5)
     return {
         "size": profile.size, "outer_steps": len(history.losses), "way": str(way), "a_gigabyte_chooses": chosen.said,
         "processor_seconds": round(time.process_time() - began), "seconds": round(history.seconds),
@@ -142,6 +164,10 @@ def main() -> None:
             found = which | row(*given[name], steps, fraction, choice, corrected)
             kept = kept | about | {"rows": [*kept["rows"], found]}
             metrics.write_json(asked.target, kept)
+            about_it = (
+                f"Made by `{kept['command']}` on {kept['device']}; s a step are a processor core's, of {TASKS} tasks."
+            )
+            asked.target.with_suffix(".md").write_text(f"{about_it}\n\n{table(kept)}\n", encoding="utf-8")
             print(found, flush=True)
 
 

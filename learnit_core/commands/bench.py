@@ -57,12 +57,16 @@ def main() -> None:
             settings = replace(settings, max_steps=min(2, settings.max_steps or 2))
             given.rounds, given.size = 1, given.size or 16
         settings.keep(given.target, TARGET)
+        if given.rounds < 1:
+            raise LearnitError(f"found --rounds {given.rounds}: expected 1 at least")
+        if given.size is not None and given.target.resolve() == TARGET:
+            raise LearnitError("--size is for a trial, and docs/results is of the paper's sizes: name a --target, too")
         made = parts(given, settings)
         if unknown := set(given.parts or ()) - set(made):
             raise LearnitError(f"no part is called {sorted(unknown)[0]!r}: expected some of {', '.join(made)}")
         for name in given.parts or made:
             keep(name, made[name], given, settings)
-        collect(list(made), given.target, settings)
+        collect(list(made), given, settings)
     except LearnitError as error:
         parser.exit(1, f"{error}\n")
 
@@ -73,7 +77,7 @@ def keep(name: str, make: Any, given: argparse.Namespace, settings: Settings) ->
     own = ("photographs", "tiles", "minutes") if name == "many" else ()
     belongs_to = {one: str(getattr(given, one)) for one in ("rounds", "size", *own)} | {"steps": settings.max_steps}
     belongs_to["versions"] = metrics.versions()
-    found = json.loads(file.read_text("utf-8")) if file.exists() else {}
+    found = _kept(file)
     if found.get("belongs_to") == belongs_to and not given.again:
         print(f"{name}: kept from {found['date']}")
         return
@@ -82,20 +86,29 @@ def keep(name: str, make: Any, given: argparse.Namespace, settings: Settings) ->
     metrics.write_json(file, report)
 
 
-def collect(names: list[str], target: Path, settings: Settings) -> None:
+def _kept(file: Path) -> dict[str, Any]:
+    """A part's record with what it belongs to, if a whole one is there."""
+    try:
+        found = json.loads(file.read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) and isinstance(found.get("belongs_to"), dict) else {}
+
+
+def collect(names: list[str], given: argparse.Namespace, settings: Settings) -> None:
     """``benchmarks.json`` with all parts that were made here, or else stood there; and the page beside the results."""
-    file = target / "benchmarks.json"
+    target, file = given.target, given.target / "benchmarks.json"
     there = json.loads(file.read_text("utf-8"))["parts"] if file.exists() else {}
     for name in names:
-        kept = settings.out / "bench" / f"{name}.json"
-        if kept.exists():
-            found = json.loads(kept.read_text("utf-8"))
-            if found.pop("belongs_to", {}).get("steps") == settings.max_steps:
-                there[name] = found
+        found = _kept(settings.out / "bench" / f"{name}.json")
+        belongs_to = found.pop("belongs_to", {})
+        if belongs_to and belongs_to.get("steps") == settings.max_steps and belongs_to.get("size") == str(given.size):
+            there[name] = found
     content = {"parts": {name: there[name] for name in names if name in there}}
+    text = page.page(content)  # before anything is replaced
     metrics.write_json(file, content)
     place = page.PAGE if target.resolve() == TARGET else target / page.PAGE.name
-    place.write_text(page.page(content), encoding="utf-8")
+    place.write_text(text, encoding="utf-8")
     print(f"wrote {file} and {place}")
 
 

@@ -30,16 +30,10 @@ class Gallery:
         from matplotlib import pyplot
 
         self.folder.mkdir(parents=True, exist_ok=True)
-        as_text(figure)
-        data, alt = io.BytesIO(), names.lines(alt)
-        figure.savefig(data, format="png", dpi=220, facecolor="white", bbox_inches="tight")
-        (self.folder / f"{name}.png").write_bytes(data.getvalue())
+        data = as_png(figure)
+        (self.folder / f"{name}.png").write_bytes(data)
         pyplot.close(figure)  # else a figure of pyplot's is drawn once more when the cell ends, without the text
-        encoded = base64.b64encode(data.getvalue()).decode()
-        # Twice as many pixels as on a common screen, so that it stays sharp on a large one or on a wall.
-        width = int.from_bytes(data.getvalue()[16:20], "big") // 2
-        size = f'width="{width}" style="max-width:100%;height:auto"'
-        display(HTML(f'<img alt="{html.escape(alt)}" src="data:image/png;base64,{encoded}" {size}>'))
+        display(HTML(as_html(data, alt)))
 
     def animate(self, pictures: Sequence[np.ndarray], name: str, *, alt: str, seconds: float = 0.1, scale: int = 4):
         """Save pictures [h, w, 3] with values in [0, 1] as ``name``.gif in the folder, enlarged, and display them."""
@@ -57,6 +51,21 @@ class Gallery:
         frames[0].save(file, save_all=True, append_images=frames[1:], duration=round(1000 * seconds), loop=0)
         encoded = base64.b64encode(file.read_bytes()).decode()
         display(HTML(f'<img alt="{html.escape(alt)}" src="data:image/gif;base64,{encoded}" style="max-width:100%">'))
+
+
+def as_png(figure: Figure) -> bytes:
+    """A figure as a PNG file, twice as large as on a common screen: sharp on a large one, and on a wall."""
+    as_text(figure)
+    data = io.BytesIO()
+    figure.savefig(data, format="png", dpi=220, facecolor="white", bbox_inches="tight")
+    return data.getvalue()
+
+
+def as_html(png: bytes, alt: str) -> str:
+    """The picture of such a file, half as large as its pixels, with ``alt`` for people who do not see it."""
+    width, encoded = int.from_bytes(png[16:20], "big") // 2, base64.b64encode(png).decode()
+    size = f'width="{width}" style="max-width:100%;height:auto"'
+    return f'<img alt="{html.escape(names.lines(alt))}" src="data:image/png;base64,{encoded}" {size}>'
 
 
 def as_text(figure: Figure) -> None:

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from learnit_core import runlog
 from learnit_core.names import shown
+from learnit_core.plots.gallery import as_html, as_png
 from learnit_core.plots.style import axes_of
 
 
@@ -38,23 +39,34 @@ def follow(
 ) -> None:
     """Draw the log again and again, in the notebook or to the file ``png``, until it is at rest.
 
-    It is looked at ``every`` some seconds, and ends after ``patience`` seconds without a new line, or with Ctrl-C
-    (Kernel, Interrupt): the training goes on.
+    It is looked at ``every`` some seconds, and ends after ``patience`` seconds without a new line (of a long training,
+    whose lines come more seldom, three times what lies between two of them), or with Ctrl-C (Kernel, Interrupt): the
+    training goes on.
     """
-    from IPython.display import display
+    from IPython.display import HTML, display
 
-    handle, last, since = None, None, time.monotonic()
+    handle, last, since, rest = None, None, time.monotonic(), patience
     try:
-        while last is None or time.monotonic() - since <= patience:
+        while last is None or time.monotonic() - since <= rest:
             content = runlog.read(file)
             if content != last:
-                last, since, figure = content, time.monotonic(), run_log(file)
+                last, since, picture = content, time.monotonic(), as_png(run_log(file))
+                rest = max(patience, 3 * runlog.between(content.seconds))
                 if png is not None:
-                    figure.savefig(png, bbox_inches="tight")
+                    Path(png).expanduser().write_bytes(picture)
                 elif handle is None:
-                    handle = display(figure, display_id=True)
+                    handle = display(HTML(as_html(picture, _in_words(content))), display_id=True)
                 else:
-                    handle.update(figure)
+                    handle.update(HTML(as_html(picture, _in_words(content))))
             time.sleep(min(every, patience))
     except KeyboardInterrupt:
         pass
+
+
+def _in_words(log: runlog.Log) -> str:
+    said = ["A training's loss and validation against outer steps"]
+    if log.losses:
+        said.append("step {}, loss {:.3g}".format(*log.losses[-1]))
+    if log.validation:
+        said.append(f"validation {log.validation[-1][1]:.1f} dB")
+    return ": ".join([said[0], ", ".join(said[1:]) or "nothing yet"])

@@ -8,7 +8,7 @@ import pytest
 from browsing import EXPLORERS
 
 from learnit_core.commands.repository import absolute_environment, notebooks
-from learnit_core.commands.website import build, executed, sources, visits
+from learnit_core.commands.website import build, executed, inspection, sources, visits
 from learnit_core.errors import LearnitError
 from learnit_core.explorer.page import live
 
@@ -69,10 +69,8 @@ def test_it_has_what_it_promises(site):
     alive = [name for name in pages if name.startswith("notebooks/") and "<div data-explorer" in pages[name]]
     assert len(alive) >= 5
     for name, page in pages.items():
-        assert "Content-Security-Policy" in page and "/OWNER/" not in re.sub(
-            r"<pre>.*?</pre>", "", page, flags=re.DOTALL
-        ), name
-        assert ("explorer.js" in page) == ("<div data-explorer" in page), name
+        assert "Content-Security-Policy" in page and 'href="https://github.com/OWNER' not in page, name
+        assert ("_static/explorer.js" in page) == ("<div data-explorer" in page), name
     assert "<math" in pages["notebooks/00_start_here.html"] and "$" not in re.sub(
         r"<(pre|code|script|span).*?</\1>", "", pages["notebooks/00_start_here.html"], flags=re.DOTALL
     )
@@ -107,18 +105,25 @@ def test_no_page_is_wider_than_the_screen(site, executable, width):
     assert wide == []
 
 
-@pytest.mark.parametrize(
-    "text", ["[gone](gone.md)", "{func}`learnit_core.fit.no_such_thing`", "[gone](README.md#no-such-part)"]
-)
-def test_a_link_that_leads_nowhere_fails_it(tmp_path, site, env, made, monkeypatch, text):
-    whole = sources.text_of
+NOWHERE = {
+    "[gone](gone.md)": "gone.md",
+    "{func}`learnit_core.fit.no_such_thing`": "no_such_thing",
+    "[gone](README.md#no-such-part)": "no-such-part",
+}
+
+
+def test_links_that_lead_nowhere_fail_it_and_leave_the_old_one(tmp_path, site, env, made, monkeypatch, capfd):
+    whole, more = sources.text_of, "\n\n" + "\n\n".join(NOWHERE) + "\n"
     monkeypatch.setattr(
-        sources,
-        "text_of",
-        lambda path, places: whole(path, places) + (f"\n\n{text}\n" if path.endswith("cite.md") else ""),
+        sources, "text_of", lambda path, places: whole(path, places) + (more if path.endswith("cite.md") else "")
     )
+    (tmp_path / "html").mkdir()
+    (tmp_path / "html" / "index.html").write_text("old")
     with pytest.raises(LearnitError, match="Sphinx"):
         build.build(tmp_path, site / "executed", env, made=made)
+    said = capfd.readouterr().err
+    assert [part for part in NOWHERE.values() if part not in said] == []
+    assert (tmp_path / "html" / "index.html").read_text() == "old"
 
 
 def test_a_picture_without_words_fails_it(site, tmp_path):
@@ -129,6 +134,6 @@ def test_a_picture_without_words_fails_it(site, tmp_path):
         text.replace("</article>", f'<img src="data:image/gif;base64,{pixel}"></article>'), encoding="utf-8"
     )
     try:
-        assert [fault for fault in build.checked(site / "html") if "alternative text" in fault]
+        assert [fault for fault in inspection.faults(site / "html") if "alternative text" in fault]
     finally:
         page.write_text(text, encoding="utf-8")

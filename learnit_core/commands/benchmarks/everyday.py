@@ -38,17 +38,20 @@ def run(experiment: Experiment, settings: Settings) -> dict[str, Any]:
     key, steps = jax.random.key(0), settings.cap(FIT_STEPS)
     params, other = (field.init(one) for one in jax.random.split(key))
     tasks = experiment.tasks(profile, splits.test, experiment.observations[0])
-    loss, score = experiment.measures_for(profile)(field, tasks)
+    measures = experiment.measures_for(profile)
+    loss, score = measures(field, tasks)
     task = rows(tasks, 0)
     query = jax.tree.map(lambda leaf: leaf[:1], task.query) if isinstance(task.query, Views) else task.query
     algorithms = list(experiment.algorithms.values())
     algorithm = "maml" if "maml" in algorithms else algorithms[0]
-    grad = _meta_grad(experiment, profile, field, algorithm, loss)
     data = jax.tree.map(jnp.asarray, splits.train)
     state = meta.init_state(params, optimizer)
     descent = optax.sgd(1e-6)
 
     def outer(over_tasks):
+        # A loss of its own: what is traced in jax.checkpoint is kept with the function, and with it the sine.
+        grad = _meta_grad(experiment, profile, field, algorithm, measures(field, tasks)[0])
+
         def step(state, data, key):
             sampler = experiment.sampler(profile, algorithm)
             control = {"optimizer": optimizer, "num_steps": 1, "over_tasks": over_tasks}
@@ -57,6 +60,7 @@ def run(experiment: Experiment, settings: Settings) -> dict[str, Any]:
         return step
 
     def inner(params, i):
+        loss = measures(field, tasks)[0]
         return step_of(loss, task.support, key, descent)((params, descent.init(params)), i)[0][0]
 
     def whole_fit(params):
@@ -70,7 +74,7 @@ def run(experiment: Experiment, settings: Settings) -> dict[str, Any]:
     with mock.patch.multiple(models, sine=jnp.sin, cosine=jnp.cos):
         plain, _ = _compiled(outer("vmap"), state, data, key)
         plain_inner, _ = _compiled(inner, params, 0)
-        plain_score, _ = _compiled(lambda params: score(params, query), params)
+        plain_score, _ = _compiled(lambda params: measures(field, tasks)[1](params, query), params)
     whole, _ = _compiled(whole_fit, params)
     draw, _ = _compiled(lambda params: score(params, query), params)
     mixed, _ = _compiled(frame, params, other, jnp.float32(0.3))

@@ -65,6 +65,10 @@ def run(settings: Settings, *, photographs: Path | None, tiles: int, minutes: fl
     folder, short = settings.out / "bench" / "many", settings.max_steps is not None
     folder.mkdir(parents=True, exist_ok=True)
     control = {"steps": settings.cap(command.STEPS), "pieces": tiles**2 if photographs else 1}
+    if len(unseen) <= VALIDATION:
+        raise LearnitError(
+            f"found {len(unseen)} pictures to fit: expected more than the {VALIDATION} that choose rates"
+        )
     field, start, learned = command.learn_start(train, folder, minutes=minutes, **control)
     order = np.random.default_rng(0).permutation(len(unseen))
     chosen, test = unseen[order[:VALIDATION]], unseen[order[VALIDATION:]]

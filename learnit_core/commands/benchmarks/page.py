@@ -21,14 +21,25 @@ nothing but multiply has all of it. The last table says when and where each part
 before.
 """
 
+IDLE = 2.0
+"""The load [processes] up to which a machine counts as idle."""
+
 Parts = Mapping[str, Any]
 
 
 def page(content: Mapping[str, Any]) -> str:
     """The whole page, of the parts that there are."""
     parts = content["parts"]
-    sections = [HEAD, *_paper(parts), *_everyday(parts), *_many(parts), *_scaling(parts), *_where(parts)]
+    sections = [HEAD, *_busy(parts), *_paper(parts), *_everyday(parts), *_many(parts), *_scaling(parts), *_where(parts)]
     return "\n\n".join(section.strip() for section in sections) + "\n"
+
+
+def _busy(parts: Parts) -> list[str]:
+    loads = [one["load"] for one in parts.values() if one["load"] is not None]
+    if not loads or max(loads) <= IDLE:
+        return []
+    said = f"**The machine was busy with other work (load up to {max(loads):g}):** times are too long, shares of the "
+    return [said + "rate and ratios uncertain. `make bench ARGS=--again` on an idle machine replaces them."]
 
 
 def table(head: Iterable[str], rows: Iterable[Iterable[Any]]) -> str:
@@ -93,11 +104,13 @@ def _rest(name: str, record: Parts) -> str:
         return ""
     whole = ways["core"]["median_seconds"]
     products, sine = record["limit"]["of_the_rate"], 1 - ways["no-sine"]["median_seconds"] / whole
-    note = (
-        f"- **{name}**, where the time of a step goes: products {share(products)} at the machine's rate, the sine and "
-    )
-    note += f"its derivative {share(sine)} (the step without them is as much faster), and {share(1 - products - sine)} "
-    note += "to read and write activations between products, sums over pixels and the optimiser."
+    rest = 1 - products - sine
+    note = f"- **{name}**, where a step's time goes: products {share(products)} at the machine's rate, the sine "
+    note += f"and its derivative {share(sine)} (without them a step is as much faster), "
+    if rest < 0:
+        note += "together more than all of it: the machine was too busy for a rate to be told."
+    else:
+        note += f"and {share(rest)} to read and write activations between products, sums over pixels and the optimiser."
     if "core-sin" in ways:
         library = ways["core-sin"]["median_seconds"]
         note += f" With the library's sine the step takes {time_of(library)}."
@@ -152,6 +165,8 @@ def _many(parts: Parts) -> list[str]:
     for name, said in names.items():
         way = ways[name]
         how = f"{way['optimizer']} {way['rate']:g}, {way['steps']} steps"
+        if way["validation_psnr_db"] < ways["rates"]["validation_psnr_db"]:
+            how += ", the PSNR not reached"
         faster = [f"{way[one]:.1f}" for one in ("times_as_fast", "times_as_fast_as_sin")]
         rows.append([said, how, f"{way['psnr_db']:.1f}", f"{1e3 * way['median_seconds']:.2f}", *faster])
     head = ["how", "fit", "PSNR [dB]", "ms a picture", "times as fast as with the package's sine", "as with `jnp.sin`"]

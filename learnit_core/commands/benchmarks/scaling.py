@@ -18,7 +18,8 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from learnit_core import losses, many, meta, models
+from learnit_core import losses, many, meta, models, sharding
+from learnit_core.errors import LearnitError
 from learnit_core.evaluate import Setting
 from learnit_core.experiments import timing
 from learnit_core.experiments.settings import Settings
@@ -82,9 +83,10 @@ def over_devices(settings: Settings) -> dict[str, Any]:
         flags = f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count={count}"
         signals = SIGNALS if settings.max_steps is None else 8
         words = [sys.executable, "-m", __name__, str(count), str(signals)]
-        made = subprocess.run(
-            words, env=os.environ | {"XLA_FLAGS": flags}, capture_output=True, encoding="utf-8", check=True
-        )
+        environment = os.environ | {"XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu"}
+        made = subprocess.run(words, env=environment, capture_output=True, encoding="utf-8")
+        if made.returncode:
+            raise LearnitError(f"{count} simulated devices: {(made.stderr.splitlines() or ['nothing was said'])[-1]}")
         rows.append(json.loads(made.stdout.splitlines()[-1]))
         print(f"scaling, {count} devices: {1e3 * rows[-1]['median_seconds']:.2f} ms a signal")
     return {"what": "devices", "cores": os.cpu_count(), "signals": signals, "rows": rows}
@@ -102,7 +104,7 @@ def _fits_on(count: int, signals: int) -> dict[str, Any]:
     start, seconds = field.init(jax.random.key(0)), []
     for _ in range(4):
         began = time.perf_counter()
-        many.fit_many(recipe, start, data, jax.random.key(1), mesh=many.devices(count))
+        many.fit_many(recipe, start, data, jax.random.key(1), mesh=sharding.devices(count))
         seconds.append(time.perf_counter() - began)
     return {"value": count, "median_seconds": timing.short(sorted(seconds[1:])[1] / signals)}
 

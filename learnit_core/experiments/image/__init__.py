@@ -199,7 +199,7 @@ def channel_frames(
 
 def meta_grad_for(profile: Profile, field: Field, algorithm: str, way: memory.Way = memory.USUAL) -> meta.MetaGrad:
     """MAML, FOMAML, Reptile or Meta-SGD with the profile's inner loop; the query sees all pixels in every ``way``."""
-    loss = inner = losses.regression_loss(field, blocks=way.blocks)
+    loss = inner = losses.regression_loss(reading_rated(field), blocks=way.blocks)
     if way.fraction < 1:
         inner = losses.part_loss(field, way.fraction, blocks=way.blocks)
     if algorithm == "meta-sgd":
@@ -226,27 +226,28 @@ def meta_train(
     *,
     seed: int = 0,
     folder: Path | None = None,
-    budget: int | memory.Way | None = None,
+    way: memory.Way = memory.USUAL,
+    budget: int | None = None,
     **control: Any,
 ) -> tuple[Field, Params | Rated, training.History]:
     """Meta-train on ``images.train``; validation is PSNR after the inner steps on ``images.validation`` [dB].
 
     With a ``folder`` the run keeps a checkpoint there and goes on from it; ``control`` is that of
     :func:`runs.meta_train`. Meta-SGD begins with the profile's inner rate for every weight, and gives rated weights;
-    one outer optimiser moves weights and rates. ``budget`` [bytes] is what a meta-gradient may take beside data and
-    weights: the :func:`way_within` it is said and taken; or a way to take.
+    one outer optimiser moves weights and rates. ``way`` is how a meta-gradient is computed, ``budget`` [bytes] what one
+    may take beside data and weights: then the :func:`way_within` it is said, and taken. Validation is in its blocks.
     """
     start = field = field_for(profile, images.train.shape[-1])
     unseen, key = tasks(images.validation), runs.run_keys(seed)[1]
-    inner, (loss, psnr) = Setting("sgd", profile.inner_rate), measures(field, unseen)
+    inner, (_, psnr) = Setting("sgd", profile.inner_rate), measures(field, unseen)
     if algorithm == "meta-sgd":
         start = replace(field, init=lambda key: rated(field.init(key), profile.inner_rate))
         inner = Setting("learned", 1.0)
-    way = memory.USUAL if budget is None else budget
-    if not isinstance(way, memory.Way):
+    if budget is not None:
         example = start.init(jax.random.key(0))
         way, _, said = way_within(budget, profile, field, example, algorithm, images.train.shape[1:])
         print(said)
+    loss = losses.regression_loss(reading_rated(field), blocks=way.blocks)
     size = batch_size(profile, algorithm)
     _, params, history = runs.meta_train(
         profile,
