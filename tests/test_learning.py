@@ -57,25 +57,32 @@ def test_what_a_page_tells_is_the_value():
     assert len(shown.pictures()) == 2, "also of weights that have diverged"
 
 
-@pytest.mark.parametrize("step", [0, 1, 10])
-def test_random_weights_are_drawn_at_the_rate_that_is_best(step):
+def test_random_weights_are_drawn_at_the_rate_that_is_best():
     """As in the page: by plain gradient descent with each of its rates, the curve with the least error."""
     shown = small(start=jax.tree.map(lambda leaf: 2 * leaf, FIELD.init(jax.random.key(1))))
     target, x = shown._classes["sines"][1][0][:, None], jnp.arange(12)[:, None] / 12
 
     def loss(params):
-        return jnp.mean((FIELD.apply(params, x) - target) ** 2)
+        curve = FIELD.apply(params, x)
+        return jnp.mean((curve - target) ** 2), curve
 
-    found = []
+    @jax.jit
+    def stepped(params, rate):
+        (error, curve), gradient = jax.value_and_grad(loss, has_aux=True)(params)
+        return error, curve, jax.tree.map(lambda p, g: p - rate * g, params, gradient)
+
+    fits = []
     for rate in 10 ** np.arange(-3.5, -0.4, 0.25):
-        params = shown.value["random weights"]
-        for _ in range(step):
-            params = jax.tree.map(lambda p, g, rate=rate: p - rate * g, params, jax.grad(loss)(params))
-        found.append((float(loss(params)), FIELD.apply(params, x)))
-    best = min(found, key=lambda one: one[0])[1]
-    drawn = export.levels(learning.drawn(np.asarray(best), truth=target, height=150, width=240))
-    apart = np.abs(shown.pictures([float(step)])[1].astype(int) - drawn)
-    assert (apart > 20).mean() < 1e-3
+        params, fit = shown.value["random weights"], []
+        for _ in range(11):
+            *found, params = stepped(params, rate)
+            fit.append(found)
+        fits.append(fit)
+    for step in (0, 1, 10):
+        _, best = min((fit[step] for fit in fits), key=lambda found: float(found[0]))
+        expected = export.levels(learning.drawn(np.asarray(best), truth=target, height=150, width=240))
+        apart = np.abs(shown.pictures([float(step)])[1].astype(int) - expected)
+        assert (apart > 20).mean() < 5e-3, step
 
 
 def test_curves_are_of_their_class_and_in_range():
