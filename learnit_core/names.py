@@ -1,10 +1,12 @@
 """Names that come from files (folders, sets, downloads, labels): made safe for a path, and fit to be shown.
 
 Such a name can hold anything: a path, a line end, the sequences that move a terminal's cursor, bytes that are no text.
-:func:`safe` is for names that become part of a path, :func:`shown` for those that people read.
+:func:`safe` is for names that become part of a path, :func:`shown` for those that people read, in Markdown
+:func:`in_markdown`.
 """
 
 import hashlib
+import html
 import re
 import sys
 import unicodedata
@@ -40,6 +42,11 @@ def shown(name: object) -> str:
     # bytes of a file name that are not UTF-8; Zl, Zp: line ends of Unicode.
     hidden = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
     return "".join(written.get(c) or ("\ufffd" if unicodedata.category(c) in hidden else c) for c in str(name))
+
+
+def in_markdown(name: object) -> str:
+    """:func:`shown` of a name as it stands in Markdown: neither markup nor a formula, and no end of a table's cell."""
+    return re.sub(r"[\\`*_{}\[\]()#+!|$~]", lambda sign: f"&#{ord(sign[0])};", html.escape(shown(name)))
 
 
 def lines(text: object) -> str:

@@ -1,10 +1,13 @@
 """Names from files: as part of a path, on a terminal, in a figure, in a list of sources."""
 
+import html
 import os
+import re
 
 import numpy as np
 import pytest
 from matplotlib.text import Text
+from nbconvert.filters.markdown_mistune import markdown2html_mistune
 
 from getting import manifest
 from learnit_core import names, plots
@@ -106,3 +109,22 @@ def test_a_list_of_sources_with_paths_or_other_types_is_refused(tmp_path, given)
     assert manifest.find(written(tmp_path), "cats").sources[0].files[0].name == "a.tgz"
     with pytest.raises(LearnitError, match="no manifest of data sets"):
         manifest.read(written(tmp_path, **given))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "<img src=x onerror=alert(1)>",
+        "a|b",
+        "*a* _b_ `c` ~~d~~",
+        "[x](javascript:alert(1))",
+        "$5 to $7",
+        "# a",
+        "&lt;b&gt;",
+    ],
+)
+def test_a_name_in_markdown_is_text(name):
+    """In a table's cell, as pages of notebooks show it."""
+    page = markdown2html_mistune(f"| {names.in_markdown(name)} | b |\n|---|---|\n| 1 | 2 |\n")
+    cells = re.findall("<th>(.*?)</th>", page)
+    assert len(cells) == 2 and "<" not in cells[0] and html.unescape(cells[0]) == name

@@ -56,6 +56,14 @@ def test_a_file_is_small_and_says_where_it_comes_from(file):
     assert not re.search(r'"(/|~|[A-Z]:\\)|/(home|root|tmp|work|Users)/', json.dumps(header)), "a path of one machine"
 
 
+def test_the_readme_adds_up_how_long_all_of_it_took():
+    headers = [weights.read_arrays(file)[1] for file in FILES]
+    seconds = sum(header.get("provenance", {}).get("seconds", 0) for header in headers)
+    assert f"add up to {seconds / 3600:.1f} hours of two cores" in (
+        Path(learnit_core.__file__).parents[1] / "README.md"
+    ).read_text("utf-8")
+
+
 def shape(provenance):
     """Height, width and channels of the pictures trained on."""
     return (provenance.get("train_shape") or provenance["shape"])[-3:]

@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Float
 from matplotlib.figure import Figure
 
-from learnit_core import evaluate, explorer, models, plots, tomography
+from learnit_core import evaluate, explorer, models, names, plots, tomography
 from learnit_core.errors import LearnitError
 from learnit_core.experiments import ct, fits
 from learnit_core.experiments.ct import explorers, shipped
@@ -174,7 +174,8 @@ def _short(off: tuple[float, float | None]) -> str:
 
 def _said(settings, measured, scan, off, inits, parts) -> str:
     name, total = Path(settings.test_data).name, len(scan.angles)
-    lines = [f"| {name} | " + " | ".join(plots.LABELS[init] for init in inits) + " |", "|---" * (len(inits) + 1) + "|"]
+    head = [names.in_markdown(name), *(plots.LABELS[init] for init in inits)]
+    lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
     for n in parts:
         cells = (
             f"{at:.1f} % / {'–' if others is None else f'{others:.1f} %'}" for at, others in (off[i, n] for i in inits)

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float
 from matplotlib.figure import Figure
 
-from learnit_core import evaluate, explorer, metrics, plots, signals, weights
+from learnit_core import evaluate, explorer, metrics, names, plots, signals, weights
 from learnit_core.errors import LearnitError
 from learnit_core.experiments import baselines, ct
 from learnit_core.experiments import rows as rows_of
@@ -260,7 +260,7 @@ def _how(network: shipped.Larger, init: str, num_projections: int) -> dict[str, 
 
 def _ahead(scores: Mapping[tuple[str, int], np.ndarray], name: str, numbers: Sequence[int]) -> str:
     """Means as a Markdown table, and on how many slices the learned start is ahead of Standard."""
-    count = len(next(iter(scores.values())))
+    count, name = len(next(iter(scores.values()))), names.in_markdown(name)
     lines = [
         f"| {name}, {count} slices | Standard | Reptile | Back-projection | Reptile ahead of Standard |",
         "|---" * 5 + "|",
