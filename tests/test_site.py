@@ -2,6 +2,7 @@
 
 import json
 import re
+from pathlib import PurePosixPath
 
 import nbformat
 import pytest
@@ -246,6 +247,15 @@ def test_all_that_is_written_for_readers_is_on_it(tmp_path):
     assert "/OWNER/" not in re.sub(r"```.*?```|`[^`]*`", "", text, flags=re.DOTALL), (
         "links to a project without an address"
     )
+
+
+def test_every_text_has_a_title_and_is_in_the_contents():
+    listed = [line for line in (ROOT / "docs" / "site" / "index.md").read_text("utf-8").splitlines() if line]
+    texts = [path for path in sources.staged() if path.startswith("docs/") and not path.startswith("docs/site/")]
+    assert [path for path in texts if not (ROOT / path).read_text("utf-8").startswith("# ")] == []
+    # As in Sphinx, a star does not go into folders.
+    shown = [path for path in texts if any(PurePosixPath(path).with_suffix("").match(one) for one in listed)]
+    assert shown == texts
 
 
 def test_the_glossary_has_words_of_the_notebooks():

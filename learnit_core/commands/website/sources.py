@@ -25,6 +25,7 @@ TEXTS = (
     "CITATION.cff",
     "docs/*.md",
     "docs/results/*.md",
+    "docs/studies/*.md",
     "docs/teach/*.md",
 )
 """Texts of the repository that stand on the site where they stand there, docs/site/*.md at its top."""
