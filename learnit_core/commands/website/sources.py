@@ -43,6 +43,11 @@ NOT_RUN = (
     "`make site ARGS=--execute` runs it.\n```"
 )
 
+RUN_WITH_OLDER = (
+    "```{note}\nThis notebook was run with older code than that of this site, so its figures may be others now: "
+    "`make site ARGS='--execute --anew'` runs it again.\n```"
+)
+
 
 def staged() -> dict[str, str]:
     """Where files of the repository stand in the folder, by their paths there; a notebook's .py is its .ipynb."""
@@ -81,6 +86,8 @@ def page_of(source: Path, folder: Path, env: Mapping[str, str], places: Mapping[
     page, _ = without_kernel(nbformat.reads(text, as_version=4))
     if not shown:
         page.cells.insert(1, nbformat.v4.new_markdown_cell(NOT_RUN.format(state=state)))
+    elif state == executed.OLDER:
+        page.cells.insert(1, nbformat.v4.new_markdown_cell(RUN_WITH_OLDER))
     for cell in page.cells:
         if cell.cell_type == "markdown":
             cell.source = _relinked(cell.source, f"notebooks/{source.stem}.ipynb", places)
