@@ -13,7 +13,10 @@ from learnit_core.commands import pages
 from learnit_core.commands.website import inspection
 
 # What a page may do: nothing that reaches beyond it.
-ALLOWED = {"default-src": "'none'", "script-src": "'unsafe-inline'", "style-src": "'unsafe-inline'", "img-src": "data:"}
+ALLOWED = {
+    "default-src": "'none'", "script-src": "'unsafe-inline'", "style-src": "'unsafe-inline'", "img-src": "data:",
+    "base-uri": "'none'", "form-action": "'none'",
+}  # fmt: skip
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 

@@ -101,6 +101,24 @@ def test_the_site_is_published_where_there_are_pages_only():
     assert "has_pages" in jobs["build"]["if"] and jobs["publish"]["needs"] == "build"
 
 
+def test_what_was_run_for_the_site_is_kept_when_a_later_step_fails():
+    site = yaml.safe_load((ROOT / ".github" / "workflows" / "site.yml").read_text())
+    steps = site["jobs"]["build"]["steps"]
+    (restore,) = [i for i, step in enumerate(steps) if step.get("uses", "").startswith("actions/cache/restore@")]
+    (save,) = [i for i, step in enumerate(steps) if step.get("uses", "").startswith("actions/cache/save@")]
+    assert "--execute" in steps[save - 1]["run"] and restore < save - 1 and "always()" in steps[save]["if"]
+    assert steps[restore]["with"]["path"] == steps[save]["with"]["path"]
+    assert not any("--execute" in step.get("run", "") for step in steps[save:])
+    assert site["concurrency"]["cancel-in-progress"] is False
+
+
+def test_the_papers_size_is_run_where_there_is_a_gpu_only():
+    steps = yaml.safe_load((ROOT / ".github" / "workflows" / "gpu.yml").read_text())["jobs"]["notebooks"]["steps"]
+    (ready,) = [step for step in steps if "jax.default_backend()" in step.get("run", "")]
+    (paper,) = [step for step in steps if "make paper" in step.get("run", "")]
+    assert f"steps.{ready['id']}.outcome == 'success'" in paper["if"]
+
+
 def test_the_citation_is_one():
     command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.citation-file-format"]
     assert subprocess.run([*command, str(ROOT / "CITATION.cff")], capture_output=True).returncode == 0

@@ -2,6 +2,7 @@
 
 import json
 import re
+from pathlib import PurePosixPath
 
 import nbformat
 import pytest
@@ -10,65 +11,9 @@ from learnit_core.commands import pages
 from learnit_core.commands.execution import NotebookFailed
 from learnit_core.commands.pages import formulas, links
 from learnit_core.commands.repository import ROOT, notebooks
-from learnit_core.commands.website import build, executed, inspection, sources
+from learnit_core.commands.website import build, executed, sources
 from learnit_core.commands.website.__main__ import main
 from learnit_core.errors import LearnitError
-
-# What is wrong with pages
-
-PIXEL = "data:image/gif;base64,R0lGODlhAQABAAAAACw="
-FAULTS = {
-    '<a href="there.html">x</a>': None,
-    '<a href="there.html#part">x</a>': None,
-    '<a href="there.html#other">x</a>': "place that is not there",
-    '<a href="#here">x</a><p id="here">': None,
-    '<a href="#nowhere">x</a>': "place that is not there",
-    '<a href="gone.html">x</a>': "file that is not there",
-    '<a href="deep/">x</a>': None,
-    '<a href="../outside.html">x</a>': "file that is not there",
-    '<a href="https://example.org/page">x</a>': None,
-    '<a href="https://github.com/OWNER/learnit">x</a>': "project without an address",
-    '<a href="javascript:go()">x</a>': "link that is none",
-    f'<img src="{PIXEL}" alt="a dot">': None,
-    f'<img src="{PIXEL}">': "without alternative text",
-    f'<img src="{PIXEL}" alt=" ">': "without alternative text",
-    f'<img src="{PIXEL}" alt="" role="presentation">': None,
-    '<img src="https://example.org/a.png" alt="a">': "another address",
-    '<img src="gone.png" alt="a">': "file that is not there",
-    f'<img srcset="{PIXEL} 1x, //example.org/b.png 2x" src="{PIXEL}" alt="a">': "another address",
-    '<script src="https://example.org/a.js"></script>': "another address",
-    '<script src="//example.org/a.js"></script>': "another address",
-    '<link rel="stylesheet" href="https://example.org/a.css">': "another address",
-    '<link rel="canonical" href="https://example.org/">': None,
-    "<style>@import 'https://example.org/a.css';</style>": "another address",
-    "<style>p { background: url(https://example.org/a.png) }</style>": "another address",
-    f"<style>p {{ background: url({PIXEL}) }}</style>": None,
-    '<p style="background: url(//example.org/a.png)">': "another address",
-    "<p>url(https://example.org) is only text</p>": None,
-    '<iframe src="there.html"></iframe>': "frame without a title",
-    '<iframe title="a page" src="there.html"></iframe>': None,
-    '<video poster="https://example.org/a.png"></video>': "another address",
-}
-
-
-@pytest.mark.parametrize(("body", "expected"), FAULTS.items())
-def test_a_fault_of_a_page_is_named(tmp_path, body, expected):
-    site = tmp_path / "site"
-    (site / "deep").mkdir(parents=True)
-    (tmp_path / "outside.html").write_text("")
-    (site / "there.html").write_text('<h2 id="part">')
-    (site / "deep" / "index.html").write_text("")
-    (site / "page.html").write_text(body)
-    found = inspection.faults(site)
-    assert len(found) == (expected is not None)
-    assert all(one.startswith("page.html: ") and expected in one for one in found)
-
-
-def test_style_sheets_are_looked_at(tmp_path):
-    (tmp_path / "a.css").write_text(
-        "p { background: url(https://example.org/a.woff2) } q { background: url(gone.png) }"
-    )
-    assert [one.partition(": ")[2][:10] for one in inspection.faults(tmp_path)] == ["something ", "a file tha"]
 
 
 def test_without_a_browser_it_is_said_and_may_be_an_error(tmp_path, monkeypatch, capsys):
@@ -207,6 +152,59 @@ def test_after_a_failure_what_was_run_is_kept(runs, tmp_path, monkeypatch, capsy
     assert main(["--execute", "no such"]) == 1 and "no such" in capsys.readouterr().err
 
 
+def test_a_run_that_was_ended_goes_on_and_no_other_begins_with_what_was_left(runs, tmp_path, monkeypatch):
+    source, env, ended = notebooks()[0], {}, []
+    left = tmp_path / "run" / source.stem / "checkpoint"
+    begun = []
+
+    def execute(path, *, env):
+        begun.append(left.exists())
+        left.parent.mkdir(parents=True, exist_ok=True)
+        left.write_text("trained")
+        if ended:
+            raise NotebookFailed("ended")
+        return nbformat.read(path, 4)
+
+    def run(env, *, anew=False, ends=False):
+        ended[:] = [True] * ends
+        try:
+            executed.run_all(tmp_path, env, [source], anew=anew)
+        except NotebookFailed:
+            assert ends
+        return begun.pop()
+
+    monkeypatch.setattr(executed, "execute", execute)
+    assert not run(env, ends=True) and run(env) and not left.exists()
+    assert not run(env, anew=True, ends=True) and not run(env, anew=True)
+    other = {"LEARNIT_PROFILE": "standard"}
+    left.parent.mkdir(parents=True)
+    left.write_text("trained for a site of before")
+    assert not run(other, ends=True) and run(other)
+
+
+@pytest.mark.parametrize("name", ["a.py", "a.js", "a.css", "a.json", "weights/a.safetensors"])
+def test_other_code_or_weights_are_noticed(tmp_path, monkeypatch, name):
+    monkeypatch.setattr(executed, "ROOT", tmp_path)
+    file, command = tmp_path / "learnit_core" / name, tmp_path / "learnit_core" / "commands" / "a.py"
+    for one in (file, command):
+        one.parent.mkdir(parents=True, exist_ok=True)
+        one.write_bytes(b"\xff")
+    before = executed.code()
+    command.write_bytes(b"")
+    assert executed.code() == before
+    file.write_bytes(b"")
+    assert executed.code() != before
+
+
+def test_a_notebook_may_be_named_by_its_ipynb_and_others_are_refused(runs, tmp_path, monkeypatch, capsys):
+    noted, source = runs[0], notebooks()[0]
+    monkeypatch.setenv("LEARNIT_OUT", str(tmp_path / "out"))
+    assert main(["--execute", str(source.with_suffix(".ipynb"))]) == 0 and noted[0][0] == source.stem
+    other = tmp_path / source.name
+    other.write_text("")
+    assert main(["--execute", str(other)]) == 1 and "no notebook of the site" in capsys.readouterr().err
+
+
 def test_what_was_run_is_what_students_get(runs, tmp_path):
     source = notebooks()[0]
     executed.run(source, tmp_path, {})
@@ -219,14 +217,16 @@ def test_what_was_run_is_what_students_get(runs, tmp_path):
 # What stands on it
 
 
-def test_a_notebook_that_was_not_run_says_so(runs, tmp_path):
+def test_a_notebook_that_was_not_run_or_with_older_code_says_so(runs, tmp_path, monkeypatch):
     source, places = notebooks()[0], sources.staged()
     page = sources.page_of(source, tmp_path, {}, places)
     assert "has not been run for this site (missing)" in page.cells[1].source
     executed.run(source, tmp_path, {})
     page = sources.page_of(source, tmp_path, {}, places)
-    assert "has not been run" not in json.dumps(page)
+    assert "has not been run" not in json.dumps(page) and "older code" not in json.dumps(page)
     assert not {"badges", "colab"} & {tag for cell in page.cells for tag in cell.metadata.get("tags", [])}
+    monkeypatch.setattr(executed, "code", lambda: "other code")
+    assert "run with older code" in sources.page_of(source, tmp_path, {}, places).cells[1].source
 
 
 def test_all_that_is_written_for_readers_is_on_it(tmp_path):
@@ -246,6 +246,15 @@ def test_all_that_is_written_for_readers_is_on_it(tmp_path):
     assert "/OWNER/" not in re.sub(r"```.*?```|`[^`]*`", "", text, flags=re.DOTALL), (
         "links to a project without an address"
     )
+
+
+def test_every_text_has_a_title_and_is_in_the_contents():
+    listed = [line for line in (ROOT / "docs" / "site" / "index.md").read_text("utf-8").splitlines() if line]
+    texts = [path for path in sources.staged() if path.startswith("docs/") and not path.startswith("docs/site/")]
+    assert [path for path in texts if not (ROOT / path).read_text("utf-8").startswith("# ")] == []
+    # As in Sphinx, a star does not go into folders.
+    shown = [path for path in texts if any(PurePosixPath(path).with_suffix("").match(one) for one in listed)]
+    assert shown == texts
 
 
 def test_the_glossary_has_words_of_the_notebooks():

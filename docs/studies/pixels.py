@@ -121,6 +121,12 @@ def table(kept: dict) -> str:
     return "\n".join(lines)
 
 
+def page_of(kept: dict) -> str:
+    """The page of the rows."""
+    made = f"Made by `{kept['command']}` on {kept['device']}; s a step are a processor core's, of {TASKS} tasks."
+    return f"# A part of the pixels\n\n{made}\n\n{table(kept)}\n"
+
+
 def large(photographs: Path, size: int = 512) -> dict:
     """Meta-training at ``size`` x ``size``, a task a step."""
     profile = replace(image.PROFILES["quick"], size=size, w0=W0, maml_batch=1, num_steps=50)
@@ -164,10 +170,7 @@ def main() -> None:
             found = which | row(*given[name], steps, fraction, choice, corrected)
             kept = kept | about | {"rows": [*kept["rows"], found]}
             metrics.write_json(asked.target, kept)
-            about_it = (
-                f"Made by `{kept['command']}` on {kept['device']}; s a step are a processor core's, of {TASKS} tasks."
-            )
-            asked.target.with_suffix(".md").write_text(f"{about_it}\n\n{table(kept)}\n", encoding="utf-8")
+            asked.target.with_suffix(".md").write_text(page_of(kept), encoding="utf-8")
             print(found, flush=True)
 
 

@@ -23,8 +23,11 @@ class Shown(Protocol):
     def static_png(self, position: Sequence[float]) -> bytes: ...
 
 
-# A content security policy: nothing can be fetched. A worker's program is a part of the page itself.
-POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:; worker-src blob:"
+# A content security policy: nothing can be fetched or sent. A worker's program is a part of the page itself.
+POLICY = (
+    "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:; worker-src blob:; "
+    "base-uri 'none'; form-action 'none'"
+)
 
 PAGE = """<!doctype html>
 <html lang="en">

@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 
 from learnit_core.commands.execution import NotebookFailed
-from learnit_core.commands.repository import absolute_environment, find_notebook
+from learnit_core.commands.repository import ROOT, absolute_environment, find_notebook, notebooks
 from learnit_core.commands.website import executed
 from learnit_core.errors import LearnitError
 
@@ -38,7 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
     ran = folder / "executed"
     try:
         if options.execute is not None:
-            chosen = [find_notebook(name) for name in options.execute] or None
+            chosen = [_source(name) for name in options.execute] or None
             count = executed.run_all(ran, env, chosen, anew=options.anew)
             print(f"{count} notebooks run in {(time.monotonic() - started) / 60:.1f} minutes")
             if chosen:
@@ -55,6 +55,14 @@ def main(arguments: list[str] | None = None) -> int:
             raise
         print(f"site: {error.name} is not installed: run `make site`, or pip install '.[site]'", file=sys.stderr)
         return 2
+
+
+def _source(name: str) -> Path:
+    """The source of the notebook that ``name`` means, which may be the .ipynb beside it."""
+    path = find_notebook(name).with_suffix(".py")
+    if path not in notebooks():
+        raise LearnitError(f"{name!r} is no notebook of the site: expected one of {ROOT / 'notebooks'}")
+    return path
 
 
 def _built(folder: Path, ran: Path, env: dict[str, str], *, fold: bool) -> int:

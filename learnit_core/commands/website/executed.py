@@ -3,6 +3,7 @@
 import functools
 import hashlib
 import json
+import shutil
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -36,18 +37,18 @@ def made_from(source: Path, env: Mapping[str, str]) -> str:
     """A sum of what an executed notebook is made from: the student's copy and the choices."""
     choices = {name: env.get(name, "").strip() for name in CHOICES}
     choices["LEARNIT_PROFILE"] = choices["LEARNIT_PROFILE"] or "quick"
-    return _sum(copy(source), json.dumps(choices, sort_keys=True))
+    return _sum(copy(source).encode(), json.dumps(choices, sort_keys=True).encode())
 
 
 def code() -> str:
-    """A sum of the package's code without its commands: with other code the figures may be others."""
+    """A sum of the package's code and weights without its commands: with other code the figures may be others."""
     core = ROOT / "learnit_core"
-    found = (path for pattern in ("*.py", "*.js", "*.css", "*.json") for path in core.rglob(pattern))
-    return _sum(*(path.read_text(encoding="utf-8") for path in sorted(found) if core / "commands" not in path.parents))
+    found = (path for pattern in ("*.py", "*.js", "*.css", "*.json", "*.safetensors") for path in core.rglob(pattern))
+    return _sum(*(path.read_bytes() for path in sorted(found) if core / "commands" not in path.parents))
 
 
-def _sum(*texts: str) -> str:
-    return hashlib.sha256("\0".join(texts).encode()).hexdigest()[:16]
+def _sum(*parts: bytes) -> str:
+    return hashlib.sha256(b"\0".join(parts)).hexdigest()[:16]
 
 
 def kept(folder: Path, source: Path) -> Path:
@@ -76,7 +77,7 @@ def _state(file: Path, source: Path, env: Mapping[str, str], now: str) -> str:
 def run(source: Path, folder: Path, env: Mapping[str, str]) -> NotebookNode:
     """Run the student's copy of ``source`` and keep it in ``folder``; raises NotebookFailed where a cell does.
 
-    Its own results and checkpoints are in ``folder``/run, so that a run that was ended goes on.
+    Its own results and checkpoints are in ``folder``/run until it has succeeded, so that a run that was ended goes on.
     """
     copied = folder / "copies" / f"{source.stem}.ipynb"
     copied.parent.mkdir(parents=True, exist_ok=True)
@@ -89,13 +90,25 @@ def run(source: Path, folder: Path, env: Mapping[str, str]) -> NotebookNode:
     notebook.metadata["learnit"] = marks | {"minutes": round((time.monotonic() - started) / 60, 1)}
     with files.whole(kept(folder, source)) as partial:
         nbformat.write(notebook, partial)
+    _clear(folder, source)
     return notebook
+
+
+def _clear(folder: Path, source: Path) -> None:
+    """Remove what a notebook left: the next run would take its trainings for its own."""
+    if (left := folder / "run" / source.stem).exists():
+        shutil.rmtree(left)
 
 
 def run_all(folder: Path, env: Mapping[str, str], sources: list[Path] | None = None, *, anew: bool = False) -> int:
     """Run what is missing or stale, of ``anew`` everything, one after the other; returns how many were run."""
-    wanted = [path for path, state in states(folder, env, sources).items() if anew or state in (STALE, MISSING)]
+    found = states(folder, env, sources)
+    wanted = [path for path, state in found.items() if anew or state in (STALE, MISSING)]
     for source in wanted:
+        if anew or found[source] == STALE:
+            _clear(folder, source)
+        if found[source] == STALE:
+            kept(folder, source).unlink()  # it is shown nowhere; when this run is ended, the next goes on
         print(f"Running {source.stem} for the site", flush=True)
         run(source, folder, env)
     return len(wanted)

@@ -14,7 +14,8 @@ from learnit_core.explorer import assets, page
 
 POLICY = (
     "default-src 'none'; script-src 'self' file: 'unsafe-inline'; style-src 'self' file: 'unsafe-inline'; "
-    "img-src 'self' file: data:; font-src 'self' file:; worker-src blob:"
+    "img-src 'self' file: data:; font-src 'self' file:; worker-src blob:; "
+    "base-uri 'none'; form-action 'self' file:"
 )
 """As for other pages, and files beside a page: of its own server, or of the disk that it is opened from."""
 

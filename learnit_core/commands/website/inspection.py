@@ -17,9 +17,16 @@ FETCHED = {
     "embed": ("src",),
     "object": ("data",),
     "track": ("src",),
-    "input": ("src",),
+    "input": ("src", "formaction"),
+    "button": ("formaction",),
+    "form": ("action",),
+    "image": ("href", "xlink:href"),
+    "feimage": ("href", "xlink:href"),
+    "use": ("href", "xlink:href"),
 }
-"""Attributes by which an element fetches something."""
+"""Attributes by which an element fetches something, or sends it."""
+NO_WORDS = ("", "No description has been provided for this image")
+"""Alternative texts that say nothing: the second is what nbconvert puts where there is none."""
 FETCHING_RELATIONS = {"stylesheet", "icon", "preload", "modulepreload", "prefetch", "manifest", "apple-touch-icon"}
 
 
@@ -45,18 +52,28 @@ class Page(HTMLParser):
         self.places |= {given[name] for name in ("id", "name") if given.get(name)}
         self._styled = tag == "style"
         self._fetched_by_style(given.get("style", ""))
-        if tag == "a" and "href" in given:
+        if tag in ("a", "area") and "href" in given:
             self.links.append(given["href"])
-        elif tag == "link" and FETCHING_RELATIONS & set(given.get("rel", "").split()):
+        elif tag == "link" and FETCHING_RELATIONS & set(given.get("rel", "").lower().split()):
             self.needs.append(given.get("href", ""))
         for name in FETCHED.get(tag, ()):
             if name in given:
                 self.needs += [part.split()[0] for part in given[name].split(", ") if part.strip()]
         hidden = given.get("aria-hidden") == "true" or given.get("role") in ("presentation", "none")
-        if tag == "img" and not hidden and not given.get("alt", "").strip():
+        if tag == "img" and not hidden and given.get("alt", "").strip() in NO_WORDS:
             self.faults.append(f"a picture without alternative text: {given.get('src', '')[:60]!r}")
         if tag == "iframe" and not (given.get("title") or given.get("aria-label")):
             self.faults.append("a frame without a title")
+        if tag == "iframe" and given.get("srcdoc"):
+            inner = Page(given["srcdoc"])
+            for mine, its in zip(
+                (self.links, self.needs, self.faults), (inner.links, inner.needs, inner.faults), strict=True
+            ):
+                mine.extend(its)
+        if tag == "base":
+            self.faults.append(f"a base that changes all addresses: {given.get('href', '')[:60]!r}")
+        if tag == "meta" and given.get("http-equiv", "").lower() == "refresh":
+            self.faults.append(f"a page that goes elsewhere by itself: {given.get('content', '')[:60]!r}")
 
     def handle_endtag(self, tag: str) -> None:
         self._styled = False
@@ -71,7 +88,7 @@ class Page(HTMLParser):
 
 def fetched_by_style(style: str) -> list[str]:
     """Addresses in a style sheet."""
-    found = re.findall(r"""url\(\s*["']?([^"')]+)|@import\s+["']([^"']+)""", style)
+    found = re.findall(r"""url\(\s*["']?([^"')]+)|@import\s+["']([^"']+)""", style, re.IGNORECASE)
     return [one or other for one, other in found]
 
 

@@ -25,6 +25,7 @@ TEXTS = (
     "CITATION.cff",
     "docs/*.md",
     "docs/results/*.md",
+    "docs/studies/*.md",
     "docs/teach/*.md",
 )
 """Texts of the repository that stand on the site where they stand there, docs/site/*.md at its top."""
@@ -40,6 +41,11 @@ FIGURE = re.compile(r'src="data:image/(?P<kind>png|gif);base64,(?P<data>[\w+/=]+
 NOT_RUN = (
     "```{{note}}\nThis notebook has not been run for this site ({state}), so its figures are missing: "
     "`make site ARGS=--execute` runs it.\n```"
+)
+
+RUN_WITH_OLDER = (
+    "```{note}\nThis notebook was run with older code than that of this site, so its figures may be others now: "
+    "`make site ARGS='--execute --anew'` runs it again.\n```"
 )
 
 
@@ -80,6 +86,8 @@ def page_of(source: Path, folder: Path, env: Mapping[str, str], places: Mapping[
     page, _ = without_kernel(nbformat.reads(text, as_version=4))
     if not shown:
         page.cells.insert(1, nbformat.v4.new_markdown_cell(NOT_RUN.format(state=state)))
+    elif state == executed.OLDER:
+        page.cells.insert(1, nbformat.v4.new_markdown_cell(RUN_WITH_OLDER))
     for cell in page.cells:
         if cell.cell_type == "markdown":
             cell.source = _relinked(cell.source, f"notebooks/{source.stem}.ipynb", places)
