@@ -324,8 +324,9 @@ def test_a_new_experiment_goes_through_all_commands(tmp_path, registered, monkey
     assert content["profile_values"] == json.loads(json.dumps(TINY.values()))
     page = (tmp_path / "results" / "ramps.md").read_text()
     assert "# Results: ramps" in page and "| 1 | MAML over Standard |" in page and "nearest training ramp" in page
-    registered(bench_command, "--rounds", 1)
+    registered(bench_command, "--rounds", 1, "--parts", "ramps", "everyday-ramps", "--target", tmp_path)
     assert json.loads((tmp_path / "out" / "bench" / "ramps.json").read_text())["ways"]["core"]["times_as_fast"] > 0
+    assert "| ramps | outer step |" in (tmp_path / "benchmarks.md").read_text()
     monkeypatch.setattr(story, "STORY", ())
     assert gallery.main(["--target", str(tmp_path / "gallery.html")]) == 0
     assert "Ramps</h" in (tmp_path / "gallery.html").read_text()

@@ -10,6 +10,17 @@ pytestmark = pytest.mark.browser
 
 # Many moves, many explorers
 
+SLOWER = """
+(explorer) => {
+  const draw = explorer.engine.draw.bind(explorer.engine);
+  explorer.engine.draw = async (...job) => {
+    await new Promise((done) => setTimeout(done, 60));
+    return draw(...job);
+  };
+}
+"""
+"""Drawing takes longer than the time between two moves, however fast the machine is."""
+
 
 @pytest.mark.parametrize("taken_away", [False, True], ids=["webgl", "script"])
 def test_one_frame_in_flight_and_the_last_position_painted(visit, tmp_path, chromium, request, taken_away):
@@ -19,6 +30,7 @@ def test_one_frame_in_flight_and_the_last_position_painted(visit, tmp_path, chro
     browser = request.getfixturevalue("chromium_without_webgl") if taken_away else chromium
     widget = Widget(visit(shown.to_html(tmp_path / "large.html"), browser=browser)).painted()
     assert widget.data("engine") == ("script" if taken_away else "webgl")
+    widget.run(SLOWER)
     widget.run(COUNT)
     rng = np.random.default_rng(0)
     for last in (0.2, 0.9, 0.4):

@@ -74,7 +74,7 @@ def test_colours_are_a_choice_that_is_kept(page_of_a_notebook, visit):
 def test_on_paper_there_is_the_settled_picture_or_that_of_the_start(page_of_a_notebook, visit):
     page = visit(page_of_a_notebook, viewport=(900, 300))
     page.emulate_media(media="print")
-    still, widget = page.locator("[data-explorer] > .still"), Widget(page)
+    still, widget = page.locator("[data-mounted] > .learnit-still"), Widget(page)
     assert page.locator("nav").is_hidden() and page.locator(".fold").is_hidden()
     assert still.is_visible() and widget.root.is_hidden(), "nobody has seen it so far"
     page.emulate_media(media="screen")

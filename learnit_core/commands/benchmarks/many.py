@@ -53,7 +53,9 @@ def pictures(settings: Settings, photographs: Path | None, tiles: int) -> tuple[
         parts = found[::2], found[1::2]
         train, unseen = (part.reshape(-1, *part.shape[2:]) for part in parts)
         return train, unseen, f"crops of photographs, {len(parts[0])} learned from and {len(parts[1])} others"
-    one = next(one for one in experiments.ALL.values() if one.profiles["quick"].size == SIZE)
+    one = next((one for one in experiments.ALL.values() if getattr(one.profiles["quick"], "size", None) == SIZE), None)
+    if one is None:
+        raise LearnitError(f"no built-in pictures have {SIZE} x {SIZE} pixels: name a folder with --photographs")
     splits = one.load_signals(one.profiles["quick"], one.classes[0])
     train, unseen = ((np.asarray(part) * 255 + 0.5).astype(np.uint8) for part in (splits.train, splits.test))
     return train, unseen, f"{one.name}, {splits.name}"
