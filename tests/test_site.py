@@ -6,6 +6,8 @@ from pathlib import PurePosixPath
 
 import nbformat
 import pytest
+import test_fitting
+import test_learning
 
 from learnit_core.commands import pages
 from learnit_core.commands.execution import NotebookFailed
@@ -14,6 +16,7 @@ from learnit_core.commands.repository import ROOT, notebooks
 from learnit_core.commands.website import build, executed, sources
 from learnit_core.commands.website.__main__ import main
 from learnit_core.errors import LearnitError
+from learnit_core.experiments.section import Section
 
 
 def test_without_a_browser_it_is_said_and_may_be_an_error(tmp_path, monkeypatch, capsys):
@@ -278,3 +281,26 @@ def test_the_glossary_has_words_of_the_notebooks():
 def test_pages_share_their_look_with_the_page_of_the_demo():
     style, script = ((pages.HERE / name).read_text("utf-8") for name in ("notebook.css", "notebook.js"))
     assert "cell_input" in style and "cell_input" in script  # the names that MyST-NB gives
+
+
+SHORT = {"fitting": test_fitting.small, "meta": test_learning.small}
+
+
+@pytest.mark.parametrize("left_out", [None, *SHORT])
+def test_explorers_with_pages_of_their_own_stand_on_them(tmp_path, monkeypatch, left_out):
+    """By what computes them; a page that would stay empty is an error."""
+    told = [
+        Section(title=name, paragraph="Words.", notebook="00_start_here", make=make)
+        for name, make in SHORT.items()
+        if name != left_out
+    ]
+    monkeypatch.setattr(build.gallery, "story", lambda: told)
+    if left_out:
+        with pytest.raises(LearnitError, match=f"no explorer for the page {build.OWN[left_out]}.md"):
+            build.explorers()
+        return
+    made = build.explorers()
+    for page in build.OWN.values():
+        text = sources.with_explorers((ROOT / "docs" / "site" / f"{page}.md").read_text("utf-8"), tmp_path, made)
+        assert f"<!-- {page} -->" not in text and f"explorers/{page}-0.html" in text
+        assert "data-explorer" in (tmp_path / "explorers" / f"{page}-0.html").read_text("utf-8")

@@ -14,22 +14,27 @@ from learnit_core.commands.website.sources import Piece
 from learnit_core.errors import LearnitError
 from learnit_core.explorer.page import live
 
-OWN = {"fitting": "fitting.md", "learning": "learning.md"}
-"""Explorers that have a page for themselves, by what computes them; docs/site/ has the pages."""
+OWN = {"fitting": "fitting", "meta": "learning"}
+"""Explorers that have a page for themselves, by what computes them (their scene's engine): its name in docs/site/."""
 
 
 def explorers() -> dict[str, list[Piece]]:
-    """The explorers of the home page, and those that have pages for themselves, from what is shipped."""
+    """The explorers of the home page, and those that have pages for themselves, from what is shipped.
+
+    Raises LearnitError if the story has none for such a page.
+    """
     made: dict[str, list[Piece]] = {"story": []}
     for section in gallery.story():
         shown = section.make()
         words = f"## {section.title}\n\n<p>{section.paragraph}</p>\n\n"
-        if page := OWN.get(engine := shown.scene["engine"]):
-            made[engine] = [("", live(shown))]
-            made["story"].append((f"{words}[Open it]({page})", ""))
+        if page := OWN.get(shown.scene["engine"]):
+            made[page] = [("", live(shown))]
+            made["story"].append((f"{words}[Open it]({page}.md)", ""))
         else:
             words += f"[Notebook {section.notebook[:2]}](notebooks/{section.notebook}.ipynb)"
             made["story"].append((words, live(shown)))
+    if without := OWN.values() - made.keys():
+        raise LearnitError(f"the story has no explorer for the page {sorted(without)[0]}.md: expected one for each")
     return made
 
 
