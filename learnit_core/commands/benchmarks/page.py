@@ -18,7 +18,8 @@ experiment and in `learnit_core/commands/benchmarks/`. *Plainly* is the same com
 and ours take turns within one run. Times are medians; how many times as fast is the median of the turns' ratios, on a
 busy machine not the ratio of medians. *Of the rate* is the share of the machine's own rate of
 float32 matrix products, measured in the same turns on the shape that most of the products have: a program that does
-nothing but multiply has all of it. The last table says when and where each part ran, and how busy the machine was
+nothing but multiply has all of it. Shares above 100 % are not understood yet: that shape is multiplied more slowly than
+the program's own, or products are counted twice. The last table says when and where each part ran, and how busy the machine was
 before.
 """
 
