@@ -19,8 +19,8 @@ and ours take turns within one run. Times are medians; how many times as fast is
 busy machine not the ratio of medians. *Of the rate* is the share of the machine's own rate of
 float32 matrix products, measured in the same turns on the shape that most of the products have: a program that does
 nothing but multiply has all of it. Shares above 100 % are not understood yet: that shape is multiplied more slowly than
-the program's own, or products are counted twice. The last table says when and where each part ran, and how busy the machine was
-before.
+the program's own, or products are counted twice. The last table says when and where each part ran,
+and how busy the machine was before.
 """
 
 IDLE = 2.0
