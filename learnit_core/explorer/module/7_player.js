@@ -5,6 +5,20 @@ const PERIOD = 6000; // ms that playing takes for one round
 const CALM_STEPS = 10; // steps of a round for those who asked for reduced motion
 const CALM_PAUSE = 1000; // ms between them
 
+/** Calls `start` when `root` is first seen; nothing plays that nobody sees. Returns what has to be disconnected. */
+function whenSeen(root, player, start) {
+  let started = false;
+  const observer = new IntersectionObserver((entries) => {
+    const seen = entries.at(-1).isIntersecting;
+    player.visible(seen);
+    if (!seen || started) return;
+    started = true;
+    start();
+  });
+  observer.observe(root);
+  return observer;
+}
+
 class Player {
   /** `played(index, numbers)` moves a control; `painted()` has to be called when that is on the screen. */
   constructor(controls, { played, toggled }) {

@@ -27,7 +27,8 @@ class Explorer {
     element.append(this.root); // when nothing can go wrong any more, since what has gone wrong is said in its place
     this.onPosition = () => this.#fromPython();
     model.on("change:position", this.onPosition);
-    this.#watch();
+    // Something at once, and fine soon after. Playing goes on while it is seen.
+    this.observer = whenSeen(this.root, this.player, () => this.#request(false));
   }
 
   close() {
@@ -38,18 +39,6 @@ class Explorer {
     this.engine?.close?.();
     this.kernel?.close();
     this.model.off("change:position", this.onPosition);
-  }
-
-  /** Starts when it is first seen: something at once, and fine soon after. Playing goes on while it is seen. */
-  #watch() {
-    this.observer = new IntersectionObserver((entries) => {
-      const seen = entries.at(-1).isIntersecting;
-      this.player.visible(seen);
-      if (!seen || this.started) return;
-      this.started = true;
-      this.#request(false);
-    });
-    this.observer.observe(this.root);
   }
 
   // Drawing: one picture in flight, and one place for what is wanted next.

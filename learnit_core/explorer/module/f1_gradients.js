@@ -65,17 +65,22 @@ function fittingProgram() {
     }
   }
 
-  /** A network at the pixels of one picture. Its weights are one array: layer by layer, w row by row, then b. */
+  /** Where `layers`, pairs [inputs, outputs], stand in one array: layer by layer, w row by row, then b; and its size. */
+  function laidOut(layers) {
+    let size = 0;
+    const placed = layers.map(([inputs, outputs]) => {
+      const layer = { inputs, outputs, w: size, b: size + inputs * outputs };
+      size = layer.b + outputs;
+      return layer;
+    });
+    return { layers: placed, size };
+  }
+
+  /** A network at the pixels of one picture, its weights one array as `laidOut` says. */
   class Network {
     constructor({ model, w0, final, layers, buffer }, height, width) {
       Object.assign(this, { model, w0, final, pixels: height * width });
-      let at = 0;
-      this.layers = layers.map(([inputs, outputs]) => {
-        const layer = { inputs, outputs, w: at, b: at + inputs * outputs };
-        at = layer.b + outputs;
-        return layer;
-      });
-      this.size = at;
+      Object.assign(this, laidOut(layers));
       this.channels = layers.at(-1)[1];
       this.coordinates = this.#coordinates(buffer, height, width);
       this.values = layers.map(([, outputs]) => new Float32Array(BLOCK * outputs));
@@ -271,5 +276,5 @@ function fittingProgram() {
     };
   }
 
-  return { BREATH, Network, moments, multiply, nextTurn, optimiser, psnr, serve };
+  return { BREATH, Network, laidOut, moments, multiply, nextTurn, optimiser, psnr, serve };
 }

@@ -1,23 +1,17 @@
 // Meta-training in one dimension: MAML, FOMAML and Reptile by hand, exact to JAX's to rounding.
 
 /** All that meta-trains, as one function like `fittingProgram`, whose products and optimisers it is given. */
-function metaProgram({ BREATH, moments, multiply, nextTurn, optimiser }) {
+function metaProgram({ BREATH, laidOut, moments, multiply, nextTurn, optimiser }) {
   const REPORT = 60; // ms between two reports of a training
   const WINDOW = 10; // outer steps over which a loss is averaged before it counts as the best so far
   const LOST = 1; // a loss above is worse than that of any curve within [0, 1]
   const RANDOM_RATES = Array.from({ length: 13 }, (_, i) => 10 ** (i / 4 - 3.5)); // tried for the random start
 
-  /** A SIREN on a line, at equally spaced points in [0, 1). Its weights are one array: layer by layer, w row by row, then b. */
+  /** A SIREN on a line, at equally spaced points in [0, 1). Its weights are one array as `laidOut` says. */
   class Siren {
     constructor({ w0, layers }, points) {
       Object.assign(this, { w0, points });
-      let at = 0;
-      this.layers = layers.map(([inputs, outputs]) => {
-        const layer = { inputs, outputs, w: at, b: at + inputs * outputs };
-        at = layer.b + outputs;
-        return layer;
-      });
-      this.size = at;
+      Object.assign(this, laidOut(layers));
       this.x = Float32Array.from({ length: points }, (_, i) => i / points);
       // Of each layer at all points: its output, the sine's slope, the loss's derivatives by output and by argument;
       // and how argument, output and derivatives change along a direction in the space of weights.

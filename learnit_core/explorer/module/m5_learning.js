@@ -31,7 +31,10 @@ class Learning {
     this.onPosition = () => this.#fromPython();
     model.on("change:position", this.onPosition);
     this.#show();
-    this.#watch();
+    this.observer = whenSeen(this.root, this.player, () => {
+      this.trainer.set();
+      this.trainer.run(this.scene.meta.steps);
+    });
   }
 
   close() {
@@ -40,19 +43,6 @@ class Learning {
     this.observer.disconnect();
     this.trainer.fitter.close();
     this.model.off("change:position", this.onPosition);
-  }
-
-  /** Trains when it is first seen. */
-  #watch() {
-    this.observer = new IntersectionObserver((entries) => {
-      const seen = entries.at(-1).isIntersecting;
-      this.player.visible(seen);
-      if (!seen || this.started) return;
-      this.started = true;
-      this.trainer.set();
-      this.trainer.run(this.scene.meta.steps);
-    });
-    this.observer.observe(this.root);
   }
 
   // What hands do.
