@@ -57,12 +57,14 @@ def test_the_share_of_the_rate_is_that_of_the_operations():
     def program(a, b):
         return jax.lax.fori_loop(0, 3, lambda i, x: x @ b, a)
 
-    products = timing.products_of(program, a, b)
-    assert products.shape == (64, 32) and products.tflop == pytest.approx(3 * 2 * 64 * 32 * 32 / 1e12)
+    tflop = timing.products_in(program, a, b)
+    assert tflop == pytest.approx(3 * 2 * 64 * 32 * 32 / 1e12)
+    matrix = timing.in_turns({}, 3, matrix=True)["matrix"]
+    rate = timing.share(tflop, matrix, matrix)["matrix_tflops"]
     turns = np.array([1.0, 2.0, 4.0])  # a machine that slows down: both slow down alike
-    share = products.share(turns, turns * products.way_tflop / products.tflop)
-    assert share["of_the_rate"] == pytest.approx(1.0)
-    assert products.share(2 * turns, turns * products.way_tflop / products.tflop)["of_the_rate"] == pytest.approx(0.5)
+    alike = turns * float(np.median(matrix)) * rate / tflop
+    assert timing.share(tflop, turns, alike)["of_the_rate"] == pytest.approx(1.0, rel=1e-3)
+    assert timing.share(tflop, 2 * turns, alike)["of_the_rate"] == pytest.approx(0.5, rel=1e-3)
 
 
 def command(monkeypatch, *arguments):
@@ -75,14 +77,15 @@ def test_parts_are_kept_until_their_settings_change(tmp_path, monkeypatch, capsy
 
     def part():
         calls.append(1)
-        return {"what": "devices", "cores": 2, "rows": [{"value": 1, "median_seconds": 0.5}]}
+        rows = [{"value": 1, "median_seconds": 0.5, "step_median_seconds": 0.25}]
+        return {"what": "devices", "cores": 2, "outer_step": {"size": 8, "width": 8, "batch": 2}, "rows": rows}
 
     monkeypatch.setattr(bench, "parts", lambda given, settings: {"scaling-devices": part})
     monkeypatch.setenv("LEARNIT_OUT", str(tmp_path / "out"))
     for arguments, made in (((), 1), ((), 1), (("--rounds", 4), 2), (("--rounds", 4, "--again"), 3)):
         command(monkeypatch, "--target", tmp_path, *arguments)
         assert len(calls) == made
-    assert "500 ms" in (tmp_path / "benchmarks.md").read_text()
+    assert "| 500 ms | 250 ms |" in (tmp_path / "benchmarks.md").read_text()
     for arguments, said in (
         (("--parts", "none", "--target", tmp_path), "no part is called 'none'"),
         (("--quick",), "expected another place"),

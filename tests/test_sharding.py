@@ -73,6 +73,21 @@ def test_other_samples_and_other_numbers_of_devices(tmp_path):
         assert {carried for _, carried in sent[name]} <= {1, size, size + 1}, sent[name]
 
 
+@pytest.mark.nightly
+def test_the_papers_command_shares_a_step_out(tmp_path):
+    """Three tasks on as many devices, and on one: the same weights up to the order of sums."""
+    about = ["--experiment", "image", "--data", "sdf", "--algorithm", "maml", "--score", "0", "--precision", "highest"]
+    flags = {"XLA_FLAGS": "--xla_force_host_platform_device_count=3", "LEARNIT_MAX_STEPS": "2"}
+    trained = []
+    for count in (1, 3):
+        out = tmp_path / str(count)
+        command = [sys.executable, "-m", "learnit_core.commands.paper", *about, "--devices", str(count), "--out", out]
+        subprocess.run(list(map(str, command)), env=os.environ | flags, check=True)
+        trained.append(weights.load(out / "image-sdf-paper-maml.safetensors")[1])
+    for one, other in zip(*map(jax.tree.leaves, trained), strict=True):
+        np.testing.assert_allclose(other, one, rtol=1e-5, atol=2e-6 * np.abs(one).max())
+
+
 def two_hosts(out, names):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

@@ -81,7 +81,7 @@ def keep(name: str, make: Any, given: argparse.Namespace, settings: Settings) ->
     if found.get("belongs_to") == belongs_to and not given.again:
         print(f"{name}: kept from {found['date']}")
         return
-    about = timing.about()  # the load before it
+    about = timing.about()  # what else the machine does
     report = {**make(), **about, "belongs_to": belongs_to}
     metrics.write_json(file, report)
 

@@ -248,9 +248,8 @@ def experiment(
             state = meta.init_state(field.init(jax.random.key(1)), optimizer)
             ways[way] = functools.partial(once, jnp.asarray(splits.train), state, jax.random.key(2))
             jax.block_until_ready(ways[way]())
-        products = timing.products_of(ways["core"])
-        taken = timing.in_turns(ways | {"matrix": products.way}, settings.cap(rounds))
-        limit = products.share(taken["core"], taken.pop("matrix"))
+        taken = timing.in_turns(ways, settings.cap(rounds), matrix=True)
+        limit = timing.share(timing.products_in(ways["core"]), taken["core"], taken.pop("matrix"))
         found = timing.compared(taken)
         core = found["core"]
         print(f"{name}: outer step {core['median_seconds']:.3f} s, {core['times_as_fast']:.2f} times as fast as plain")

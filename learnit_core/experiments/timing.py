@@ -2,12 +2,12 @@
 machine's own rate of matrix products in that run, which no way can pass."""
 
 import datetime
-import os
+import functools
 import platform
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -17,12 +17,26 @@ from learnit_core import metrics
 from learnit_core.experiments import precision
 from learnit_core.experiments.settings import Settings
 
+SIDE = {"cpu": 1024}
+"""Side of the square matrices whose products are a machine's rate: they fit a processor's cache, and elsewhere (4,096)
+fill the device. Products of the programs' own shapes are slower where activations go to memory and back."""
 
-def in_turns(ways: Mapping[str, Callable[[], Any]], rounds: int) -> dict[str, np.ndarray]:
-    """Seconds of each call of each way, [rounds]. Compile them before."""
+
+def in_turns(ways: Mapping[str, Callable[[], Any]], rounds: int, *, matrix: bool = False) -> dict[str, np.ndarray]:
+    """Seconds of each call of each way, [rounds]. Compile them before.
+
+    With ``matrix`` the machine's own products take their turn, too, under this name. They are called twice and the
+    second call counts: in the first one the caches are still full of what came before.
+    """
     seconds: dict[str, list[float]] = {name: [] for name in ways}
+    if matrix:
+        products, _ = _matrix_products()
+        ways = {**ways, "matrix": products}
+        seconds["matrix"] = []
     for _ in range(rounds):
         for name, way in ways.items():
+            if matrix and name == "matrix":
+                jax.block_until_ready(way())
             began = time.perf_counter()
             jax.block_until_ready(way())
             seconds[name].append(time.perf_counter() - began)
@@ -40,44 +54,34 @@ def compared(seconds: Mapping[str, np.ndarray]) -> dict[str, dict[str, float]]:
     }
 
 
-class Products(NamedTuple):
-    """The matrix products of a program, and a program of nothing but products of the shape that most of them have.
-
-    The latter, ``way``, is to be called in turns with the former.
-    """
-
-    shape: tuple[int, int]
-    """Rows, and columns and rows of the other factor."""
-    tflop: float
-    way: Callable[[], Any]
-    way_tflop: float
-
-    def share(self, seconds: np.ndarray, products: np.ndarray) -> dict[str, Any]:
-        """What share of the machine's rate a program has that takes ``seconds`` [turns], where ``way`` takes
-        ``products`` [turns]: the median over turns."""
-        return {
-            "products_of": list(self.shape),
-            "tflop": short(self.tflop),
-            "matrix_tflops": short(self.way_tflop / float(np.median(products))),
-            "of_the_rate": short(float(np.median(self.tflop / seconds * products / self.way_tflop))),
-        }
+def products_in(program: Callable, *arguments: Any) -> float:
+    """Operations in the matrix products of ``program(*arguments)`` [TFLOP], counted as often as loops run."""
+    return sum(precision.products(jax.make_jaxpr(program)(*arguments).jaxpr).values()) / 1e12
 
 
-def products_of(program: Callable, *arguments: Any) -> Products:
-    """The products of ``program(*arguments)``; their operations count as often as loops run."""
-    work = precision.products(jax.make_jaxpr(program)(*arguments).jaxpr)
-    _, width, rows = sorted(max(work, key=work.__getitem__))
-    one = 2 * rows * width**2 / 1e12
-    repeats = int(np.clip(4e-3 / one, 2, 200))
-    keys = jax.random.split(jax.random.key(0))
-    a, b = jax.random.normal(keys[0], (rows, width)), jax.random.normal(keys[1], (width, width)) / np.sqrt(width)
+def share(tflop: float, seconds: np.ndarray, matrix: np.ndarray) -> dict[str, Any]:
+    """What share of the machine's rate a program of ``tflop`` has that takes ``seconds`` [turns], where the products
+    of :func:`in_turns` take ``matrix`` [turns]: the median over turns."""
+    _, of_matrix = _matrix_products()
+    return {
+        "tflop": short(tflop),
+        "matrix_tflops": short(of_matrix / float(np.median(matrix))),
+        "of_the_rate": short(float(np.median(tflop / seconds * matrix / of_matrix))),
+    }
+
+
+@functools.cache
+def _matrix_products(repeats: int = 8) -> tuple[Callable[[], Any], float]:
+    """A compiled program of nothing but products of square matrices, and its operations [TFLOP]."""
+    side = SIDE.get(jax.default_backend(), 4096)
+    a, b = (jax.random.normal(key, (side, side)) / np.sqrt(side) for key in jax.random.split(jax.random.key(0)))
 
     @jax.jit
     def chain(a, b):
         return jax.lax.scan(lambda x, _: (jnp.matmul(x, b, precision="highest"), None), a, length=repeats)[0]
 
     jax.block_until_ready(chain(a, b))
-    return Products((rows, width), sum(work.values()) / 1e12, lambda: chain(a, b), repeats * one)
+    return lambda: chain(a, b), repeats * 2 * side**3 / 1e12
 
 
 def short(x: float) -> float:
@@ -86,14 +90,23 @@ def short(x: float) -> float:
 
 
 def about() -> dict[str, Any]:
-    """Day, device and processor, its load in the last minute, and versions."""
+    """Day, device and processor, its cores that work for others just now, and versions."""
     return {
         "date": datetime.date.today().isoformat(),
         "device": metrics.device(),
         "processor": processor(),
-        "load": round(os.getloadavg()[0], 1) if hasattr(os, "getloadavg") else None,
+        "busy_cores": busy_cores(),
         "versions": metrics.versions(),
     }
+
+
+def busy_cores(seconds: float = 1.0) -> float | None:
+    """How many cores work during the next seconds, in which this process sleeps; None where psutil is not installed."""
+    try:
+        import psutil
+    except ImportError:
+        return None
+    return round(sum(psutil.cpu_percent(seconds, percpu=True)) / 100, 1)
 
 
 def processor() -> str:

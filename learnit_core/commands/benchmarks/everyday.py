@@ -83,12 +83,11 @@ def run(experiment: Experiment, settings: Settings) -> dict[str, Any]:
         return functools.reduce(plain_inner, range(steps), params)
 
     rounds, found = settings.cap(ROUNDS), {}
-    products = timing.products_of(outer("map"), state, data, key)
+    tflop = timing.products_in(outer("map"), state, data, key)
     for what, ways in {
         "step": {
             "core": lambda: core(state, data, key),
             "plain": lambda: plain(state, data, key),
-            "matrix": products.way,
         },
         "fit": {"core": lambda: whole(params), "plain": one_after_the_other},
         "drawing": {"core": lambda: draw(params), "plain": lambda: plain_score(params)},
@@ -96,9 +95,9 @@ def run(experiment: Experiment, settings: Settings) -> dict[str, Any]:
     }.items():
         for way in ways.values():
             jax.block_until_ready(way())
-        taken = timing.in_turns(ways, rounds)
+        taken = timing.in_turns(ways, rounds, matrix=what == "step")
         if what == "step":
-            limit = products.share(taken["core"], taken.pop("matrix"))
+            limit = timing.share(tflop, taken["core"], taken.pop("matrix"))
         found[what] = timing.compared(taken)
     size = sum(leaf.size for leaf in jax.tree.leaves(params))
     print(f"{experiment.name}: outer step {found['step']['core']['median_seconds']:.4f} s, compiled in {seconds:.1f} s")

@@ -14,6 +14,7 @@ networks   ``make networks``: shards with a checksum and a score for each networ
 import functools
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -56,7 +57,9 @@ def pictures(settings: Settings, photographs: Path | None, tiles: int) -> tuple[
     one = next((one for one in experiments.ALL.values() if getattr(one.profiles["quick"], "size", None) == SIZE), None)
     if one is None:
         raise LearnitError(f"no built-in pictures have {SIZE} x {SIZE} pixels: name a folder with --photographs")
-    splits = one.load_signals(one.profiles["quick"], one.classes[0])
+    profile = one.profiles["quick"]
+    more = VALIDATION + (TOGETHER if settings.max_steps is None else 4)  # they are drawn at will
+    splits = one.load_signals(replace(profile, counts=(*profile.counts[:2], more)), one.classes[0])
     train, unseen = ((np.asarray(part) * 255 + 0.5).astype(np.uint8) for part in (splits.train, splits.test))
     return train, unseen, f"{one.name}, {splits.name}"
 
@@ -140,8 +143,8 @@ def run(settings: Settings, *, photographs: Path | None, tiles: int, minutes: fl
     counts = {name: len(test) if name in ("batching", "networks") else len(alone) for name in ways}
     for name in ("batching", "networks"):
         ways[name]()
-    products = timing.products_of(fit_from(Setting("learned", 1.0), command.INNER_STEPS), start, alone[0])
-    taken = timing.in_turns(ways | {"matrix": products.way}, settings.cap(rounds))
+    tflop = timing.products_in(fit_from(Setting("learned", 1.0), command.INNER_STEPS), start, alone[0])
+    taken = timing.in_turns(ways, settings.cap(rounds), matrix=True)
     matrix = taken.pop("matrix")
     seconds = {name: found / counts[name] for name, found in taken.items()}
     shutil.rmtree(folder / "alone", ignore_errors=True)
@@ -153,7 +156,7 @@ def run(settings: Settings, *, photographs: Path | None, tiles: int, minutes: fl
         way |= {"psnr_db": round(scored[name], 2)}
         milliseconds = 1e3 * way["median_seconds"]
         print(f"many, {name:9} {milliseconds:8.2f} ms a picture, {way['times_as_fast']:6.2f} times plain")
-    limit = products.share(seconds["networks"], matrix)
+    limit = timing.share(tflop, seconds["networks"], matrix)
     start_said = {name: learned[name] for name in ("steps", "seconds", "validation_psnr_db")}
     return {
         "pictures": about,

@@ -18,7 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from learnit_core import losses, many, meta, models, sharding
+from learnit_core import losses, many, meta, models, sharding, training
 from learnit_core.errors import LearnitError
 from learnit_core.evaluate import Setting
 from learnit_core.experiments import timing
@@ -33,13 +33,13 @@ VALUES = {
     "inner_steps": (1, 2, 4, 8, 16),
     "batch": (1, 2, 4, 8, 16),
 }
-ROUNDS, DEVICES, SIGNALS = 5, (1, 2, 4), 256
+ROUNDS, DEVICES, SIGNALS, BATCH = 5, (1, 2, 4), 256, 4
 
 
 def run(what: str, settings: Settings) -> dict[str, Any]:
     """An outer step against ``what``, a name in :data:`VALUES`; the record."""
     values = VALUES[what] if settings.max_steps is None else VALUES[what][:2]
-    rows, ways, products = [], {}, {}
+    rows, ways, tflop = [], {}, {}
     for value in values:
         shape = BASE | {what: value}
         step, arguments = _outer(**shape)
@@ -47,37 +47,44 @@ def run(what: str, settings: Settings) -> dict[str, Any]:
         plain = jax.jit(_outer(**shape, plain=True)[0]).lower(*arguments).compile()
         sizes = [one.memory_analysis().temp_size_in_bytes for one in (program, plain)]
         rows.append({"value": value, "temporaries_bytes": sizes[0], "plain_temporaries_bytes": sizes[1]})
-        ways[value], products[value] = partial(program, *arguments), timing.products_of(step, *arguments)
-        ways["products", value] = products[value].way
+        ways[value], tflop[value] = partial(program, *arguments), timing.products_in(step, *arguments)
         jax.block_until_ready(ways[value]())
-    seconds = timing.in_turns(ways, settings.cap(ROUNDS))
+    seconds = timing.in_turns(ways, settings.cap(ROUNDS), matrix=True)
     for row in rows:
         taken, median = seconds[row["value"]], float(np.median(seconds[row["value"]]))
-        share = products[row["value"]].share(taken, seconds["products", row["value"]])
+        share = timing.share(tflop[row["value"]], taken, seconds["matrix"])
         row |= {"median_seconds": timing.short(median), **share}
         print(f"scaling, {what} {row['value']}: {median:.4f} s, {row['temporaries_bytes'] / 1e6:.1f} MB")
     return {"what": what, "base": BASE, "rows": rows}
 
 
-def _outer(*, size: int, width: int, inner_steps: int, batch: int, plain: bool = False):
+def _problem(*, size: int, width: int, inner_steps: int, batch: int, plain: bool = False):
+    """Meta-gradient, sampler, optimiser and what they begin with: state, pictures and key."""
     field, optimizer = models.siren(2, 1, width=width, depth=4, w0=30.0), optax.adam(1e-4)
     loss = losses.regression_loss(field)
     grad = meta.maml(loss, meta.adapt_with(loss, optax.sgd(1e-2), inner_steps, remat=not plain))
     coords = arrays.grid((size, size))
     data = jax.random.uniform(jax.random.key(0), (batch, size, size, 1))
 
-    def step(state, data, key):
-        def sample(key, data):
-            return arrays.tasks(data, coords)
+    def sample(key, data):
+        return arrays.tasks(data, coords)
 
+    state = meta.init_state(field.init(jax.random.key(1)), optimizer)
+    return grad, sample, optimizer, (state, data, jax.random.key(2))
+
+
+def _outer(*, plain: bool = False, **shape: int):
+    grad, sample, optimizer, arguments = _problem(**shape, plain=plain)
+
+    def step(state, data, key):
         control = {"optimizer": optimizer, "num_steps": 1, "over_tasks": "vmap" if plain else "map"}
         return meta.meta_steps(grad, sample, data, state, key, **control)[0]
 
-    return step, (meta.init_state(field.init(jax.random.key(1)), optimizer), data, jax.random.key(2))
+    return step, arguments
 
 
 def over_devices(settings: Settings) -> dict[str, Any]:
-    """Seconds a signal of ``fit_many`` on meshes of simulated devices, each number in a process of its own."""
+    """Seconds of ``fit_many`` and of an outer step on meshes of simulated devices, each in a process of its own."""
     rows = []
     for count in DEVICES if settings.max_steps is None else DEVICES[:2]:
         flags = f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count={count}"
@@ -88,8 +95,25 @@ def over_devices(settings: Settings) -> dict[str, Any]:
         if made.returncode:
             raise LearnitError(f"{count} simulated devices: {(made.stderr.splitlines() or ['nothing was said'])[-1]}")
         rows.append(json.loads(made.stdout.splitlines()[-1]))
-        print(f"scaling, {count} devices: {1e3 * rows[-1]['median_seconds']:.2f} ms a signal")
-    return {"what": "devices", "cores": os.cpu_count(), "signals": signals, "rows": rows}
+        signal, step = (1e3 * rows[-1][name] for name in ("median_seconds", "step_median_seconds"))
+        print(f"scaling, {count} devices: {signal:.2f} ms a signal, {step:.1f} ms an outer step")
+    shape = {"cores": os.cpu_count(), "signals": signals, "outer_step": BASE | {"batch": BATCH}}
+    return {"what": "devices", **shape, "rows": rows}
+
+
+def _steps_on(count: int, steps: int) -> float:
+    """Median seconds of an outer step of :data:`BATCH` tasks that ``training.train`` shares out over a mesh."""
+    grad, sample, optimizer, (state, data, key) = _problem(**BASE | {"batch": BATCH})
+    ends: list[float] = []  # of chunks: the first one is that of the first step, and holds compiling
+
+    def validate(params):
+        ends.append(time.perf_counter())
+        return 0.0
+
+    control = {"optimizer": optimizer, "chunk": steps, "validate": validate, "validate_every": 1, "progress": False}
+    source = training.in_memory(data)
+    training.train(grad, sample, source, state, key, num_steps=6 * steps, mesh=sharding.devices(count), **control)
+    return float(np.median(np.diff(ends))) / steps
 
 
 def _fits_on(count: int, signals: int) -> dict[str, Any]:
@@ -106,7 +130,8 @@ def _fits_on(count: int, signals: int) -> dict[str, Any]:
         began = time.perf_counter()
         many.fit_many(recipe, start, data, jax.random.key(1), mesh=sharding.devices(count))
         seconds.append(time.perf_counter() - began)
-    return {"value": count, "median_seconds": timing.short(sorted(seconds[1:])[1] / signals)}
+    signal, step = sorted(seconds[1:])[1] / signals, _steps_on(count, 10 if signals == SIGNALS else 1)
+    return {"value": count, "median_seconds": timing.short(signal), "step_median_seconds": timing.short(step)}
 
 
 if __name__ == "__main__":

@@ -81,9 +81,8 @@ def run(settings: Settings, *, rounds: int, size: int | None = None) -> dict[str
 
     _, plain_loss = jax.block_until_ready(plainly(start, data, key))  # the first call compiles
     turns = settings.cap(rounds)
-    products = timing.products_of(step, start, data, key)
-    seconds = timing.in_turns({name: partial(advance, name) for name in states} | {"matrix": products.way}, turns)
-    limit = products.share(seconds["core"], seconds.pop("matrix"))
+    seconds = timing.in_turns({name: partial(advance, name) for name in states}, turns, matrix=True)
+    limit = timing.share(timing.products_in(step, start, data, key), seconds["core"], seconds.pop("matrix"))
     more = timing.in_turns({"core": partial(advance, "core")}, settings.cap(max(rounds, STEPS)) - turns)
     seconds["core"] = np.concatenate([seconds["core"], more["core"]])
     report = timing.compared(seconds)

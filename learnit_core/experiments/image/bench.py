@@ -83,9 +83,9 @@ def run(settings: Settings, *, rounds: int, size: int | None = None) -> dict[str
         took, memory[name] = time.perf_counter() - began, step.memory_analysis().temp_size_in_bytes
         print(f"{name:9} compiled in {took:5.1f} s, temporaries {memory[name] / 2**30:.2f} GiB", flush=True)
         compiled[name], losses_of[name] = partial(step, *arguments), float(step(*arguments)[1])
-    products = timing.products_of(core_meta_step(profile, field, optimizer), *arguments)
-    taken = timing.in_turns(compiled | {"matrix": products.way}, settings.cap(rounds))
-    limit = products.share(taken["core"], taken.pop("matrix"))
+    tflop = timing.products_in(core_meta_step(profile, field, optimizer), *arguments)
+    taken = timing.in_turns(compiled, settings.cap(rounds), matrix=True)
+    limit = timing.share(tflop, taken["core"], taken.pop("matrix"))
     ways = timing.compared(taken)
     for name, way in ways.items():
         way |= {"temporaries_bytes": memory[name]} | ({} if name == "no-sine" else {"loss": losses_of[name]})

@@ -87,9 +87,8 @@ def run(settings: Settings, *, rounds: int, size: int | None = None) -> dict[str
                 first[name] = jax.block_until_ready(way())
         differences = jax.tree.map(lambda a, b: float(jnp.max(jnp.abs(a - b))), first["core"], first["plain"])
         apart[what] = max(jax.tree.leaves(differences))
-        products = timing.products_of(ways["core"])
-        taken = timing.in_turns(ways | {"matrix": products.way}, settings.cap(rounds))
-        limits[what] = products.share(taken["core"], taken.pop("matrix"))
+        taken = timing.in_turns(ways, settings.cap(rounds), matrix=True)
+        limits[what] = timing.share(timing.products_in(ways["core"]), taken["core"], taken.pop("matrix"))
         found[what] = timing.compared(taken)
         for name, way in found[what].items():
             seconds, times = way["median_seconds"], way["times_as_fast"]

@@ -53,16 +53,13 @@ class Fitting {
     this.model.off("change:times_given", this.onGiven);
   }
 
-  /** Fits when it is first seen; nothing plays that nobody sees. */
+  /** Fits when it is first seen, unless a drawing began it. */
   #watch() {
-    this.observer = new IntersectionObserver((entries) => {
-      const seen = entries.at(-1).isIntersecting;
-      this.player.visible(seen);
-      if (!seen || this.fits.running) return;
+    this.observer = whenSeen(this.root, this.player, () => {
+      if (this.fits.running) return;
       this.fits.running = true;
       this.fits.next(this.end);
     });
-    this.observer.observe(this.root);
   }
 
   /** Which of the two pictures the walk is nearest to: what is typed or brought goes there. */
