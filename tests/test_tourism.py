@@ -487,7 +487,7 @@ def test_a_short_run_of_results(small, tmp_path, monkeypatch):
     main = [row["init"] for row in content["results"] if row["in_table"]]
     assert sorted(main) == sorted([*table.INITS, *table.INITS, "class-mean", "nearest-training"])
     text, summary = (target / "tourism.md").read_text(), results.summary(content)
-    assert "seeds 0, 1" in text and text.count("control: mean photograph") == 2 and "seed 0" in summary
+    assert "seeds 0, 1" in text and text.count("control: mean photograph") == 2 and "seeds 0, 1" in summary
     assert "Profile `long`, meta-training seeds 0, 1" in text and "profile `long`" in summary
     # Before `long` had a name, what was kept said `quick`; it is taken all the same.
     kept = settings.out / "results" / "tourism-0.json"

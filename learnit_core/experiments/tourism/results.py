@@ -101,22 +101,32 @@ def page(content: dict[str, Any]) -> str:
 
 
 def summary(content: dict[str, Any]) -> str:
-    """The table for README.md."""
-    profile, seed = report.profile_of(tourism.Profile, content), content["seeds"][0]
-    rows = [row for row in content["results"] if row["seed"] == seed]
-    num = max(row["num_signals"] for row in rows)
-    return "\n".join(
-        [
-            "PSNR [dB] on right halves of unseen photographs of the landmark, before and after their left halves were "
-            "fitted.",
-            "",
-            table.markdown([row for row in rows if row["tuned_on"] != PAPERS]),
-            "",
-            f"`{content['command']}`, profile `{content['profile']}` ({profile.depth} × {profile.width}, "
-            f"{profile.num_steps} outer steps of {profile.inner_steps}), {num} photographs, meta-training seed {seed}, "
-            f"on {content['device']}. Paired intervals: [docs/results/tourism.md](docs/results/tourism.md).",
-        ]
-    )
+    """The table for README.md: means over photographs and seeds."""
+    profile = report.profile_of(tourism.Profile, content)
+    rows = [row for row in content["results"] if row["tuned_on"] != PAPERS]
+    num, means = max(row["num_signals"] for row in rows), report.means(rows, "init", "in_table")
+    lines = [
+        "PSNR [dB] on right halves of unseen photographs of the landmark, before and after their left halves were "
+        "fitted.",
+        "",
+        "| initialisation | before the fit | right half, left half fitted | fitted with |",
+        "|---|---|---|---|",
+    ]
+    fits = {row["init"]: row for row in rows if row["in_table"]}
+    best = max(fits, key=lambda name: means[name, True])
+    for name, row in fits.items():
+        before = f"{means[name, False]:.1f}" if (name, False) in means else "–"
+        after = f"**{means[name, True]:.1f}**" if name == best else f"{means[name, True]:.1f}"
+        how = f"{row['optimizer']} {row['learning_rate']:g}, {row['steps']} steps" if row["optimizer"] else "–"
+        lines.append(f"| {table.LABELS[name]} | {before} | {after} | {how} |")
+    lines += [
+        "",
+        f"`{content['command']}`, profile `{content['profile']}` ({profile.depth} × {profile.width}, "
+        f"{profile.num_steps} outer steps of {profile.inner_steps}), {num} photographs, {report.seeds(content)}, on "
+        f"{content['device']}; settings chosen on validation. Deviations and paired intervals: "
+        "[docs/results/tourism.md](docs/results/tourism.md).",
+    ]
+    return "\n".join(lines)
 
 
 RESULTS = Results(
