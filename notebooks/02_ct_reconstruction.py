@@ -79,8 +79,8 @@ gallery.show(
 # Very many slices have these four projections, and every way back has to choose one of them. The learned weights choose
 # a *head*: what one expects of a slice, its **prior**, sits in the weights from which the fit begins. How it gets there,
 # what it is worth, and when it misleads are the subject of this notebook. It follows section 4.2 of *Learned
-# Initializations for Optimizing Coordinate-Based Neural Representations* (Tancik, Mildenhall et al., CVPR 2021), on the
-# paper's own class of slices, which can be drawn rather than downloaded.
+# Initializations for Optimizing Coordinate-Based Neural Representations* (Tancik, Mildenhall et al., CVPR 2021), on
+# slices like the paper's, which can be drawn rather than downloaded.
 #
 # **You will be able to**
 #
@@ -115,8 +115,8 @@ gallery.show(
 # ## 1. The signals
 #
 # The **Shepp-Logan phantom** is a cartoon of a head: ten ellipses that stand for skull, brain, ventricles and a few
-# small tumours. Here every number of its table (brightness, axes, position, angle) is moved at random, a new phantom
-# for every random key. The scanner sees a circle; what reaches outside it is cut off.
+# small tumours. Here every number of its table (brightness, axes, position; the angles hardly) is moved at random, a new
+# phantom for every random key. The scanner sees a circle; what reaches outside it is cut off.
 #
 # All of these heads look alike at a glance, and we are about to claim that knowing the class helps. So we ask at once
 # how far *only* knowing the class gets us, with two controls that measure nothing of the slice in question: the **mean**
@@ -463,8 +463,8 @@ gallery.show(
 # From *one* projection it gets no further than the nearest training slice: one projection says hardly more than the
 # class does. From two on it is ahead of both controls. **Mean** starts from a head *as a picture*, and that helps: it
 # ends between Standard and Reptile, from every number of projections. So does **Matched** up to four, although it
-# started from the very picture that Reptile's weights show; from eight it has lost that lead over Standard. Beyond its
-# picture, then, a learned initialisation is a way of *changing*, and that sits in how its weights are arranged.
+# started from the very picture that Reptile's weights show; from eight it has lost that lead over Standard (a larger
+# network, in `docs/results/ct.md`, keeps it). Beyond its picture, then, a learned initialisation is a way of *changing*, and that sits in how its weights are arranged.
 #
 # The last two lines of the list of differences ask the paper's question: is Reptile with n views as good as Standard
 # with 2n? With two it is, with four it is not. All differences are paired: the same slices from two initialisations, so

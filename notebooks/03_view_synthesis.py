@@ -311,8 +311,8 @@ one_view_course["all white"] = round(white, 2)
 # its rays. An **outer step** moves the start towards where the inner loop ended; then the next object has its turn. Here are
 # both, written out, for one object.
 #
-# The paper descends by SGD with a rate of 0.5, and so do the profiles `standard` and `paper`. `quick` descends by RMSProp,
-# which is Adam without the average of the gradients (it only divides by the root of that of their squares): this small
+# The authors' code descends by SGD with a rate of 0.5, and so do the profiles `standard` and `paper`. `quick` and `long`, of
+# which the shipped networks are, descend by RMSProp, which is Adam without the average of the gradients (it only divides by the root of that of their squares): this small
 # network gets further by it in as many steps (`docs/design.md` has the table), and Reptile's own authors used it.
 
 # %%

@@ -7,10 +7,10 @@ parallel-beam scanner sees (:mod:`learnit_core.tomography`). A phantom is ten el
     intensity, half-axes a and b, centre x and y, angle φ [degrees, counter-clockwise],
 
 whose intensities add up where they overlap. The random phantoms take the modified Shepp-Logan table (Toft 1996) and add
-a normal number with deviation 1/20 to *every* entry, as the paper's class does. That moves, stretches and recolours the
-ellipses; of the angles, which are in degrees, hardly anything is seen, unless they have a deviation of their own. The
-sum is clipped to [0, 1], and what reaches outside the scanner's circle (about a fifth of the phantoms do) is cut off:
-pixels whose centre lies outside are zero.
+a normal number with deviation 1/20 to *every* entry, as is inferred of the paper's class. That moves,
+stretches and recolours the ellipses; of the angles, which are in degrees, hardly anything is seen, unless they have a
+deviation of their own. The sum is clipped to [0, 1], and what reaches outside the scanner's circle (about a fifth of
+the phantoms do) is cut off: pixels whose centre lies outside are zero.
 """
 
 import functools

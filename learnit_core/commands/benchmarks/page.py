@@ -109,7 +109,7 @@ def _rest(name: str, record: Parts) -> str:
     note = f"- **{name}**, where a step's time goes: products {share(products)} at the machine's rate, the sine "
     note += f"and its derivative {share(sine)} (without them a step is as much faster), "
     if rest < 0:
-        note += "together more than all of it: the machine was too busy for a rate to be told."
+        note += "together more than all of it: operations that XLA leaves out are counted, too."
     else:
         note += f"and {share(rest)} to read and write activations between products, sums over pixels and the optimiser."
     if "core-sin" in ways:
@@ -133,12 +133,12 @@ def _everyday(parts: Parts) -> list[str]:
         return []
     steps = next(parts[f"everyday-{name}"]["fit_steps"] for name in experiments.ALL if f"everyday-{name}" in parts)
     head = ["experiment", "outer step", f"fit of {steps} steps", "drawing", "slider frame", "compiling a step"]
-    text = "Profile `quick`; in brackets how many times as fast as plainly: tasks under `vmap`, a Python loop over one "
-    text += (
+    text = (
+        "Profile `quick`; in brackets how many times as fast as plainly: tasks under `vmap`, a Python loop over one "
         "compiled step, the library's sine. Drawn is one picture, slice, sound or view and held against the truth; a "
+        "slider's frame mixes two networks' weights before that. Most small programs are far from the machine's rate: "
+        "their products are too small to fill it, and starting an operation takes as long as the operation."
     )
-    text += "slider's frame mixes two networks' weights before that. Small programs are far from the machine's rate: "
-    text += "their products are too small to fill it, and starting an operation takes as long as the operation."
     return ["## In the size of the notebooks", text, table([*head, "step, of the rate"], rows)]
 
 

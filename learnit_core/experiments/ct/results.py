@@ -94,7 +94,7 @@ def page(content: dict[str, Any]) -> str:
     return report.page(
         content,
         "computed tomography",
-        "Random Shepp-Logan phantoms, the paper's class, at "
+        "Random Shepp-Logan phantoms, the kind of class that the paper uses, at "
         f"{profile.size} × {profile.size} instead of 256 × 256 and with a network of {profile.depth} × {profile.width} "
         "instead of 5 × 256. Every number is on phantoms that were not trained on, and every initialisation has the "
         "optimiser, the rate and the number of steps that did best on "
