@@ -199,8 +199,8 @@ def _overtaken(content: dict[str, Any]) -> str:
         return ""
     return (
         " With more steps, each number of them with the setting tuned for it, these are ahead of MAML at the end of "
-        f"the curves ({content['profile_values']['along']} steps), with a 95 % paired interval beyond zero and every seed; "
-        f"MAML is never ahead of them again from about the step given on: {'; '.join(said)}."
+        f"the curves ({content['profile_values']['along']} steps), with a 95 % paired interval beyond zero and every "
+        f"seed; MAML is never ahead of them again from about the step given on: {'; '.join(said)}."
     )
 
 
