@@ -103,13 +103,18 @@ def curves(
     return jax.lax.map(one, tasks)
 
 
+def at_once() -> int:
+    """How many items :func:`side_by_side` has in work at a time."""
+    return min(4, os.cpu_count() or 1) if jax.default_backend() == "cpu" else 1
+
+
 def side_by_side(function: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
     """``function`` of each item, in their order, on as many threads as there are processor cores (at most 4).
 
     For independent fits: one fit of a small network uses a single core. On an accelerator, which a single fit can
     fill, items are processed one by one. After an error, items that have not started are cancelled.
     """
-    pool = ThreadPoolExecutor(min(4, os.cpu_count() or 1) if jax.default_backend() == "cpu" else 1)
+    pool = ThreadPoolExecutor(at_once())
     try:
         yield from pool.map(function, items)
     finally:

@@ -23,8 +23,7 @@ def regression_loss(field: Field, *, blocks: int = 1) -> LossFn:
     (section 4.1), so the key is not used. In ``blocks`` of samples, one after the other, each computed again where a
     gradient needs it, the sum is the same but for its order, in the memory of one block.
     """
-    if blocks < 1:
-        raise LearnitError(f"found {blocks} blocks of samples: expected 1 at least")
+    _at_least_one(blocks, "blocks of samples")
 
     def loss(params, batch, key):
         del key
@@ -48,6 +47,7 @@ def part_loss(field: Field, fraction: float, *, choose: str = "random", blocks: 
     if not 0 < fraction <= 1 or choose not in _CHOICES:
         found = f"the fraction {fraction:g} of samples and the choice {choose!r}"
         raise LearnitError(f"found {found}: expected above 0 and at most 1, and one of {', '.join(_CHOICES)}")
+    _at_least_one(blocks, "blocks of samples")
 
     def loss(params, batch, key):
         number = len(batch.coords)
@@ -63,6 +63,11 @@ def part_loss(field: Field, fraction: float, *, choose: str = "random", blocks: 
         return jnp.mean(weights[:, None] * squares)
 
     return sharding.shared(loss)
+
+
+def _at_least_one(number: int, what: str) -> None:
+    if number < 1:
+        raise LearnitError(f"found {number} {what}: expected 1 at least")
 
 
 def _alike(errors, number, count, key):
@@ -155,6 +160,8 @@ def radiance_loss(
     every ray, and the depths of the ``num_samples`` samples on it; rays are made here, so that a scene in memory is
     bytes and cameras only. ``last_delta`` and ``background`` are those of :func:`learnit_core.volume.render_rays`.
     """
+    _at_least_one(num_samples, "samples on a ray")
+    _at_least_one(rays_per_step, "rays in a step")
 
     def loss(params, batch, key):
         if batch.images.ndim != 4 or not len(batch.images):

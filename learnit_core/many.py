@@ -1,13 +1,12 @@
 """Fits of many signals from one start: one compiled program over blocks of signals, on a device or a mesh of them.
 
 A sequence of fits, each started when the one before has ended, spends most of its time between small programs. Here a
-chunk of signals is one program; on a CPU several chunks run side by side, a core each, and on a mesh every device has
+chunk of signals is one program; on a CPU chunks run side by side, on up to four cores, and on a mesh every device has
 its part of each chunk. Signals never meet: nothing is sent from one device to another.
 """
 
 import functools
 import math
-import os
 import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -21,12 +20,15 @@ from jaxtyping import Float, Int, PyTree
 
 from learnit_core import sharding
 from learnit_core.errors import LearnitError
-from learnit_core.evaluate import Setting, side_by_side
+from learnit_core.evaluate import Setting, at_once, side_by_side
 from learnit_core.fit import step_of
 from learnit_core.structures import Batch, LossFn, Params, PRNGKey, Rated, plain, rows
 
 BLOCKS = (1, 8, 64)
 """Numbers of signals that are fitted under one ``vmap``, of which :func:`fastest_block` takes the best."""
+
+TRIAL_STEPS, TURNS = 8, 3
+"""Steps of each fit of a trial, at most, and how often it is timed."""
 
 CHUNK_BYTES = 1 << 26
 """What the signals and the networks of one chunk may take, unless a chunk is given."""
@@ -73,14 +75,18 @@ def fit_many(
     block: int = 1,
     chunk: int | None = None,
     mesh: Mesh | None = None,
+    keep_diverged: bool = False,
 ) -> Fits:
     """Fit every row of ``data`` (leaves [signals, ...]) from ``start``.
 
     Signal ``i`` draws with ``fold_in(key, first + i)``, so it is fitted alike wherever it stands in a chunk. ``block``
     signals go under one ``vmap``, the blocks of a chunk one after the other: on a CPU single signals are fastest as a
-    rule (:func:`fastest_block` measures). ``chunk`` bounds what is in memory at once; a ``mesh`` of one axis shares
-    each chunk out over its devices. Raises LearnitError if the data has no rows, rows of another number in one leaf,
-    or if a fit diverges.
+    rule (:func:`fastest_block` measures). A program has ``chunk`` signals, and on a CPU up to four run at a time; the
+    networks of all signals are kept, and in the end are in memory twice. A ``mesh`` of one axis shares each chunk out
+    over its devices.
+
+    Raises LearnitError if the data has no rows, rows of another number in one leaf, or if a fit diverges; with
+    ``keep_diverged`` such a row is returned as it came, with a loss that is not finite.
     """
     counts = {len(leaf) if np.ndim(leaf) else None for leaf in jax.tree.leaves(data)}
     if len(counts) != 1 or None in counts or 0 in counts:
@@ -103,7 +109,8 @@ def fit_many(
 
     parts = list((map if mesh else side_by_side)(one, range(0, count, chunk)))
     fits = Fits(*jax.tree.map(lambda *leaves: np.concatenate(leaves), *parts))
-    if bad := np.flatnonzero(~np.isfinite(fits.losses)).tolist():
+    bad = np.flatnonzero(~np.isfinite(fits.losses)).tolist()
+    if bad and not keep_diverged:
         raise LearnitError(
             f"{len(bad)} of {count} fits diverged, the first that of signal {first + bad[0]}: "
             "expected finite signals, and a rate that suits the start"
@@ -119,26 +126,46 @@ def chunk_for(start: Params | Rated, data: PyTree[Array | np.ndarray], budget: i
 
 
 def fastest_block(
-    recipe: Recipe, start: Params | Rated, data: PyTree, key: PRNGKey, *, mesh: Mesh | None = None
+    recipe: Recipe,
+    start: Params | Rated,
+    data: PyTree,
+    key: PRNGKey,
+    *,
+    count: int | None = None,
+    mesh: Mesh | None = None,
 ) -> tuple[int, dict[int, float]]:
     """The best of ``BLOCKS`` on this device, and the seconds a signal that each took (without compiling).
 
+    ``count`` signals are to be fitted (default: the rows of ``data``). A trial fits rows of ``data``, some of them
+    repeatedly, for ``TRIAL_STEPS`` steps at most. All trials together take half as many steps as the work, at most:
+    where these do not suffice for two blocks, or there are no two of ``count`` or fewer, the first is returned untried.
     Larger blocks are tried as long as they gain: where the first does not, the next would only cost time.
     """
-    count, seconds = len(jax.tree.leaves(data)[0]), {}
-    for block in BLOCKS:
-        chunk = max(block, 16)
-        part = rows(data, np.arange(chunk * (mesh.size if mesh else os.cpu_count() or 1)) % count)
-        call = functools.partial(
-            fit_many, recipe, start, part, key, block=block, chunk=None if mesh else chunk, mesh=mesh
-        )
-        call()
+    there, seconds = len(jax.tree.leaves(data)[0]), {}
+    count = there if count is None else count
+    trial = recipe._replace(num_steps=min(recipe.num_steps, TRIAL_STEPS))
+    chunks = {block: max(block, 16) * (mesh.size if mesh else 1) for block in BLOCKS if block <= count}
+    each = 1 if mesh else at_once()  # chunks in work at a time
+    steps = {block: chunk * (1 + TURNS * each) * trial.num_steps for block, chunk in chunks.items()}
+    left = count * recipe.num_steps // 2
+    if len(chunks) < 2 or sum(list(steps.values())[:2]) > left:
+        return BLOCKS[0], seconds
+    for block, chunk in chunks.items():
+        left -= steps[block]
+        if left < 0:
+            break
+
+        def call(number, block=block, chunk=chunk):
+            part = rows(data, np.arange(number) % there)
+            fit_many(trial, start, part, key, block=block, chunk=chunk, mesh=mesh, keep_diverged=True)
+
+        call(chunk)
         turns = []
-        for _ in range(3):
+        for _ in range(TURNS):
             began = time.perf_counter()
-            call()
+            call(chunk * each)
             turns.append(time.perf_counter() - began)
-        seconds[block] = min(turns) / len(jax.tree.leaves(part)[0])
+        seconds[block] = min(turns) / (chunk * each)
         if seconds[block] > min(seconds.values()):
             break
     return min(seconds, key=seconds.get), seconds

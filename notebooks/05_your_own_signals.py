@@ -535,22 +535,24 @@ alt = "Two maps of the known pieces: some photographs form clusters, most lie up
 lesson.gallery.show(figure, "map", alt=alt)
 
 # %% [markdown]
-# A set is worth keeping. `networks.write` puts it into a folder that can be read a network at a time (for a folder of
-# pictures of yours, `make networks` does all of this section's work, and goes on after an interruption). The slider walks
-# between any two of the set: change the names.
+# A set is worth keeping. `networks.write` puts it into a folder that can be read a network at a time. (For a folder of
+# pictures of yours, `make networks` learns a start, fits every picture and writes the set, and goes on after an
+# interruption; searching, classifying and mapping are left to you.) The slider walks between any two of the set: change
+# the names.
 
 # %%
-place, how = lesson.folder / "pieces", ("sgd", 1e-2, 2)
+place, (_, how) = lesson.folder / "pieces", ways["learned start, 2 steps of SGD"]
 shutil.rmtree(place, ignore_errors=True)  # what an earlier run kept
 names = [f"{photograph}:{row},{column}" for photograph in photographs for row in range(8) for column in range(4)]
 
 
 def some(first, number):
     """Fits of ``number`` known pieces, for `networks.write`."""
-    return many.fit_many(recipe(*how), piece_start, everything[first : first + number], key, first=first)
+    return many.fit_many(how, piece_start, everything[first : first + number], key, first=first)
 
 
-said = {"seed": SEED, "signals": crops.note, "outer_steps": lesson.settings.cap(200), "fit": how}
+said = {"seed": SEED, "signals": crops.note, "outer_steps": lesson.settings.cap(200)}
+said["fit"] = [*how.setting, how.num_steps]
 kept = networks.write(place, piece_net, piece_start, some, len(names), said, names=names)
 print(f"{len(kept)} networks, {sum(file.stat().st_size for file in place.iterdir()) / 1e6:.0f} MB")
 ends = ("camera:2,2", "chelsea:2,1")

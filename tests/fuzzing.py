@@ -143,7 +143,7 @@ READERS = {
         "learnit_core.weights.unflatten_like",
     ),
     "networks": Reader(
-        sound.networks, _networks, ("learnit_core.networks",), "learnit_core.networks._read_about"
+        sound.networks, _networks, ("learnit_core.networks", "learnit_core.shards"), "learnit_core.shards.read_about"
     ),
     "prepared pictures": Reader(
         sound.prepared_pictures, _prepared, ("learnit_core.signals.prepared",), "learnit_core.signals.prepared.describe"

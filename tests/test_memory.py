@@ -20,6 +20,7 @@ from learnit_core.structures import Pixels, rows
 FIELD = models.siren(2, 1, width=16, depth=2, w0=20.0)
 PARAMS, KEY = FIELD.init(jax.random.key(0)), jax.random.key(1)
 WHOLE = losses.regression_loss(FIELD)
+CHOICES = ("random", "error", "largest")
 
 
 def task(height=9, width=7):
@@ -74,6 +75,9 @@ def test_a_part_is_as_large_as_is_said_and_by_error_prefers_what_is_wrong():
         (lambda: losses.part_loss(FIELD, 1.5), "the fraction 1.5 of samples"),
         (lambda: losses.part_loss(FIELD, 0.5, choose="best"), "expected above 0 .* random, error, largest"),
         (lambda: losses.regression_loss(FIELD, blocks=0), "0 blocks"),
+        *((lambda which=which: losses.part_loss(FIELD, 0.5, choose=which, blocks=0), "0 blocks") for which in CHOICES),
+        (lambda: losses.radiance_loss(FIELD, num_samples=0, rays_per_step=1), "0 samples on a ray"),
+        (lambda: losses.radiance_loss(FIELD, num_samples=1, rays_per_step=0), "0 rays"),
     ],
 )
 def test_bad_input_is_one_sentence(make, part):
@@ -153,7 +157,7 @@ def test_a_training_keeps_to_a_budget(tmp_path, capsys):
     _, plain, _ = image.meta_train(profile, images, "maml")
     _, params, _ = image.meta_train(profile, images, "maml", budget=20_000)
     assert "blocks of samples" in capsys.readouterr().out
-    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-3), params, plain)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=0, atol=1e-5), params, plain)
     image.meta_train(profile, images, "maml", folder=tmp_path, way=memory.Way(fraction=0.5))
     with pytest.raises(LearnitError, match="fraction is 0.5 there"):  # another training
         image.meta_train(profile, images, "maml", folder=tmp_path)

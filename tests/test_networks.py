@@ -17,6 +17,7 @@ from PIL import Image
 
 from learnit_core import evaluate, losses, many, models, networks, sharding, weights
 from learnit_core.commands import networks as command
+from learnit_core.commands import pictures as sources
 from learnit_core.errors import LearnitError
 from learnit_core.evaluate import Setting
 from learnit_core.fit import fit
@@ -214,7 +215,7 @@ def test_names_are_those_of_the_source_and_harmless(tmp_path):
     for name in ("b.png", "a/c.png", "z\x1b[31m.png"):
         (pictures / name).parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(np.full((12, 12), 20 * len(name), np.uint8)).save(pictures / name)
-    found, names = command.read(pictures, size=6, channels=1, tiles=2)
+    found, names = sources.read(pictures, size=6, channels=1, tiles=2)
     there = made(tmp_path / "set", found, names=names)
     assert len(there.names) == len(there) == 12
     assert there.names[:4] == [f"a/c.png:{row},{column}" for row in (0, 1) for column in (0, 1)]
@@ -244,7 +245,7 @@ def test_a_description_by_a_stranger_is_refused(tmp_path, about):
 
 def test_tiles_are_cut_row_by_row():
     picture = np.arange(2 * 16 * 3, dtype=np.uint8).reshape(2, 4, 4, 3)
-    parts = command.cut(picture, 2)
+    parts = sources.cut(picture, 2)
     assert parts.shape == (8, 2, 2, 3)
     np.testing.assert_array_equal(parts[1], picture[0, :2, 2:])
     np.testing.assert_array_equal(parts[6], picture[1, 2:, :2])

@@ -20,14 +20,12 @@ from jaxtyping import Float
 from tqdm import tqdm
 
 from learnit_core import evaluate, losses, many, meta, metrics, models, networks, sharding, training, weights
+from learnit_core.commands.pictures import Images, bytes_of, read
 from learnit_core.errors import LearnitError
 from learnit_core.evaluate import Setting
 from learnit_core.experiments import runs
-from learnit_core.signals import arrays, photos, prepared
+from learnit_core.signals import arrays
 from learnit_core.structures import Field, Params, Pixels, Rated, rated, seed_key
-
-Images = np.ndarray | prepared.Pictures
-"""Pictures [n, side, side, channels], bytes or float32 in [0, 1]."""
 
 INNER_STEPS, INNER_RATE, OUTER_RATE, TASKS = 3, 1e-2, 1e-3, 8
 NETWORK = {"width": 64, "depth": 4, "w0": 30.0}
@@ -35,65 +33,25 @@ STEPS = 1500
 """Outer steps, over which the outer rate falls to zero."""
 
 
-def read(source: Path, *, size: int, channels: int, tiles: int = 1) -> tuple[Images, list[str] | None]:
-    """The pictures of a folder, a prepared set (its training split) or a .npy array, as bytes, in the source's order,
-    and their names, if they have any.
-
-    With ``tiles`` each picture's largest square is scaled to ``tiles`` times ``size`` and cut into tiles² pictures,
-    whose names end with row and column.
-    """
-    side, names = size * tiles, None
-    if source.suffix == ".npy":
-        try:
-            found = np.load(source, mmap_mode="r", allow_pickle=False)
-        except (OSError, ValueError, EOFError) as error:
-            raise LearnitError(f"{source} is missing or no array ({error})") from None
-        if found.ndim != 4 or found.dtype != np.uint8 or found.shape[1:] != (side, side, channels):
-            raise LearnitError(
-                f"{source} holds {found.dtype}{list(found.shape)}: expected bytes [n, {side}, {side}, {channels}]"
-            )
-    elif prepared.is_prepared(source):
-        pictures = prepared.pictures(source, size=side, channels=channels)[1]["train"]
-        names = prepared.describe(source)["splits"]["train"].get("names")
-        found = pictures.stored(slice(None)) if tiles > 1 else pictures
-    else:
-        names, found = photos.read_folder(source, side, channels)
-        found = (found * 255 + 0.5).astype(np.uint8)
-    if names is not None and len(names) != len(found):
-        names = None
-    if tiles == 1:
-        return found, names
-    places = [f"{row},{column}" for row in range(tiles) for column in range(tiles)]
-    return cut(np.asarray(found), tiles), names and [f"{name}:{place}" for name in names for place in places]
-
-
-def cut(pictures: np.ndarray, tiles: int) -> np.ndarray:
-    """Each picture [side, side, c] cut into tiles² of side/tiles, row by row: [n tiles², side/tiles, side/tiles, c]."""
-    n, side, _, channels = pictures.shape
-    size = side // tiles
-    parts = pictures.reshape(n, tiles, size, tiles, size, channels).swapaxes(2, 3)
-    return parts.reshape(n * tiles**2, size, size, channels)
-
-
-def bytes_of(pictures: Images, first: int, number: int) -> np.ndarray:
-    """Some rows as bytes, read now."""
-    part = slice(first, first + number)
-    return pictures.stored(part) if isinstance(pictures, prepared.Pictures) else np.asarray(pictures[part])
-
-
 def learn_start(
     pictures: np.ndarray, out: Path, *, minutes: float, pieces: int = 1, seed: int = 0, steps: int = STEPS
 ) -> tuple[Field, Rated, dict[str, Any]]:
     """A SIREN's start and rates, learned from bytes [n, side, side, c]; resumable in ``out``.
 
-    It ends after ``steps`` outer steps, or when ``minutes`` are over. One picture in twenty (64 at most) is kept for
-    validation; of ``pieces`` that were cut from one picture all or none.
+    It ends after ``steps`` outer steps, or when ``minutes`` are over. One picture in twenty, 64 at most, is kept for
+    validation. Where each photograph was cut into ``pieces``, these are made up to whole photographs, so that they are
+    more than 64 from 65 pieces on. Raises LearnitError for fewer than two photographs, and if ``out`` holds a set.
     """
     began = time.perf_counter()
     held = -(-min(64, max(1, len(pictures) // 20)) // pieces) * pieces
     train, unseen = pictures[held:], pictures[:held]
     if not len(train):
-        raise LearnitError(f"found {len(pictures)} pictures: expected two or more, to learn from and to validate")
+        what = "photographs" if pieces > 1 else "pictures"
+        raise LearnitError(
+            f"found {len(pictures) // pieces} {what}: expected two or more, to learn from and to validate"
+        )
+    if networks.described(out):
+        raise LearnitError(f"{out} holds a set of networks, whose start would be lost: give another folder")
     coords = arrays.grid(train.shape[1:3])
     field = models.siren(2, train.shape[-1], **NETWORK)
     loss = losses.regression_loss(field)
@@ -154,7 +112,10 @@ def make(
     mesh: Any = None,
     progress: bool = True,
 ) -> networks.Networks:
-    """Fit every picture from ``start`` and write the set to ``out``; what is there already is kept."""
+    """Fit every picture from ``start`` and write the set to ``out``; what is there already is kept.
+
+    A fit that diverges is kept as such (:mod:`learnit_core.networks`), so that the others can be had.
+    """
     coords, key = arrays.grid(pictures.shape[1:3]), seed_key(seed)
     until = None if psnr is None else 10 ** (-psnr / 10)
     recipe = recipe_for(field, coords, setting, steps, until)
@@ -163,11 +124,12 @@ def make(
     if block is None:
         block = networks.described(out).get("block")  # another one would round otherwise
     if block is None:
-        block, _ = many.fastest_block(recipe, start, bytes_of(pictures, 0, min(len(pictures), 256)), key, mesh=mesh)
+        some = bytes_of(pictures, 0, min(len(pictures), 256))
+        block, _ = many.fastest_block(recipe, start, some, key, count=len(pictures), mesh=mesh)
+    how = {"block": block, "mesh": mesh, "keep_diverged": True}
 
     def fit(first, number):
-        data = bytes_of(pictures, first, number)
-        return many.fit_many(recipe, start, data, key, first=first, block=block, chunk=number, mesh=mesh)
+        return many.fit_many(recipe, start, bytes_of(pictures, first, number), key, first=first, chunk=number, **how)
 
     @jax.jit
     def score_all(params, data):
@@ -196,6 +158,7 @@ def make(
             dtype=dtype,
             shard=shard,
             names=names,
+            run={"devices": mesh.size if mesh else None},
             done=bar.update,
             score=None if dtype == "float32" else score,
         )
@@ -214,14 +177,26 @@ def recipe_for(
 
 
 def _report(made: networks.Networks, seconds: float) -> str:
-    scores = made.scores
+    """What is said of a finished set. Raises LearnitError if every fit diverged."""
     size = sum(file.stat().st_size for file in made.folder.iterdir())
-    about = f"{len(made):,} networks in {made.folder} ({size / 1e6:,.0f} MB, {made.about['type']})"
-    worst = f"PSNR {scores.mean():.2f} dB on average, the worst {scores.min():.2f}"
-    return f"{about}: {worst}; {1e3 * seconds / len(made):.2f} ms a network in this run"
+    text = f"{len(made):,} networks in {made.folder} ({size / 1e6:,.0f} MB, {made.about['type']})"
+    scores, diverged = made.scores, made.diverged.tolist()
+    if len(diverged) == len(made):
+        raise LearnitError(
+            f"{text}: all fits diverged, expected a rate that suits the start, and another folder for it"
+        )
+    scores = scores[~np.isnan(scores)]
+    text += f": PSNR {scores.mean():.2f} dB on average, the worst {scores.min():.2f}"
+    if diverged:
+        first = ", ".join(made.names[i] if made.names else f"number {i}" for i in diverged[:3])
+        text += f", without {len(diverged):,} that diverged ({first}{', …' if len(diverged) > 3 else ''})"
+    text += f"; {1e3 * seconds / len(made):.2f} ms a network in this run"
+    if len(made.runs) > 1:
+        text += f"; made on {len(made.runs)} devices or versions that may round differently ({networks.FILE} has them)"
+    return text
 
 
-def main() -> None:
+def parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="learnit_core.commands.networks",
         description=__doc__,
@@ -242,20 +217,28 @@ def main() -> None:
         "--optimizer", choices=("sgd", "adam", "learned"), help="default: learned, where the start has rates"
     )
     fit.add_argument(
-        "--rate", type=float, help="learning rate (default: 1 with learned rates, else the one of training)"
+        "--rate",
+        type=float,
+        help="learning rate (default: 1 with learned rates, else that of training, if it was by the same optimizer)",
     )
     fit.add_argument("--steps", type=int, default=INNER_STEPS, help="steps, at most (default: %(default)s)")
     fit.add_argument("--psnr", type=float, metavar="DB", help="a picture is done at this PSNR")
     fit.add_argument("--type", choices=networks.TYPES, default="float32", help="numbers on disk (default: %(default)s)")
     fit.add_argument("--devices", type=int, metavar="N", help="share the work out over N devices (0: all there are)")
     fit.add_argument("--shard", type=int, metavar="N", help="networks in a file")
-    given = parser.parse_args()
+    return parser
+
+
+def main() -> None:
+    reader = parser()
+    given = reader.parse_args()
     try:
+        _check(given)
         (_start if given.command == "start" else _fit)(given)
     except (LearnitError, OSError) as error:  # a disk that is full
-        parser.exit(1, f"{error}\n")
+        reader.exit(1, f"{error}\n")
     except KeyboardInterrupt as stop:
-        parser.exit(130, f"{stop}\n")
+        reader.exit(130, f"{stop}\n")
 
 
 def _start(given: argparse.Namespace) -> None:
@@ -270,19 +253,9 @@ def _start(given: argparse.Namespace) -> None:
 
 
 def _fit(given: argparse.Namespace) -> None:
-    file = Path(given.start)
-    field, start, said = weights.load(file) if file.suffix or file.exists() else weights.pretrained(given.start)
-    learned = isinstance(start, Rated)
-    optimizer = given.optimizer or ("learned" if learned else "sgd")
-    if (optimizer == "learned") != learned:
-        has = "has learned rates: leave out --optimizer" if learned else "has no learned rates: give sgd or adam"
-        raise LearnitError(f"the start {given.start} {has}")
-    rate = given.rate or (1.0 if learned else said.get("profile", {}).get("inner_rate"))
-    if not rate:
-        raise LearnitError(f"{given.start} does not say a learning rate: give one with --rate")
+    field, start, said, setting = start_and_setting(given.start, given.optimizer, given.rate)
     channels = field.spec["out_dim"]
-    if field.spec.get("in_dim") != 2 or channels not in (1, 3):
-        raise LearnitError(f"the start {given.start} is no network for pictures: expected 2 inputs, 1 or 3 outputs")
+    mesh = None if given.devices is None else sharding.devices(given.devices or None)
     began = time.perf_counter()
     pictures, names = read(given.source, size=given.size, channels=channels, tiles=given.tiles)
     made = make(
@@ -292,15 +265,64 @@ def _fit(given: argparse.Namespace) -> None:
         given.out,
         {"source": given.source.resolve().name, "tiles": given.tiles, "size": given.size, "start": said},
         names=names,
-        setting=Setting(optimizer, rate),
+        setting=setting,
         steps=given.steps,
         psnr=given.psnr,
         dtype=given.type,
         seed=given.seed,
         shard=given.shard,
-        mesh=None if given.devices is None else sharding.devices(given.devices or None),
+        mesh=mesh,
     )
     print(_report(made, time.perf_counter() - began))
+
+
+def start_and_setting(
+    name: str, optimizer: str | None, rate: float | None
+) -> tuple[Field, Params | Rated, dict[str, Any], Setting]:
+    """A start for pictures, its provenance, and how to fit from it: a rate that it was trained with is taken only for
+    the optimizer that it was trained with."""
+    file = Path(name)
+    field, start, said = weights.load(file) if file.suffix or file.exists() else weights.pretrained(name)
+    if field.spec.get("in_dim") != 2 or field.spec.get("out_dim") not in (1, 3):
+        raise LearnitError(
+            f"the start {name} ({field.spec['model']}) is no network for pictures: expected one with 2 inputs and 1 or "
+            "3 outputs, such as image-faces-25"
+        )
+    learned = isinstance(start, Rated)
+    optimizer = optimizer or ("learned" if learned else "sgd")
+    if (optimizer == "learned") != learned:
+        has = "has learned rates: leave out --optimizer" if learned else "has no learned rates: give sgd or adam"
+        raise LearnitError(f"the start {name} {has}")
+    if rate is None and learned:
+        rate = 1.0
+    profile = said.get("profile")
+    if rate is None and isinstance(profile, dict) and profile.get("inner_optimizer", "sgd") == optimizer:
+        rate = profile.get("inner_rate")
+    if not isinstance(rate, int | float):
+        raise LearnitError(f"{name} does not say a learning rate for {optimizer}: give one with --rate")
+    return field, start, said, Setting(optimizer, rate)
+
+
+WITHIN = {
+    "size": (1, 4096),
+    "tiles": (1, 256),
+    "seed": (0, (1 << 32) - 1),
+    "minutes": (1e-6, 1e6),
+    "rate": (1e-12, 1e6),
+    "steps": (1, 1 << 30),
+    "psnr": (0.01, 150.0),
+    "devices": (0, 1 << 20),
+    "shard": (1, 1 << 30),
+}
+"""The smallest and the largest value of each number that the command takes."""
+
+
+def _check(given: argparse.Namespace) -> None:
+    """Raise LearnitError for a number that cannot be, before anything is read or written."""
+    for name, (least, most) in WITHIN.items():
+        value = getattr(given, name, None)
+        if value is not None and not least <= value <= most:  # also not a number
+            raise LearnitError(f"--{name} is {value:g}: expected {least:g} to {most:g}")
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ import numpy as np
 
 from learnit_core import experiments, losses, many, models, weights
 from learnit_core.commands import networks as command
+from learnit_core.commands.pictures import read
 from learnit_core.errors import LearnitError
 from learnit_core.evaluate import Setting, regression_score
 from learnit_core.experiments import timing
@@ -47,7 +48,7 @@ def pictures(settings: Settings, photographs: Path | None, tiles: int) -> tuple[
     pictures. Without it they are the first built-in class of pictures.
     """
     if photographs is not None:
-        found, _ = command.read(photographs, size=SIZE, channels=3, tiles=tiles)
+        found, _ = read(photographs, size=SIZE, channels=3, tiles=tiles)
         found = found.reshape(-1, tiles**2, *found.shape[1:])
         if len(found) < 2:
             raise LearnitError(f"{photographs} holds {len(found)} photographs: expected two or more")

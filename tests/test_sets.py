@@ -1,0 +1,386 @@
+"""What a set of networks is known by, what is refused, and what `make networks` takes: each kind of fault, in tables.
+
+Fits are made up here, so that nothing is compiled.
+"""
+
+import argparse
+import json
+import shutil
+import sys
+from importlib import resources
+from types import SimpleNamespace
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from learnit_core import losses, many, metrics, models, networks, weights
+from learnit_core.commands import networks as command
+from learnit_core.errors import LearnitError
+from learnit_core.evaluate import Setting, at_once
+from learnit_core.structures import rated
+
+FIELD = models.siren(2, 1, width=4, depth=2, w0=10.0)
+START, COUNT = FIELD.init(jax.random.key(1)), 5
+NAMES = [f"signal {i}" for i in range(COUNT)]
+SHIPPED = sorted(
+    f.stem for f in (resources.files("learnit_core") / "pretrained").iterdir() if f.suffix == ".safetensors"
+)
+
+
+def fits(first, number, *, seed=0, bad=()):
+    """Row i is the start and a number of its own; of ``bad`` signals nothing is finite."""
+    own = np.arange(first, first + number, dtype=np.float32) / 8 + seed
+    own[[i - first for i in bad if first <= i < first + number]] = np.nan
+    params = jax.tree.map(lambda leaf: leaf + own.reshape(-1, *[1] * leaf.ndim), START)
+    return many.Fits(params, own, 20 + own, np.full(number, 3))
+
+
+def written(folder, *, seed=0, start=START, bad=(), names=NAMES, **control):
+    """A set of three shards."""
+
+    def fit(first, number):
+        return fits(first, number, seed=seed, bad=bad)
+
+    control = {"count": COUNT, "about": {"seed": seed}, "shard": 2, "names": names} | control
+    return networks.write(folder, FIELD, start, fit, **control)
+
+
+def contents(folder):
+    return {file.name: file.read_bytes() for file in folder.iterdir()} if folder.exists() else {}
+
+
+def shard(i):
+    return f"networks-{i:05}.safetensors"
+
+
+# Whose files they are
+
+
+def swapped(a, b):
+    (a / shard(0)).rename(a / "kept")
+    (a / shard(1)).rename(a / shard(0))
+    (a / "kept").rename(a / shard(1))
+
+
+def copied(*names):
+    def copy(a, b):
+        for name in names:
+            shutil.copy(b / name, a / name)
+
+    return copy
+
+
+def removed(*names):
+    def remove(a, b):
+        for name in names:
+            (a / name).unlink()
+
+    return remove
+
+
+def both(one, other):
+    return lambda a, b: (one(a, b), other(a, b))
+
+
+def cut(a, b):
+    (a / shard(1)).write_bytes((a / shard(1)).read_bytes()[:-9])
+
+
+def edited(a, b):
+    about = json.loads((a / networks.FILE).read_text())
+    (a / networks.FILE).write_text(json.dumps(about | {"seed": 7}))
+
+
+def renamed(a, b):
+    (a / networks.NAMES).write_text(json.dumps(NAMES[::-1]))
+
+
+@pytest.mark.parametrize(
+    ("harm", "reading", "writing"),
+    [
+        (copied(shard(1)), "not that part of the set", "not that part of the set"),
+        (swapped, "not that part of the set", "not that part of the set"),
+        (cut, "not a whole safetensors file", "not a whole safetensors file"),
+        (copied(networks.FILE), "not the start|not that part", "holds another set"),
+        (edited, "damaged", "damaged"),
+        (copied(networks.START), "not the start", "not the start"),
+        (removed(networks.START), "no weights file", None),
+        (renamed, "other names than this set's", "other names"),
+        (copied(networks.NAMES), "no list of 5 names", "no list of 5 names"),
+        (removed(networks.NAMES), "is missing", None),
+        (removed(networks.FILE), "holds no set.json", None),  # every shard says that it is of the set that is asked for
+        (both(removed(networks.FILE), copied(shard(1))), "holds no set.json", "3 shards and no set.json"),
+        (both(removed(networks.FILE), copied(*map(shard, range(3)))), "holds no set.json", "3 shards and no set.json"),
+        (both(removed(networks.FILE), copied(shard(3))), "holds no set.json", "4 shards and no set.json"),
+        (both(removed(networks.FILE, *map(shard, range(3))), copied(networks.START)), "no set.json", "not the start"),
+        (removed(shard(1)), "one of 3 shards, is missing", None),
+    ],
+)
+def test_files_of_another_set_are_neither_read_nor_taken_over_nor_lost(tmp_path, harm, reading, writing):
+    a, b = tmp_path / "a", tmp_path / "b"
+    written(a)
+    other = [f"other {i}" for i in range(7)]
+    written(b, seed=1, start=jax.tree.map(lambda leaf: leaf + 1, START), count=7, names=other)
+    sound = contents(a)
+    harm(a, b)
+    before = contents(a)
+    with pytest.raises(LearnitError, match=reading) as error:
+        there = networks.open(a)
+        there.names, there.scores, there[:]  # noqa: B018
+    assert "\n" not in str(error.value)
+    if writing is None:
+        written(a)
+        after = contents(a)
+        if networks.FILE not in before:
+            assert networks.open(a).runs == [{"device": "not recorded"}]
+            after[networks.FILE] = sound[networks.FILE]
+        assert after == sound
+        return
+    with pytest.raises(LearnitError, match=writing):
+        written(a).names  # noqa: B018
+    assert contents(a) == before
+
+
+def test_a_start_that_was_learned_and_a_set_do_not_replace_each_other(tmp_path):
+    weights.save(tmp_path / "start" / networks.START, FIELD, START, {"learned": "here"})
+    before = contents(tmp_path / "start")
+    assert before.items() <= contents(written(tmp_path / "start").folder).items()
+    with pytest.raises(LearnitError, match="whose start would be lost"):
+        command.learn_start(np.zeros((4, 4, 4, 3), np.uint8), tmp_path / "start", minutes=1.0)
+
+
+def as_before(folder):
+    """The set as it was written before there were identities."""
+    about = json.loads((folder / networks.FILE).read_text())
+    (folder / networks.FILE).write_text(json.dumps({n: v for n, v in about.items() if n not in ("identity", "runs")}))
+    for file in folder.glob("networks-*"):
+        arrays, header = weights.read_arrays(file)
+        weights.write_arrays(file, arrays, {"first": header["first"]})
+
+
+def test_sets_from_before_are_read_and_gone_on_with(tmp_path):
+    written(tmp_path)
+    as_before(tmp_path)
+    there = networks.open(tmp_path)
+    assert there.names == NAMES and there.runs == []
+    np.testing.assert_array_equal(there[3][0]["b"], fits(3, 1).params[0]["b"][0])
+    before = contents(tmp_path)
+    written(tmp_path)
+    assert contents(tmp_path) == before
+    (tmp_path / shard(1)).unlink()
+    there = written(tmp_path)
+    assert [run["device"] for run in there.runs] == ["not recorded", metrics.device()]
+    np.testing.assert_array_equal(there[3][0]["b"], fits(3, 1).params[0]["b"][0])
+    shutil.copy(tmp_path / shard(1), tmp_path / shard(0))
+    with pytest.raises(LearnitError, match="not that part"):
+        networks.open(tmp_path)[0]
+
+
+@pytest.mark.parametrize(
+    ("elsewhere", "runs"),
+    [
+        ({}, 1),
+        ({"device": lambda: "a GPU"}, 2),
+        ({"versions": lambda: {"jax": "0.1"}}, 2),
+        ({"run": {"devices": 8}}, 2),
+    ],
+)
+def test_a_set_that_is_gone_on_with_elsewhere_says_so(tmp_path, monkeypatch, elsewhere, runs):
+    written(tmp_path, run={"devices": None})
+    before = contents(tmp_path)
+    (tmp_path / shard(1)).unlink()
+    for name in {"device", "versions"} & elsewhere.keys():
+        monkeypatch.setattr(metrics, name, elsewhere[name])
+    there = written(tmp_path, run=elsewhere.get("run", {"devices": None}))
+    assert len(there.runs) == runs and (contents(tmp_path) == before) == (runs == 1)
+    assert ("2 devices or versions" in command._report(there, 1.0)) == (runs == 2)
+    last = contents(tmp_path)
+    monkeypatch.setattr(metrics, "device", lambda: "a third, which makes nothing")
+    written(tmp_path)
+    assert contents(tmp_path) == last
+
+
+def failing(first, number):
+    raise LearnitError("this cannot be fitted")
+
+
+@pytest.mark.parametrize(
+    ("control", "part"),
+    [
+        ({"shard": -5}, "shards of -5"),
+        ({"shard": 0}, "shards of 0"),
+        ({"count": 0, "names": None}, "0 signals"),
+        ({"dtype": "int8"}, "cannot be stored as 'int8'"),
+        ({"names": ["one"]}, "1 names of 5"),
+        ({"about": {"rate": float("nan")}}, "expected finite numbers"),
+        ({"about": {"count": 3}}, "says count, as the set does itself"),
+        ({"about": {"fit": object()}}, "cannot be kept"),
+        ({"start": jax.tree.map(lambda leaf: leaf.astype(jnp.float16), START)}, "type float16: expected float32"),
+        ({"fit": failing}, "cannot be fitted"),
+        ({"fit": lambda *place: fits(*place)._replace(scores=None)}, "scores"),
+        ({"score": lambda params, first, number: np.zeros(1)}, "scores"),
+    ],
+)
+def test_what_cannot_be_leaves_no_trace(tmp_path, control, part):
+    """Else the folder would be another set's for whoever mends the call."""
+    call = {"start": START, "fit": fits, "count": COUNT, "about": {}, "shard": 2} | control
+    with pytest.raises(LearnitError, match=part):
+        networks.write(tmp_path / "set", FIELD, **call)
+    assert contents(tmp_path / "set") == {}
+
+
+# Fits that diverge
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
+@pytest.mark.parametrize("bad", [(1,), (0, 1, 4)])
+def test_a_fit_that_diverged_costs_its_row_only(tmp_path, dtype, bad):
+    control = {"bad": bad, "dtype": dtype}
+    there = written(tmp_path / "set", **control)
+    assert there.diverged.tolist() == list(bad)
+    for i in range(COUNT):
+        if i in bad:
+            for wanted in (i, slice(0, i + 1), np.array([i])):
+                with pytest.raises(LearnitError, match="diverged"):
+                    there[wanted]
+        else:
+            np.testing.assert_allclose(there[i][0]["w"], fits(i, 1).params[0]["w"][0], atol=1e-3)
+    for file in (tmp_path / "set").glob("networks-*"):
+        assert all(np.isfinite(a).all() for n, a in weights.read_arrays(file)[0].items() if n != "score")
+    said = command._report(there, 1.0)
+    assert f"without {len(bad)} that diverged (signal {bad[0]}" in said and "nan" not in said
+    before = contents(tmp_path / "set")
+    (tmp_path / "set" / shard(0)).unlink()
+    assert contents(written(tmp_path / "set", **control).folder) == before
+    with pytest.raises(LearnitError, match="all fits diverged"):
+        command._report(written(tmp_path / "all", bad=range(COUNT)), 1.0)
+
+
+def test_weights_that_float16_cannot_hold_count_as_diverged(tmp_path):
+    assert written(tmp_path / "a", seed=1e6, dtype="float16").diverged.tolist() == list(range(COUNT))
+    assert not written(tmp_path / "b", seed=1e6, dtype="float32").diverged.size
+
+
+def test_the_command_finishes_a_set_of_fits_that_diverge(tmp_path):
+    there = command.make(
+        np.random.default_rng(0).integers(0, 256, (3, 4, 4, 1), np.uint8),
+        FIELD,
+        START,
+        tmp_path,
+        {},
+        setting=Setting("sgd", 1e30),
+        steps=3,
+        shard=2,
+        progress=False,
+    )
+    assert there.diverged.tolist() == [0, 1, 2] and there.about["block"] == 1
+    with pytest.raises(LearnitError, match="all fits diverged"):
+        command._report(there, 1.0)
+
+
+# The command
+
+
+def run(monkeypatch, capsys, *words):
+    monkeypatch.setattr(sys, "argv", ["networks", *map(str, words)])
+    with pytest.raises(SystemExit) as end:
+        command.main()
+    said = capsys.readouterr().err
+    assert end.value.code == 1 and said.count("\n") == 1
+    return said
+
+
+def test_every_number_that_the_command_takes_has_bounds():
+    (commands,) = (a for a in command.parser()._actions if isinstance(a, argparse._SubParsersAction))
+    options = [action for reader in commands.choices.values() for action in reader._actions]
+    assert {action.dest for action in options if action.type in (int, float)} == set(command.WITHIN)
+
+
+@pytest.mark.parametrize("option", command.WITHIN)
+def test_numbers_that_cannot_be_are_refused_before_anything_is_written(tmp_path, monkeypatch, capsys, option):
+    least, most = command.WITHIN[option]
+    whole = isinstance(least, int)
+    words = ["start"] if option == "minutes" else ["fit", "--start", "image-faces-25"]
+    for value in (least - 1, -5, most * 2, *(() if whole else ("nan", "inf", 0))):
+        said = run(monkeypatch, capsys, *words, "nowhere", "--out", tmp_path / "out", f"--{option}", value)
+        assert f"--{option} is " in said and "expected" in said
+        assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_each_shipped_start_is_for_pictures_or_is_refused_in_a_sentence(name):
+    field, start, said = weights.pretrained(name)
+    if not name.startswith("image-"):
+        with pytest.raises(LearnitError, match="is no network for pictures: expected one with 2 inputs"):
+            command.start_and_setting(name, None, 0.1)
+        return
+    learned = name.endswith("meta-sgd")
+    expected = Setting("learned", 1.0) if learned else Setting("sgd", said["profile"]["inner_rate"])
+    assert command.start_and_setting(name, None, None)[3] == expected
+    part = "has learned rates: leave out" if learned else "does not say a learning rate for adam: give one with --rate"
+    with pytest.raises(LearnitError, match=part):
+        command.start_and_setting(name, "adam", None)
+    if not learned:
+        assert command.start_and_setting(name, "adam", 1e-3)[3] == Setting("adam", 1e-3)
+        with pytest.raises(LearnitError, match="has no learned rates"):
+            command.start_and_setting(name, "learned", None)
+
+
+@pytest.mark.parametrize(
+    ("profile", "optimizer", "expected"),
+    [
+        ({"inner_rate": 0.5}, "sgd", 0.5),
+        ({"inner_rate": 0.5}, "adam", None),
+        ({"inner_rate": 0.5, "inner_optimizer": "adam"}, "adam", 0.5),
+        ({"inner_rate": 0.5, "inner_optimizer": "rmsprop"}, "sgd", None),
+        ({"inner_rate": "fast"}, "sgd", None),
+        ({}, "sgd", None),
+        ("none", "sgd", None),
+    ],
+)
+def test_a_stored_rate_is_its_optimizers(tmp_path, profile, optimizer, expected):
+    weights.save(tmp_path / "s.safetensors", FIELD, START, {"profile": profile})
+    if expected is None:
+        with pytest.raises(LearnitError, match="--rate"):
+            command.start_and_setting(str(tmp_path / "s.safetensors"), optimizer, None)
+    else:
+        setting = command.start_and_setting(str(tmp_path / "s.safetensors"), optimizer, None)[3]
+        assert setting == Setting(optimizer, expected)
+
+
+@pytest.mark.parametrize(
+    ("pictures", "pieces", "part"), [(1, 1, "1 pictures"), (64, 64, "1 photographs"), (100, 100, "1 photographs")]
+)
+def test_too_few_to_learn_from_are_counted_as_they_were_given(tmp_path, pictures, pieces, part):
+    with pytest.raises(LearnitError, match=f"found {part}: expected two or more"):
+        command.learn_start(np.zeros((pictures, 2, 2, 3), np.uint8), tmp_path, minutes=1.0, pieces=pieces)
+
+
+# Which block is fastest
+
+
+@pytest.mark.parametrize(
+    ("count", "steps", "until"), [(5, 2000, None), (5, 3, None), (3000, 2, 1e-3), (100_000, 2000, None), (1, 9, None)]
+)
+def test_a_trial_is_never_more_work_than_what_it_is_for(monkeypatch, count, steps, until):
+    taken = []
+
+    def fake(recipe, start, data, key, *, block, **control):
+        taken.append(len(data) * recipe.num_steps)
+
+    monkeypatch.setattr(many, "fit_many", fake)
+    data = np.zeros((min(count, 256), 4, 4, 1), np.uint8)
+    recipe = many.Recipe(losses.regression_loss(FIELD), Setting("sgd", 1e-2), steps, until)
+    for mesh in (None, SimpleNamespace(size=8)):
+        taken.clear()
+        block, seconds = many.fastest_block.__wrapped__(recipe, START, data, None, count=count, mesh=mesh)
+        assert sum(taken) <= min(count * steps / 2, 64 * (1 + 4 * 8) * 3 * many.TRIAL_STEPS)
+        assert block in many.BLOCKS and (len(seconds) >= 2 if taken else block == many.BLOCKS[0])
+        assert bool(taken) == (count > 1000)
+
+
+def test_programs_at_a_time_are_those_of_the_trial():
+    assert 1 <= at_once() <= 4
+    assert rated(START, 0.1).rates[0]["b"][0] == np.float32(0.1)
