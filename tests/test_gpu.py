@@ -25,6 +25,9 @@ def test_a_trial_measures_writes_and_goes_on(tmp_path, capsys):
     assert "| 4,000 |" in said and "| 25% |" in said
     with pytest.raises(LearnitError, match="trial is True in .* and False here"):
         gpu.measure(tmp_path, "usual", ["rate"], small=False)
+    (tmp_path / "report.json").write_text(json.dumps(kept | {"versions": {"jax": "0.0.1"}}))
+    with pytest.raises(LearnitError, match="versions is .*0.0.1.* in .*: name another folder"):
+        gpu.measure(tmp_path, "usual", ["rate"], small=True)
 
 
 def test_what_fails_is_said_and_the_rest_goes_on(tmp_path, monkeypatch):
@@ -38,6 +41,17 @@ def test_what_fails_is_said_and_the_rest_goes_on(tmp_path, monkeypatch):
     (tmp_path / "report.json").write_text("[]")
     with pytest.raises(LearnitError, match="is no report of this command"):
         gpu.measure(tmp_path, "usual", ["rate"], small=True)
+
+
+def test_a_run_of_which_a_part_failed_has_failed(tmp_path, monkeypatch):
+    """An earlier report is there, and is not taken for this run's."""
+    gpu.measure(tmp_path, "usual", ["rate"], small=True)
+    for codes, said in (((0, 0), 0), ((0, 3), 1)):
+        left = iter(codes)
+        done = lambda *args, left=left, **kwargs: subprocess.CompletedProcess(args, next(left))  # noqa: E731
+        monkeypatch.setattr(gpu.subprocess, "run", done)
+        flags = list(gpu.FLAGS)[:2]
+        assert gpu.main(["--out", str(tmp_path), "--trial", "--flags", *flags]) == said
 
 
 @pytest.mark.nightly

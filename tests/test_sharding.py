@@ -75,11 +75,11 @@ def test_other_samples_and_other_numbers_of_devices(tmp_path):
 
 @pytest.mark.nightly
 def test_the_papers_command_shares_a_step_out(tmp_path):
-    """Three tasks on as many devices, and on one: the same weights up to the order of sums."""
+    """Two tasks, as a short run has, on as many devices and on one: the same weights up to the order of sums."""
     about = ["--experiment", "image", "--data", "sdf", "--algorithm", "maml", "--score", "0", "--precision", "highest"]
-    flags = {"XLA_FLAGS": "--xla_force_host_platform_device_count=3", "LEARNIT_MAX_STEPS": "2"}
+    flags = {"XLA_FLAGS": "--xla_force_host_platform_device_count=2", "LEARNIT_MAX_STEPS": "2"}
     trained = []
-    for count in (1, 3):
+    for count in (1, 2):
         out = tmp_path / str(count)
         command = [sys.executable, "-m", "learnit_core.commands.paper", *about, "--devices", str(count), "--out", out]
         subprocess.run(list(map(str, command)), env=os.environ | flags, check=True)

@@ -124,6 +124,8 @@ def table(kept: dict) -> str:
 def page_of(kept: dict) -> str:
     """The page of the rows."""
     made = f"Made by `{kept['command']}` on {kept['device']}; s a step are a processor core's, of {TASKS} tasks."
+    if sums := kept.get("checksums"):
+        made += f" CRC-32 of the training pictures: {', '.join(f'{name} {crc}' for name, crc in sums.items())}."
     return f"# A part of the pixels\n\n{made}\n\n{table(kept)}\n"
 
 
@@ -156,10 +158,17 @@ def main() -> None:
     about = {"command": "python docs/studies/pixels.py --photographs FOLDER", "seed": 0}
     about |= {"outer_steps": OUTER_STEPS, "blocks": BLOCKS, "device": metrics.device()}
     if asked.large:
+        if asked.photographs is None:
+            parser.exit(1, "--large is of photographs: name a folder with --photographs\n")
         kept = kept | {"large": large(asked.photographs)}
         return metrics.write_json(asked.target, kept)
     names = ("natural", "text") if asked.photographs else ("text",)
     given = {name: signals(name, asked.photographs) for name in names}
+    sums = {name: runs.checksum(train) for name, (_, train, _) in given.items()}
+    before = {name: kept.get(name, value) for name, value in json.loads(json.dumps(about)).items()}
+    if before != json.loads(json.dumps(about)) or kept.get("checksums", {}) | sums != sums | kept.get("checksums", {}):
+        parser.exit(1, f"{asked.target} holds rows of another machine, length or folder: name another --target\n")
+    about |= {"checksums": kept.get("checksums", {}) | sums}
     order = [(rows, name, steps) for rows in (ROWS[:7], ROWS[7:]) for name in names for steps in OUTER_STEPS]
     for rows, name, steps in order:
         for fraction, choice, corrected in rows:

@@ -41,7 +41,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         prog="learnit_core.commands.bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--rounds", type=int, default=3, help="timed rounds; the medians are compared (default 3)")
+    parser.add_argument("--rounds", type=int, default=3, help="turns of `many` and of the paper's shapes (default 3)")
     parser.add_argument("--size", type=int, help="side of pictures and slices [pixels] (default: the paper's)")
     parser.add_argument("--parts", nargs="+", metavar="PART", help="which parts (default: all)")
     parser.add_argument("--photographs", type=Path, help="`many`: a folder of photographs (default: a built-in class)")
@@ -66,7 +66,7 @@ def main() -> None:
             raise LearnitError(f"no part is called {sorted(unknown)[0]!r}: expected some of {', '.join(made)}")
         for name in given.parts or made:
             keep(name, made[name], given, settings)
-        collect(list(made), given, settings)
+        collect(list(made), given.parts or list(made), given, settings)
     except LearnitError as error:
         parser.exit(1, f"{error}\n")
 
@@ -75,14 +75,15 @@ def keep(name: str, make: Any, given: argparse.Namespace, settings: Settings) ->
     """Make a part, unless one of the same settings is there."""
     file = settings.out / "bench" / f"{name}.json"
     own = ("photographs", "tiles", "minutes") if name == "many" else ()
-    belongs_to = {one: str(getattr(given, one)) for one in ("rounds", "size", *own)} | {"steps": settings.max_steps}
+    own += () if name.startswith(("everyday", "scaling")) else ("rounds",)
+    belongs_to = {one: str(getattr(given, one)) for one in ("size", *own)} | {"steps": settings.max_steps}
     belongs_to["versions"] = metrics.versions()
     found = _kept(file)
     if found.get("belongs_to") == belongs_to and not given.again:
         print(f"{name}: kept from {found['date']}")
         return
-    about = timing.about()  # what else the machine does
-    report = {**make(), **about, "belongs_to": belongs_to}
+    others = timing.Others()
+    report = {**make(), **timing.about(), "busy_cores": others.cores(), "belongs_to": belongs_to}
     metrics.write_json(file, report)
 
 
@@ -95,11 +96,12 @@ def _kept(file: Path) -> dict[str, Any]:
     return found if isinstance(found, dict) and isinstance(found.get("belongs_to"), dict) else {}
 
 
-def collect(names: list[str], given: argparse.Namespace, settings: Settings) -> None:
-    """``benchmarks.json`` with all parts that were made here, or else stood there; and the page beside the results."""
+def collect(names: list[str], asked: list[str], given: argparse.Namespace, settings: Settings) -> None:
+    """``benchmarks.json`` with the parts ``asked`` for as they were made here, and the others as they stood there; and
+    the page beside the results."""
     target, file = given.target, given.target / "benchmarks.json"
     there = json.loads(file.read_text("utf-8"))["parts"] if file.exists() else {}
-    for name in names:
+    for name in asked:
         found = _kept(settings.out / "bench" / f"{name}.json")
         belongs_to = found.pop("belongs_to", {})
         if belongs_to and belongs_to.get("steps") == settings.max_steps and belongs_to.get("size") == str(given.size):

@@ -28,7 +28,7 @@ import numpy as np
 from learnit_core import evaluate, losses, many, meta, metrics, models
 from learnit_core.errors import LearnitError
 from learnit_core.evaluate import Setting
-from learnit_core.experiments import image, precision, runs
+from learnit_core.experiments import image, precision, runs, timing
 from learnit_core.experiments.settings import keep_compiled
 from learnit_core.structures import Pixels, rated
 
@@ -95,10 +95,8 @@ def outer_step(
 
     state = meta.init_state(field.init(jax.random.key(1)), optimizer)
     arguments = state, data, jax.random.key(2)
-    work = sum(precision.products(jax.make_jaxpr(advance)(*arguments).jaxpr).values()) // a_program
-    began = time.perf_counter()
-    program = jax.jit(advance, donate_argnums=0 if donate else ()).lower(*arguments).compile()
-    compiled = time.perf_counter() - began
+    work = precision.operations(advance, *arguments) // a_program
+    program, seconds = timing.compiled(advance, *arguments, donate_argnums=0 if donate else ())
 
     def steps():
         nonlocal state
@@ -108,7 +106,7 @@ def outer_step(
 
     found = timed(steps, work * number)
     temporaries = program.memory_analysis().temp_size_in_bytes
-    return found | {"seconds": found["seconds"] / number, "compile_seconds": compiled, "temporaries_bytes": temporaries}
+    return found | {"seconds": found["seconds"] / number, "compile_seconds": seconds, "temporaries_bytes": temporaries}
 
 
 def fits(side: int, block: int, name: str, *, small: bool = False) -> dict[str, Any]:
@@ -127,7 +125,7 @@ def fits(side: int, block: int, name: str, *, small: bool = False) -> dict[str, 
     data = np.random.default_rng(0).integers(0, 256, (count, side, side, channels), np.uint8)
     keys = jax.random.split(jax.random.key(1), count)
     program = functools.partial(many._fit_rows, recipe, block=1)
-    work = sum(precision.products(jax.make_jaxpr(program)(start, data, keys).jaxpr).values())
+    work = precision.operations(program, start, data, keys)
     found = timed(lambda: many.fit_many(recipe, start, data, keys[0], block=block, chunk=block), work)
     return found | {"signals_a_second": count / found["seconds"]}
 
@@ -148,8 +146,9 @@ def measure(out: Path, flags: str, only: Sequence[str], small: bool) -> None:
     """All measurements of this process, each written when it is made; one that fails says why."""
     keep_compiled()
     file, device = out / "report.json", metrics.device()
-    kept = read(file) or {"device": device, "versions": metrics.versions(), "trial": small, "measured": {}}
-    for name, own in (("device", device), ("trial", small)):
+    about = {"device": device, "versions": metrics.versions(), "trial": small}
+    kept = read(file) or about | {"measured": {}}
+    for name, own in about.items():
         if kept.get(name) != own:
             raise LearnitError(f"{name} is {kept.get(name)} in {file}, and {own} here: name another folder with --out")
     mine = kept["measured"].setdefault(flags, {})
@@ -214,10 +213,12 @@ def main(arguments: list[str] | None = None) -> int:
         if asked.here:
             measure(asked.out, asked.here, asked.only, asked.trial)
             return 0
+        ended = []
         for flags in asked.flags:
             own = ["--out", str(asked.out), "--only", *asked.only, "--here", flags, *["--trial"] * asked.trial]
             environment = os.environ | {"XLA_FLAGS": f"{os.environ.get('XLA_FLAGS', '')} {FLAGS[flags]}".strip()}
             done = subprocess.run([sys.executable, "-m", "learnit_core.commands.gpu", *own], env=environment)
+            ended.append(done.returncode)
             if done.returncode:
                 print(f"{flags}: ended with {done.returncode}; the others go on", file=sys.stderr)
         kept = read(asked.out / "report.json")
@@ -225,10 +226,10 @@ def main(arguments: list[str] | None = None) -> int:
             return 1
         (asked.out / "report.md").write_text(f"{kept['device']}\n\n{table(kept)}\n", encoding="utf-8")
         print(table(kept))
+        return 1 if any(ended) else 0
     except (LearnitError, OSError) as error:
         print(error, file=sys.stderr)
         return 1
-    return 0
 
 
 if __name__ == "__main__":

@@ -7,13 +7,14 @@ all, to TF32 (10 bits of mantissa) or to bfloat16 (7 bits).
 import math
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
+from jax.interpreters import partial_eval
 from jaxtyping import Float
 
 from learnit_core import meta
@@ -50,6 +51,19 @@ def fastest(tried: Mapping[str, Tried]) -> str:
     offs = {name: found.off(tried[exact]) for name, found in tried.items()}
     follow = [name for name, (loss, way) in offs.items() if name == exact or (loss <= LOSS and way <= WAY)]
     return min(follow, key=lambda name: tried[name].seconds)
+
+
+def operations(program: Callable, *arguments: Any) -> int:
+    """Operations in all matrix products of ``program(*arguments)`` (:func:`products_of`)."""
+    return sum(products_of(program, *arguments).values())
+
+
+def products_of(program: Callable, *arguments: Any) -> Counter[tuple[int, int, int]]:
+    """:func:`products` of ``program(*arguments)`` without those of which nothing comes out: gradients of gradients are
+    full of them, and the compiler leaves them out."""
+    jaxpr = jax.make_jaxpr(program)(*arguments).jaxpr
+    needed, _ = partial_eval.dce_jaxpr(jaxpr, [True] * len(jaxpr.outvars))
+    return products(needed)
 
 
 def products(jaxpr: Any) -> Counter[tuple[int, int, int]]:
@@ -134,7 +148,7 @@ def measure(
         return Tried(seconds, np.asarray(losses), np.concatenate([np.ravel(leaf) for leaf in jax.tree.leaves(way)]))
 
     advance, start = program("highest", 1)
-    work = products(jax.make_jaxpr(advance)(start, data).jaxpr)
+    work = products_of(advance, start, data)
     layer = max(max(work, key=work.__getitem__)), profile.width
     rated = {name: rate for name in PRECISIONS if (rate := matrix_rate(name, *layer))}
     exact, product = rated["highest"]

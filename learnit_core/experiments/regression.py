@@ -18,7 +18,7 @@ import optax
 from jax import Array
 
 from learnit_core import evaluate, losses, meta, training, weights
-from learnit_core.experiments import baselines, fits, report, runs, timing, tuned
+from learnit_core.experiments import baselines, fits, precision, report, runs, timing, tuned
 from learnit_core.experiments import experiment as records
 from learnit_core.experiments import rows as rows_of
 from learnit_core.experiments.experiment import Experiment, Job, Part, Results, Tuning
@@ -249,7 +249,7 @@ def experiment(
             ways[way] = functools.partial(once, jnp.asarray(splits.train), state, jax.random.key(2))
             jax.block_until_ready(ways[way]())
         taken = timing.in_turns(ways, settings.cap(rounds), matrix=True)
-        limit = timing.share(timing.products_in(ways["core"]), taken["core"], taken.pop("matrix"))
+        limit = timing.share(precision.operations(ways["core"]), taken["core"], taken.pop("matrix"))
         found = timing.compared(taken)
         core = found["core"]
         print(f"{name}: outer step {core['median_seconds']:.3f} s, {core['times_as_fast']:.2f} times as fast as plain")

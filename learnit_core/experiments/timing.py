@@ -14,7 +14,6 @@ import jax.numpy as jnp
 import numpy as np
 
 from learnit_core import metrics
-from learnit_core.experiments import precision
 from learnit_core.experiments.settings import Settings
 
 SIDE = {"cpu": 1024}
@@ -54,25 +53,22 @@ def compared(seconds: Mapping[str, np.ndarray]) -> dict[str, dict[str, float]]:
     }
 
 
-def products_in(program: Callable, *arguments: Any) -> float:
-    """Operations in the matrix products of ``program(*arguments)`` [TFLOP], counted as often as loops run."""
-    return sum(precision.products(jax.make_jaxpr(program)(*arguments).jaxpr).values()) / 1e12
-
-
-def share(tflop: float, seconds: np.ndarray, matrix: np.ndarray) -> dict[str, Any]:
-    """What share of the machine's rate a program of ``tflop`` has that takes ``seconds`` [turns], where the products
-    of :func:`in_turns` take ``matrix`` [turns]: the median over turns."""
+def share(operations: int, seconds: np.ndarray, matrix: np.ndarray) -> dict[str, Any]:
+    """What share of the machine's rate a program of so many ``operations`` has that takes ``seconds`` [turns], where
+    the products of :func:`in_turns` take ``matrix`` [turns]. The rate is the best of its turns: nothing can pass it."""
     _, of_matrix = _matrix_products()
+    best, worst = of_matrix / matrix.min(), of_matrix / matrix.max()
     return {
-        "tflop": short(tflop),
-        "matrix_tflops": short(of_matrix / float(np.median(matrix))),
-        "of_the_rate": short(float(np.median(tflop / seconds * matrix / of_matrix))),
+        "tflop": short(operations / 1e12),
+        "matrix_tflops": short(best / 1e12),
+        "matrix_tflops_at_worst": short(worst / 1e12),
+        "of_the_rate": short(operations / float(np.median(seconds)) / best),
     }
 
 
 @functools.cache
-def _matrix_products(repeats: int = 8) -> tuple[Callable[[], Any], float]:
-    """A compiled program of nothing but products of square matrices, and its operations [TFLOP]."""
+def _matrix_products(repeats: int = 8) -> tuple[Callable[[], Any], int]:
+    """A compiled program of nothing but products of square matrices, and its operations."""
     side = SIDE.get(jax.default_backend(), 4096)
     a, b = (jax.random.normal(key, (side, side)) / np.sqrt(side) for key in jax.random.split(jax.random.key(0)))
 
@@ -81,7 +77,20 @@ def _matrix_products(repeats: int = 8) -> tuple[Callable[[], Any], float]:
         return jax.lax.scan(lambda x, _: (jnp.matmul(x, b, precision="highest"), None), a, length=repeats)[0]
 
     jax.block_until_ready(chain(a, b))
-    return lambda: chain(a, b), repeats * 2 * side**3 / 1e12
+    return lambda: chain(a, b), repeats * 2 * side**3
+
+
+def compiled(function: Callable, *arguments: Any, **how: Any) -> tuple[Callable, float]:
+    """The compiled program, by ``jax.jit(function, **how)``, and the seconds that tracing and compiling took, whatever
+    was kept of earlier runs."""
+    kept = jax.config.jax_enable_compilation_cache
+    jax.config.update("jax_enable_compilation_cache", False)
+    try:
+        began = time.perf_counter()
+        program = jax.jit(function, **how).lower(*arguments).compile()
+        return program, time.perf_counter() - began
+    finally:
+        jax.config.update("jax_enable_compilation_cache", kept)
 
 
 def short(x: float) -> float:
@@ -90,23 +99,41 @@ def short(x: float) -> float:
 
 
 def about() -> dict[str, Any]:
-    """Day, device and processor, its cores that work for others just now, and versions."""
+    """Day, device, processor and versions."""
     return {
         "date": datetime.date.today().isoformat(),
         "device": metrics.device(),
         "processor": processor(),
-        "busy_cores": busy_cores(),
         "versions": metrics.versions(),
     }
 
 
-def busy_cores(seconds: float = 1.0) -> float | None:
-    """How many cores work during the next seconds, in which this process sleeps; None where psutil is not installed."""
-    try:
-        import psutil
-    except ImportError:
-        return None
-    return round(sum(psutil.cpu_percent(seconds, percpu=True)) / 100, 1)
+class Others:
+    """How many cores other processes keep busy from now on; children of this one are its own when they have ended."""
+
+    def __init__(self):
+        self.began = self._seconds()
+
+    def cores(self) -> float | None:
+        """The mean since then; None where psutil is not installed."""
+        if self.began is None or (now := self._seconds()) is None:
+            return None
+        passed, busy = (after - before for after, before in zip(now, self.began, strict=True))
+        return round(max(0.0, busy / passed), 1)
+
+    @staticmethod
+    def _seconds() -> tuple[float, float] | None:
+        """Of the clock, and of processors that worked for others (the hypervisor's guests elsewhere among them)."""
+        try:
+            import psutil
+        except ImportError:
+            return None
+        whole, own = psutil.cpu_times(), psutil.Process().cpu_times()
+        idle = whole.idle + getattr(whole, "iowait", 0.0)
+        mine = own.user + own.system + getattr(own, "children_user", 0.0) + getattr(own, "children_system", 0.0)
+        # Guests' time is counted in user's, too.
+        twice = getattr(whole, "guest", 0.0) + getattr(whole, "guest_nice", 0.0)
+        return time.perf_counter(), sum(whole) - idle - twice - mine
 
 
 def processor() -> str:
@@ -119,9 +146,8 @@ def processor() -> str:
 
 
 def write(settings: Settings, part: str, report: Mapping[str, Any]) -> dict[str, Any]:
-    """Write a part's ``report`` with day, device, versions and peak memory; returns all of it."""
+    """Write a part's ``report`` with day, device and versions; returns all of it."""
     said = {**about(), **report}
-    said["peak_memory_bytes"] = metrics.peak_memory_bytes()
     file = Path(settings.out) / "bench" / f"{part}.json"
     metrics.write_json(file, said)
     print(f"wrote {file}")

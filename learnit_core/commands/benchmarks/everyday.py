@@ -5,7 +5,6 @@ Python loop over one compiled step, and the library's sine in all of them.
 """
 
 import functools
-import time
 from collections.abc import Callable
 from dataclasses import fields, replace
 from typing import Any
@@ -17,7 +16,7 @@ import numpy as np
 import optax
 
 from learnit_core import meta, models, weights
-from learnit_core.experiments import runs, timing
+from learnit_core.experiments import precision, runs, timing
 from learnit_core.experiments.experiment import Experiment
 from learnit_core.experiments.settings import Settings
 from learnit_core.fit import fit, step_of
@@ -70,20 +69,20 @@ def run(experiment: Experiment, settings: Settings) -> dict[str, Any]:
         return score(weights.lerp(params, other, t), query)
 
     # Each way is compiled at once, with the sine that it is to have.
-    core, seconds = _compiled(outer("map"), state, data, key)
+    core, seconds = timing.compiled(outer("map"), state, data, key)
     with mock.patch.multiple(models, sine=jnp.sin, cosine=jnp.cos):
-        plain, _ = _compiled(outer("vmap"), state, data, key)
-        plain_inner, _ = _compiled(inner, params, 0)
-        plain_score, _ = _compiled(lambda params: measures(field, tasks)[1](params, query), params)
-    whole, _ = _compiled(whole_fit, params)
-    draw, _ = _compiled(lambda params: score(params, query), params)
-    mixed, _ = _compiled(frame, params, other, jnp.float32(0.3))
+        plain, _ = timing.compiled(outer("vmap"), state, data, key)
+        plain_inner, _ = timing.compiled(inner, params, 0)
+        plain_score, _ = timing.compiled(lambda params: measures(field, tasks)[1](params, query), params)
+    whole, _ = timing.compiled(whole_fit, params)
+    draw, _ = timing.compiled(lambda params: score(params, query), params)
+    mixed, _ = timing.compiled(frame, params, other, jnp.float32(0.3))
 
     def one_after_the_other():
         return functools.reduce(plain_inner, range(steps), params)
 
     rounds, found = settings.cap(ROUNDS), {}
-    tflop = timing.products_in(outer("map"), state, data, key)
+    work = precision.operations(outer("map"), state, data, key)
     for what, ways in {
         "step": {
             "core": lambda: core(state, data, key),
@@ -97,7 +96,7 @@ def run(experiment: Experiment, settings: Settings) -> dict[str, Any]:
             jax.block_until_ready(way())
         taken = timing.in_turns(ways, rounds, matrix=what == "step")
         if what == "step":
-            limit = timing.share(tflop, taken["core"], taken.pop("matrix"))
+            limit = timing.share(work, taken["core"], taken.pop("matrix"))
         found[what] = timing.compared(taken)
     size = sum(leaf.size for leaf in jax.tree.leaves(params))
     print(f"{experiment.name}: outer step {found['step']['core']['median_seconds']:.4f} s, compiled in {seconds:.1f} s")
@@ -110,15 +109,3 @@ def _meta_grad(experiment: Experiment, profile: Any, field: Any, algorithm: str,
         return experiment.paper.meta_grad(profile.for_algorithm(algorithm), field, algorithm)
     inner = optax.sgd(profile.inner_rate)
     return getattr(meta, algorithm)(loss, meta.adapt_with(loss, inner, profile.inner_steps))
-
-
-def _compiled(function: Callable, *arguments: Any) -> tuple[Callable, float]:
-    """The compiled program, and the seconds that tracing and compiling took, whatever was kept of earlier runs."""
-    kept = jax.config.jax_enable_compilation_cache
-    jax.config.update("jax_enable_compilation_cache", False)
-    try:
-        began = time.perf_counter()
-        program = jax.jit(function).lower(*arguments).compile()
-        return program, time.perf_counter() - began
-    finally:
-        jax.config.update("jax_enable_compilation_cache", kept)

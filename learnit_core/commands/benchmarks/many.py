@@ -28,13 +28,13 @@ from learnit_core.commands import networks as command
 from learnit_core.commands.pictures import read
 from learnit_core.errors import LearnitError
 from learnit_core.evaluate import Setting, regression_score
-from learnit_core.experiments import timing
+from learnit_core.experiments import precision, runs, timing
 from learnit_core.experiments.settings import Settings
 from learnit_core.fit import fit
 from learnit_core.signals import arrays
 from learnit_core.structures import Params, plain, rows, seed_key
 
-RATES = (1e-3, 2e-3, 3e-3, 5e-3)
+RATES = (5e-4, 1e-3, 2e-3, 3e-3, 5e-3)
 LONGEST, VALIDATION, ALONE, TOGETHER = 100, 32, 24, 512
 """Steps of Adam that are tried at most; pictures that choose; pictures of one turn, one by one and all at once."""
 
@@ -100,16 +100,22 @@ def run(settings: Settings, *, photographs: Path | None, tiles: int, minutes: fl
         return one
 
     def fewest(params: Params) -> tuple[Setting, int, float]:
-        """Adam's rate and steps that first reach the target on average; where none does, the best at the end."""
-        tried = []
-        for rate in RATES if not short else RATES[:1]:
+        """Adam's rate and steps that first reach the target on average; where none does, the best at the end. A rate
+        at the edge of those tried has a further one tried beside it."""
+        tried: dict[float, tuple[int, float]] = {}
+        left = list(RATES if not short else RATES[:1])
+        while left:
+            rate = left.pop()
             curves = jax.jit(functools.partial(_each, fit_from(Setting("adam", rate), longest, True)))
             mean = np.asarray(curves(params, chosen)).mean(axis=0)
             reached = np.flatnonzero(mean >= target)
             steps = int(reached[0]) + 1 if reached.size else longest
-            tried.append((steps, -float(mean[steps - 1]), rate))
-        steps, worst, rate = min(tried)
-        return Setting("adam", rate), steps, -worst
+            tried[rate] = steps, -float(mean[steps - 1])
+            best = min(tried, key=tried.__getitem__)
+            if not left and not short and best in (min(tried), max(tried)):
+                left.append(best / 2 if best == min(tried) else best * 2)
+        steps, worst = tried[best]
+        return Setting("adam", best), steps, -worst
 
     adam_random, adam_start = fewest(random), fewest(plain(start))
     learned_steps = (Setting("learned", 1.0), command.INNER_STEPS, target)
@@ -144,7 +150,7 @@ def run(settings: Settings, *, photographs: Path | None, tiles: int, minutes: fl
     counts = {name: len(test) if name in ("batching", "networks") else len(alone) for name in ways}
     for name in ("batching", "networks"):
         ways[name]()
-    tflop = timing.products_in(fit_from(Setting("learned", 1.0), command.INNER_STEPS), start, alone[0])
+    work = precision.operations(fit_from(Setting("learned", 1.0), command.INNER_STEPS), start, alone[0])
     taken = timing.in_turns(ways, settings.cap(rounds), matrix=True)
     matrix = taken.pop("matrix")
     seconds = {name: found / counts[name] for name, found in taken.items()}
@@ -157,10 +163,11 @@ def run(settings: Settings, *, photographs: Path | None, tiles: int, minutes: fl
         way |= {"psnr_db": round(scored[name], 2)}
         milliseconds = 1e3 * way["median_seconds"]
         print(f"many, {name:9} {milliseconds:8.2f} ms a picture, {way['times_as_fast']:6.2f} times plain")
-    limit = timing.share(tflop, seconds["networks"], matrix)
+    limit = timing.share(work, seconds["networks"], matrix)
     start_said = {name: learned[name] for name in ("steps", "seconds", "validation_psnr_db")}
     return {
         "pictures": about,
+        "checksum": runs.checksum(test),
         "shape": list(test.shape[1:]),
         "network": command.NETWORK,
         "block": block,

@@ -21,7 +21,7 @@ import optax
 from learnit_core import losses, many, meta, models, sharding, training
 from learnit_core.errors import LearnitError
 from learnit_core.evaluate import Setting
-from learnit_core.experiments import timing
+from learnit_core.experiments import precision, timing
 from learnit_core.experiments.settings import Settings
 from learnit_core.signals import arrays
 from learnit_core.structures import Pixels
@@ -33,13 +33,14 @@ VALUES = {
     "inner_steps": (1, 2, 4, 8, 16),
     "batch": (1, 2, 4, 8, 16),
 }
-ROUNDS, DEVICES, SIGNALS, BATCH = 5, (1, 2, 4), 256, 4
+ROUNDS, DEVICES, SIGNALS, BATCH = 5, (0, 1, 2, 4), 256, 4
+"""Turns; numbers of devices, 0 for one without a mesh; signals of `fit_many` and tasks of an outer step on them."""
 
 
 def run(what: str, settings: Settings) -> dict[str, Any]:
     """An outer step against ``what``, a name in :data:`VALUES`; the record."""
     values = VALUES[what] if settings.max_steps is None else VALUES[what][:2]
-    rows, ways, tflop = [], {}, {}
+    rows, ways, work = [], {}, {}
     for value in values:
         shape = BASE | {what: value}
         step, arguments = _outer(**shape)
@@ -47,12 +48,12 @@ def run(what: str, settings: Settings) -> dict[str, Any]:
         plain = jax.jit(_outer(**shape, plain=True)[0]).lower(*arguments).compile()
         sizes = [one.memory_analysis().temp_size_in_bytes for one in (program, plain)]
         rows.append({"value": value, "temporaries_bytes": sizes[0], "plain_temporaries_bytes": sizes[1]})
-        ways[value], tflop[value] = partial(program, *arguments), timing.products_in(step, *arguments)
+        ways[value], work[value] = partial(program, *arguments), precision.operations(step, *arguments)
         jax.block_until_ready(ways[value]())
     seconds = timing.in_turns(ways, settings.cap(ROUNDS), matrix=True)
     for row in rows:
         taken, median = seconds[row["value"]], float(np.median(seconds[row["value"]]))
-        share = timing.share(tflop[row["value"]], taken, seconds["matrix"])
+        share = timing.share(work[row["value"]], taken, seconds["matrix"])
         row |= {"median_seconds": timing.short(median), **share}
         print(f"scaling, {what} {row['value']}: {median:.4f} s, {row['temporaries_bytes'] / 1e6:.1f} MB")
     return {"what": what, "base": BASE, "rows": rows}
@@ -87,7 +88,7 @@ def over_devices(settings: Settings) -> dict[str, Any]:
     """Seconds of ``fit_many`` and of an outer step on meshes of simulated devices, each in a process of its own."""
     rows = []
     for count in DEVICES if settings.max_steps is None else DEVICES[:2]:
-        flags = f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count={count}"
+        flags = f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count={max(1, count)}"
         signals = SIGNALS if settings.max_steps is None else 8
         words = [sys.executable, "-m", __name__, str(count), str(signals)]
         environment = os.environ | {"XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu"}
@@ -112,8 +113,12 @@ def _steps_on(count: int, steps: int) -> float:
 
     control = {"optimizer": optimizer, "chunk": steps, "validate": validate, "validate_every": 1, "progress": False}
     source = training.in_memory(data)
-    training.train(grad, sample, source, state, key, num_steps=6 * steps, mesh=sharding.devices(count), **control)
+    training.train(grad, sample, source, state, key, num_steps=6 * steps, mesh=_mesh(count), **control)
     return float(np.median(np.diff(ends))) / steps
+
+
+def _mesh(count: int):
+    return sharding.devices(count) if count else None
 
 
 def _fits_on(count: int, signals: int) -> dict[str, Any]:
@@ -128,7 +133,7 @@ def _fits_on(count: int, signals: int) -> dict[str, Any]:
     start, seconds = field.init(jax.random.key(0)), []
     for _ in range(4):
         began = time.perf_counter()
-        many.fit_many(recipe, start, data, jax.random.key(1), mesh=sharding.devices(count))
+        many.fit_many(recipe, start, data, jax.random.key(1), mesh=_mesh(count))
         seconds.append(time.perf_counter() - began)
     signal, step = sorted(seconds[1:])[1] / signals, _steps_on(count, 10 if signals == SIGNALS else 1)
     return {"value": count, "median_seconds": timing.short(signal), "step_median_seconds": timing.short(step)}

@@ -17,7 +17,7 @@ import numpy as np
 import optax
 
 from learnit_core import losses, meta
-from learnit_core.experiments import ct, runs, timing
+from learnit_core.experiments import ct, precision, runs, timing
 from learnit_core.experiments.settings import Settings
 from learnit_core.models import pixel_grid
 from learnit_core.structures import Field, rows
@@ -82,7 +82,7 @@ def run(settings: Settings, *, rounds: int, size: int | None = None) -> dict[str
     _, plain_loss = jax.block_until_ready(plainly(start, data, key))  # the first call compiles
     turns = settings.cap(rounds)
     seconds = timing.in_turns({name: partial(advance, name) for name in states}, turns, matrix=True)
-    limit = timing.share(timing.products_in(step, start, data, key), seconds["core"], seconds.pop("matrix"))
+    limit = timing.share(precision.operations(step, start, data, key), seconds["core"], seconds.pop("matrix"))
     more = timing.in_turns({"core": partial(advance, "core")}, settings.cap(max(rounds, STEPS)) - turns)
     seconds["core"] = np.concatenate([seconds["core"], more["core"]])
     report = timing.compared(seconds)

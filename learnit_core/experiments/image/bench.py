@@ -18,7 +18,7 @@ import jax.numpy as jnp
 import optax
 
 from learnit_core import losses, meta, models
-from learnit_core.experiments import image, timing
+from learnit_core.experiments import image, precision, timing
 from learnit_core.experiments.settings import Settings
 
 BOUNDS = {"ways": {"times_as_fast": 2.0, "temporaries_bytes": 2**30}}
@@ -83,9 +83,9 @@ def run(settings: Settings, *, rounds: int, size: int | None = None) -> dict[str
         took, memory[name] = time.perf_counter() - began, step.memory_analysis().temp_size_in_bytes
         print(f"{name:9} compiled in {took:5.1f} s, temporaries {memory[name] / 2**30:.2f} GiB", flush=True)
         compiled[name], losses_of[name] = partial(step, *arguments), float(step(*arguments)[1])
-    tflop = timing.products_in(core_meta_step(profile, field, optimizer), *arguments)
+    work = precision.operations(core_meta_step(profile, field, optimizer), *arguments)
     taken = timing.in_turns(compiled, settings.cap(rounds), matrix=True)
-    limit = timing.share(tflop, taken["core"], taken.pop("matrix"))
+    limit = timing.share(work, taken["core"], taken.pop("matrix"))
     ways = timing.compared(taken)
     for name, way in ways.items():
         way |= {"temporaries_bytes": memory[name]} | ({} if name == "no-sine" else {"loss": losses_of[name]})

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import optax
 
 from learnit_core import models
-from learnit_core.experiments import timing, views
+from learnit_core.experiments import precision, timing, views
 from learnit_core.experiments.settings import Settings
 from learnit_core.signals import objects
 from learnit_core.structures import Field, Params, Task, rows
@@ -88,7 +88,7 @@ def run(settings: Settings, *, rounds: int, size: int | None = None) -> dict[str
         differences = jax.tree.map(lambda a, b: float(jnp.max(jnp.abs(a - b))), first["core"], first["plain"])
         apart[what] = max(jax.tree.leaves(differences))
         taken = timing.in_turns(ways, settings.cap(rounds), matrix=True)
-        limits[what] = timing.share(timing.products_in(ways["core"]), taken["core"], taken.pop("matrix"))
+        limits[what] = timing.share(precision.operations(ways["core"]), taken["core"], taken.pop("matrix"))
         found[what] = timing.compared(taken)
         for name, way in found[what].items():
             seconds, times = way["median_seconds"], way["times_as_fast"]
