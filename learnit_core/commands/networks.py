@@ -309,10 +309,10 @@ WITHIN = {
     "seed": (0, (1 << 32) - 1),
     "minutes": (1e-6, 1e6),
     "rate": (1e-12, 1e6),
-    "steps": (1, 1 << 30),
+    "steps": (1, 10**9),
     "psnr": (0.01, 150.0),
-    "devices": (0, 1 << 20),
-    "shard": (1, 1 << 30),
+    "devices": (0, 10**6),
+    "shard": (1, 10**9),
 }
 """The smallest and the largest value of each number that the command takes."""
 
