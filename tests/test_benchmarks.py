@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax.experimental.compilation_cache import compilation_cache
 
 from learnit_core import experiments, models
 from learnit_core.commands import bench
@@ -77,6 +78,26 @@ def test_what_others_do_is_told_from_ones_own_work(monkeypatch):
         seen = iter([(10.0, 5.0), (12.0, 5.0 + busy)])
         monkeypatch.setattr(timing.Others, "_seconds", staticmethod(lambda seen=seen: next(seen)))
         assert timing.Others().cores() == cores
+
+
+def test_seconds_of_compiling_are_of_compiling(tmp_path):
+    """What was kept of earlier runs is neither read nor added to; what is compiled afterwards is kept as before."""
+    names = ("jax_compilation_cache_dir", "jax_persistent_cache_min_compile_time_secs")
+    earlier = {name: getattr(jax.config, name) for name in names}
+    try:
+        for name, value in zip(names, (str(tmp_path), 0.0), strict=True):
+            jax.config.update(name, value)
+        compilation_cache.reset_cache()
+        jax.jit(lambda x: x + 1)(1.0)
+        there = set(tmp_path.iterdir())
+        _, seconds = timing.compiled(lambda x: jnp.cos(x) * 3, 1.0)
+        assert seconds > 0 and set(tmp_path.iterdir()) == there != set()
+        jax.jit(lambda x: x * 7)(1.0)
+        assert set(tmp_path.iterdir()) > there
+    finally:
+        for name, value in earlier.items():
+            jax.config.update(name, value)
+        compilation_cache.reset_cache()
 
 
 def command(monkeypatch, *arguments):

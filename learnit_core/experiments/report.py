@@ -202,9 +202,12 @@ def means(rows: Iterable[Mapping[str, Any]], *by: str) -> dict[tuple, float]:
     return {key: float(np.mean(found)) for key, found in scores.items()}
 
 
-def seeds(content: Mapping[str, Any]) -> str:
-    """The meta-training seeds, in words."""
-    return f"meta-training {'seeds' if len(content['seeds']) > 1 else 'seed'} {', '.join(map(str, content['seeds']))}"
+def seeds(content: Mapping[str, Any], *, tuned: bool = True) -> str:
+    """The meta-training seeds, in words, and for which of several settings were ``tuned``."""
+    if len(content["seeds"]) == 1:
+        return f"meta-training seed {content['seeds'][0]}"
+    found = f"meta-training seeds {', '.join(map(str, content['seeds']))}"
+    return f"{found}, all with the settings that were tuned for 0" if tuned else found
 
 
 def machine(content: Mapping[str, Any]) -> str:

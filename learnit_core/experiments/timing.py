@@ -12,6 +12,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.experimental.compilation_cache import compilation_cache
 
 from learnit_core import metrics
 from learnit_core.experiments.settings import Settings
@@ -83,14 +84,19 @@ def _matrix_products(repeats: int = 8) -> tuple[Callable[[], Any], int]:
 def compiled(function: Callable, *arguments: Any, **how: Any) -> tuple[Callable, float]:
     """The compiled program, by ``jax.jit(function, **how)``, and the seconds that tracing and compiling took, whatever
     was kept of earlier runs."""
+
+    def keep(programs: bool) -> None:
+        jax.config.update("jax_enable_compilation_cache", programs)
+        compilation_cache.reset_cache()  # JAX asks once whether there is one
+
     kept = jax.config.jax_enable_compilation_cache
-    jax.config.update("jax_enable_compilation_cache", False)
+    keep(False)
     try:
         began = time.perf_counter()
         program = jax.jit(function, **how).lower(*arguments).compile()
         return program, time.perf_counter() - began
     finally:
-        jax.config.update("jax_enable_compilation_cache", kept)
+        keep(kept)
 
 
 def short(x: float) -> float:

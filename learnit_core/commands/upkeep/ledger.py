@@ -47,7 +47,7 @@ def line(claim: Claim, contents: Mapping[str, Any]) -> str:
     notebook = experiments.ALL[claim.experiment].notebook
     where = f"[{notebook[:2]}](../notebooks/{notebook}.ipynb)"
     if verdict:
-        kept = claim.kept or f"`{content['profile']}`, {report.seeds(content)}"
+        kept = claim.kept or f"`{content['profile']}`, {report.seeds(content, tuned=False)}"
         where += f", [{claim.experiment}](results/{claim.experiment}.md), {kept}"
     said = f"*{verdict or 'not tested'}*. {claim.why}".strip()
     return f"| {claim.says} | {claim.source} | {claim.figure or '–'} | {ours or '–'} | {said} | {where} |"
