@@ -225,10 +225,10 @@ def _scaling(parts: Parts) -> list[str]:
         shape, cores = record["outer_step"], record["cores"]
         text = (
             f"A mesh of simulated devices, {cores} cores in all. `fit_many` sends nothing between them; an outer step "
-            f"(size {shape['size']}, width {shape['width']}, batch {shape['batch']}) sums one meta-gradient. One device, "
-            "with a mesh or without, fits one chunk of small networks on about one core (`make networks` fits several "
-            "chunks at once); an outer step's products are spread over the cores already. More devices than cores share "
-            "these. Each number is of a process of its own, one after the other."
+            f"(size {shape['size']}, width {shape['width']}, batch {shape['batch']}) sums one meta-gradient. One "
+            "device, with a mesh or without, fits one chunk of small networks on about one core (`make networks` fits "
+            "several chunks at once); an outer step's products are spread over the cores already. More devices than "
+            "cores share these. Each number is of a process of its own, one after the other."
         )
         sections += ["### Devices", table(["devices", "a signal", "an outer step"], rows), text]
     if not sections:
