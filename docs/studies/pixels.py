@@ -165,10 +165,10 @@ def main() -> None:
     names = ("natural", "text") if asked.photographs else ("text",)
     given = {name: signals(name, asked.photographs) for name in names}
     sums = {name: runs.checksum(train) for name, (_, train, _) in given.items()}
-    before = {name: kept.get(name, value) for name, value in json.loads(json.dumps(about)).items()}
-    if before != json.loads(json.dumps(about)) or kept.get("checksums", {}) | sums != sums | kept.get("checksums", {}):
+    earlier, said = kept.get("checksums", {}), json.loads(json.dumps(about))  # its keys as they come back from a file
+    if any(kept.get(k, v) != v for k, v in said.items()) or any(earlier.get(k, v) != v for k, v in sums.items()):
         parser.exit(1, f"{asked.target} holds rows of another machine, length or folder: name another --target\n")
-    about |= {"checksums": kept.get("checksums", {}) | sums}
+    about |= {"checksums": earlier | sums}
     order = [(rows, name, steps) for rows in (ROWS[:7], ROWS[7:]) for name in names for steps in OUTER_STEPS]
     for rows, name, steps in order:
         for fraction, choice, corrected in rows:

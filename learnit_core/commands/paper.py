@@ -25,6 +25,7 @@ from learnit_core import experiments, files, metrics, plots, sharding, weights
 from learnit_core.commands.weights import provenance
 from learnit_core.errors import LearnitError
 from learnit_core.experiments import baselines, precision, supplement
+from learnit_core.experiments import rows as rows_of
 from learnit_core.experiments.experiment import Experiment, Profile
 from learnit_core.experiments.settings import Settings
 from learnit_core.structures import Params, rows
@@ -175,7 +176,7 @@ def beside(experiment: Experiment, data: str, found: Sequence[Mapping[str, Any]]
         match = _with(row["steps_to_match"], row["steps_to_match_std"])
         if row.get("never_matched"):
             match += f" ({row['never_matched']} of {row['num_signals']} not within {row['limit']})"
-        how = f"{row['optimizer']} {row['learning_rate']:g}, {row['steps']} steps" if row["optimizer"] else "–"
+        how = rows_of.how(row)
         unclipped = _with(row["psnr_unclipped_db"]) if "psnr_unclipped_db" in row else "–"
         ours = [experiment.labels[row["init"]], row["observations"], how, _with(row["psnr_db"], row["psnr_std"])]
         lines.append("| " + " | ".join([*ours, unclipped, theirs[0], match, theirs[1]]) + " |")

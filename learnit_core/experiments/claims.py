@@ -24,9 +24,9 @@ SOURCES = {
 DATA = {"image": "celeba", "views": "chairs"}
 """The class that the paper's figures are of, where none is named."""
 
-LATER = "No comparison was made here."
+UNCOMPARED = "No comparison was made here."
 LOOP = (
-    "MV's inner loop is not the paper's: RMSProp, 128 steps, chosen on validation chairs after two earlier trainings "
+    "MV's inner loop is not the paper's: RMSProp and more steps, chosen on validation chairs after earlier trainings "
     "had been scored on these test chairs."
 )
 BUDGETS = "Rows of the table that the paper does not have: its Basic NeRF has other numbers of steps and rays."
@@ -110,9 +110,9 @@ CLAIMS: dict[str, list[Claim]] = {
         Claim(
             "Mixing weights stays meaningful, Adam.", OURS, "image", evidence.agreement("Adam"), why=MIXING, kept=STARTS
         ),
-        untested("Latent concatenation is another way to a prior.", "image", LATER, source=INTRODUCTION),
-        untested("Hypernetworks are another way to a prior.", "image", LATER, source=INTRODUCTION),
-        untested("The number of training signals matters.", "image", LATER, source=OURS),
+        untested("Latent concatenation is another way to a prior.", "image", UNCOMPARED, source=INTRODUCTION),
+        untested("Hypernetworks are another way to a prior.", "image", UNCOMPARED, source=INTRODUCTION),
+        untested("The number of training signals matters.", "image", UNCOMPARED, source=OURS),
     ],
     "Baselines": [
         ahead("Mean shows the class's mean, and is behind.", "image", "meta-maml", "mean", source=TEXT),

@@ -95,6 +95,11 @@ def labels(signal: str, **others: str) -> dict[str, str]:
     }
 
 
+def how(row: Mapping[str, Any]) -> str:
+    """The optimiser, rate and steps of a row's fit; a dash for what is not fitted."""
+    return f"{row['optimizer']} {row['learning_rate']:g}, {row['steps']} steps" if row["optimizer"] else "–"
+
+
 def score(row: Mapping[str, Any]) -> str:
     """PSNR of a row with its deviation over signals, if there are several."""
     return f"{row['psnr_db']:.1f}" + ("" if row["psnr_std"] is None else f" ± {row['psnr_std']:.1f}")

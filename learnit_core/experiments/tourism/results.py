@@ -9,6 +9,7 @@ from typing import Any
 
 from learnit_core import weights
 from learnit_core.experiments import baselines, fits, report, tourism
+from learnit_core.experiments import rows as rows_of
 from learnit_core.experiments.experiment import Part, Results
 from learnit_core.experiments.report import Gap, cell
 from learnit_core.experiments.settings import Settings
@@ -117,7 +118,7 @@ def summary(content: dict[str, Any]) -> str:
     for name, row in fits.items():
         before = f"{means[name, False]:.1f}" if (name, False) in means else "–"
         after = f"**{means[name, True]:.1f}**" if name == best else f"{means[name, True]:.1f}"
-        how = f"{row['optimizer']} {row['learning_rate']:g}, {row['steps']} steps" if row["optimizer"] else "–"
+        how = rows_of.how(row)
         lines.append(f"| {table.LABELS[name]} | {before} | {after} | {how} |")
     lines += [
         "",

@@ -122,7 +122,7 @@ def markdown(rows: Sequence[Mapping[str, Any]]) -> str:
         before = [row for row in mine if row["steps"] == 0]
         for row in [row for row in mine if row["steps"]]:
             label = LABELS[name] + ("" if row["in_table"] else f", {row['tuned_on']}")
-            how = f"{row['optimizer']} {row['learning_rate']:g}, {row['steps']} steps"
+            how = rows_of.how(row)
             lines.append(f"| {label} | {rows_of.score(before[0])} | {rows_of.score(row)} | {how} |")
     controls = [row for row in rows if row["observations"] == "none"]
     lines += [f"| {LABELS[row['init']]} | – | {rows_of.score(row)} | – |" for row in controls]

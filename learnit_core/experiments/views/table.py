@@ -138,7 +138,7 @@ def markdown(rows: Sequence[Mapping[str, Any]]) -> str:
             continue
         row = table[name]
         label += f", of the first {row['among']}" if "among" in row else ""
-        how = f"{row['optimizer']} {row['learning_rate']:g}, {row['steps']} steps" if row["optimizer"] else "–"
+        how = rows_of.how(row)
         start = f"{before[name]['psnr_db']:.1f}" if name in before else "–"
         gap = "–"
         if name != "meta-mv" and "meta-mv" in table:
