@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import time
 
 import jax
 import jax.numpy as jnp
@@ -51,7 +52,7 @@ def test_a_bound_that_is_missed_is_said():
     assert "| NO |" in line
 
 
-def test_the_share_of_the_rate_is_that_of_the_operations():
+def test_the_share_of_the_rate_is_that_of_the_operations(monkeypatch):
     """Three products of one shape, in a loop, of which another's result is not used; a program of nothing else has all
     of the rate."""
     a, b = jnp.ones((64, 32)), jnp.ones((32, 32))
@@ -62,14 +63,22 @@ def test_the_share_of_the_rate_is_that_of_the_operations():
 
     work = precision.operations(program, a, b)
     assert work == 3 * 2 * 64 * 32 * 32
-    matrix = timing.in_turns({}, 3, matrix=True)["matrix"]
-    best = timing.share(work, matrix, matrix)["matrix_tflops"] * 1e12
-    at_best = np.full(3, work / best)
-    assert timing.share(work, at_best, matrix)["of_the_rate"] == pytest.approx(1.0, rel=1e-3)
-    assert timing.share(work, 2 * at_best, matrix)["of_the_rate"] == pytest.approx(0.5, rel=1e-3)
-    slower = matrix * [1.0, 2.0, 4.0]  # other work: the rate is the best turn's
-    found = timing.share(work, at_best, np.minimum(slower, 1e9))
-    assert found["matrix_tflops_at_worst"] < found["matrix_tflops"] <= best * (1 + 1e-3) / 1e12
+    monkeypatch.setattr(timing, "_matrix_products", lambda: (None, 8 * work))
+    matrix = np.array([4.0, 2.0, 8.0])  # other work slows two turns: the rate is the best one's
+    found = timing.share(work, np.array([0.5, 0.5, 9.0]), matrix)
+    rates = found["matrix_tflops"], found["matrix_tflops_at_worst"]
+    assert rates == pytest.approx((8 * work / 2e12, 8 * work / 8e12), rel=1e-3)
+    assert found["of_the_rate"] == pytest.approx(0.5, rel=1e-3)
+
+
+def test_the_second_call_of_the_machines_products_counts(monkeypatch):
+    """In every turn; the ways are called once each."""
+    calls = []
+    first = lambda: time.sleep(0.2 if (calls.append("matrix") or calls.count("matrix")) % 2 else 0.0)  # noqa: E731
+    monkeypatch.setattr(timing, "_matrix_products", lambda: (first, 1))
+    seconds = timing.in_turns({"way": lambda: calls.append("way")}, 2, matrix=True)
+    assert calls == ["way", "matrix", "matrix"] * 2 and list(seconds) == ["way", "matrix"]
+    assert len(seconds["matrix"]) == 2 and max(seconds["matrix"]) < 0.2
 
 
 def test_what_others_do_is_told_from_ones_own_work(monkeypatch):

@@ -86,6 +86,11 @@ def test_the_papers_command_shares_a_step_out(tmp_path):
         trained.append(weights.load(out / "image-sdf-paper-maml.safetensors")[1])
     for one, other in zip(*map(jax.tree.leaves, trained), strict=True):
         np.testing.assert_allclose(other, one, rtol=1e-5, atol=2e-6 * np.abs(one).max())
+    # What cannot be shared out is refused: so the devices are asked for.
+    command = [sys.executable, "-m", "learnit_core.commands.paper", *about, "--devices", "3", "--out", tmp_path / "3"]
+    flags["XLA_FLAGS"] = "--xla_force_host_platform_device_count=3"
+    refused = subprocess.run(list(map(str, command)), env=os.environ | flags, capture_output=True, encoding="utf-8")
+    assert refused.returncode == 1 and "3 devices cannot share" in refused.stderr
 
 
 def two_hosts(out, names):

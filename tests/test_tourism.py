@@ -489,6 +489,9 @@ def test_a_short_run_of_results(small, tmp_path, monkeypatch):
     text, summary = (target / "tourism.md").read_text(), results.summary(content)
     assert "seeds 0, 1" in text and text.count("control: mean photograph") == 2 and "seeds 0, 1" in summary
     assert "Profile `long`, meta-training seeds 0, 1" in text and "profile `long`" in summary
+    learned = [row["psnr_db"] for row in content["results"] if row["init"] == "meta-reptile" and row["in_table"]]
+    (line,) = [line for line in summary.splitlines() if line.startswith("| Reptile |")]
+    assert len(learned) == 2 and f"{np.mean(learned):.1f}" in line, "the mean of both seeds"
     # Before `long` had a name, what was kept said `quick`; it is taken all the same.
     kept = settings.out / "results" / "tourism-0.json"
     earlier = json.loads(kept.read_text())

@@ -33,6 +33,7 @@ from learnit_core.experiments.settings import Settings
 from learnit_core.fit import fit
 from learnit_core.signals import arrays
 from learnit_core.structures import Params, plain, rows, seed_key
+from learnit_core.tuning import tune
 
 RATES = (5e-4, 1e-3, 2e-3, 3e-3, 5e-3)
 LONGEST, VALIDATION, ALONE, TOGETHER = 100, 32, 24, 512
@@ -99,23 +100,26 @@ def run(settings: Settings, *, photographs: Path | None, tiles: int, minutes: fl
 
         return one
 
+    def steps_to(mean: np.ndarray) -> int:
+        reached = np.flatnonzero(mean >= target)
+        return int(reached[0]) + 1 if reached.size else longest
+
     def fewest(params: Params) -> tuple[Setting, int, float]:
-        """Adam's rate and steps that first reach the target on average; where none does, the best at the end. A rate
-        at the edge of those tried has a further one tried beside it."""
-        tried: dict[float, tuple[int, float]] = {}
-        left = list(RATES if not short else RATES[:1])
-        while left:
-            rate = left.pop()
-            curves = jax.jit(functools.partial(_each, fit_from(Setting("adam", rate), longest, True)))
-            mean = np.asarray(curves(params, chosen)).mean(axis=0)
-            reached = np.flatnonzero(mean >= target)
-            steps = int(reached[0]) + 1 if reached.size else longest
-            tried[rate] = steps, -float(mean[steps - 1])
-            best = min(tried, key=tried.__getitem__)
-            if not left and not short and best in (min(tried), max(tried)):
-                left.append(best / 2 if best == min(tried) else best * 2)
-        steps, worst = tried[best]
-        return Setting("adam", best), steps, -worst
+        """Adam's rate and steps that first reach the target on average; where none does, the best at the end."""
+        means = {}
+
+        def run(setting):
+            curves = jax.jit(functools.partial(_each, fit_from(setting, longest, True)))
+            means[setting] = np.asarray(curves(params, chosen)).mean(axis=0)
+            return means[setting]
+
+        def sooner(mean):  # of as many steps the one with the higher PSNR, which is far below a thousand
+            return mean[steps_to(mean) - 1] / 1000 - steps_to(mean)
+
+        tried = {"grid": {"adam": RATES[:1]}, "widenings": 0} if short else {"grid": {"adam": RATES}}
+        setting = tune(run, {"sooner": sooner}, **tried)["sooner"].choice
+        steps = steps_to(means[setting])
+        return setting, steps, float(means[setting][steps - 1])
 
     adam_random, adam_start = fewest(random), fewest(plain(start))
     learned_steps = (Setting("learned", 1.0), command.INNER_STEPS, target)
