@@ -10,10 +10,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from jax.experimental.compilation_cache import compilation_cache
+from PIL import Image
 
 from learnit_core import experiments, models
 from learnit_core.commands import bench
-from learnit_core.commands.benchmarks import everyday, page, scaling
+from learnit_core.commands.benchmarks import everyday, many, page, scaling
 from learnit_core.commands.upkeep import benchmarks
 from learnit_core.experiments import precision, timing
 from learnit_core.experiments.settings import Settings
@@ -33,8 +34,21 @@ def test_the_page_has_a_line_for_every_part_and_none_without():
     found = page.page(CONTENT)
     for name, record in CONTENT["parts"].items():
         assert f"| {name} | {record['date']} |" in found
-    assert {f"everyday-{name}" for name in experiments.ALL} | {"many"} <= CONTENT["parts"].keys()
+    assert {f"everyday-{name}" for name in experiments.ALL} | {"many", "networks"} <= CONTENT["parts"].keys()
+    assert "### From files to a set" in page.page({"parts": {"networks": CONTENT["parts"]["networks"]}})
     assert "## " not in page.page({"parts": {}}).replace("## When and where", "")
+
+
+def test_an_aim_that_is_missed_is_said():
+    parts = json.loads(json.dumps({"networks": CONTENT["parts"]["networks"]}))
+    aim, steps = parts["networks"]["aim"], parts["networks"]["steps"]
+    for way in steps.values():
+        way |= {"psnr_db": aim["psnr_db"] + 1, "median_seconds": 1.01 * aim["median_seconds"]}
+    assert "picture does NOT hold." in page.page({"parts": parts})
+    steps["2"]["median_seconds"] = aim["median_seconds"]
+    assert "picture holds with 2 steps." in page.page({"parts": parts})
+    steps["2"]["psnr_db"] = aim["psnr_db"] - 0.01
+    assert "picture does NOT hold." in page.page({"parts": parts})
 
 
 def test_a_bound_that_is_missed_is_said():
@@ -186,3 +200,21 @@ def test_every_part_runs(tmp_path):
     parts = json.loads((tmp_path / "benchmarks.json").read_text())["parts"]
     assert parts.keys() == CONTENT["parts"].keys()
     assert "## Many pictures" in (tmp_path / "benchmarks.md").read_text()
+
+
+@pytest.mark.nightly
+def test_sets_are_made_from_the_files_of_the_other_photographs(tmp_path, monkeypatch):
+    folder, read, seen = tmp_path / "photographs", many.read, []
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    pictures = rng.integers(0, 255, (18, 64, 64, 3), np.uint8)
+    for i, picture in enumerate(pictures):
+        Image.fromarray(picture).save(folder / f"{i:02}.png")
+    monkeypatch.setattr(many, "read", lambda source, **how: seen.append(source) or read(source, **how))
+    settings = Settings(out=tmp_path / "out", max_steps=2)
+    found = many.sets(settings, photographs=folder, tiles=2, minutes=1.0, rounds=1)
+    assert found["fitted"] == 36 and set(found["steps"]) == {"1", "2"}
+    assert seen[0] == folder and seen[1] == seen[2] != folder
+    crops, names = read(seen[1], size=32, channels=3, tiles=2)
+    assert (crops.reshape(9, 2, 2, 32, 32, 3)[4, 1, 0] == pictures[9, 32:, :32]).all() and len(names) == 36
+    assert found["steps"]["2"]["psnr_db"] > found["steps"]["1"]["psnr_db"] > 5

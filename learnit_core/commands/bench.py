@@ -2,7 +2,7 @@
 
     make bench                                                      all parts; docs/benchmarks.md is made of them
     make bench ARGS='--parts ct --rounds 5'                         some parts
-    make bench ARGS='--parts many --photographs DIR --tiles 10'     fits of crops of one's own photographs
+    make bench ARGS='--parts many networks --photographs DIR'       fits of crops of one's own photographs
     make bench ARGS='--quick --target out'                          every part in a few seconds, to see that it runs
 
 Each part times a plain way and the package's in turns. A part that is done is kept under ``$LEARNIT_OUT/bench`` and not
@@ -32,7 +32,7 @@ def parts(given: argparse.Namespace, settings: Settings) -> dict[str, Any]:
             made[name] = partial(one.bench, settings, rounds=given.rounds, size=given.size)
         made[f"everyday-{name}"] = partial(everyday.run, one, settings)
     about = {"photographs": given.photographs, "tiles": given.tiles, "minutes": given.minutes, "rounds": given.rounds}
-    made["many"] = partial(many.run, settings, **about)
+    made |= {"many": partial(many.run, settings, **about), "networks": partial(many.sets, settings, **about)}
     made |= {f"scaling-{what}": partial(scaling.run, what, settings) for what in scaling.VALUES}
     return made | {"scaling-devices": partial(scaling.over_devices, settings)}
 
@@ -41,12 +41,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         prog="learnit_core.commands.bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--rounds", type=int, default=3, help="turns of `many` and of the paper's shapes (default 3)")
+    parser.add_argument("--rounds", type=int, default=3, help="turns, where none takes milliseconds (default 3)")
     parser.add_argument("--size", type=int, help="side of pictures and slices [pixels] (default: the paper's)")
     parser.add_argument("--parts", nargs="+", metavar="PART", help="which parts (default: all)")
-    parser.add_argument("--photographs", type=Path, help="`many`: a folder of photographs (default: a built-in class)")
-    parser.add_argument("--tiles", type=int, default=10, help="`many`: each photograph is cut into N x N (default 10)")
-    parser.add_argument("--minutes", type=float, default=5.0, help="`many`: to learn the start (default 5)")
+    parser.add_argument("--photographs", type=Path, help="of `many`, `networks` (default: built-in pictures)")
+    parser.add_argument("--tiles", type=int, default=10, help="each photograph is cut into N x N (default 10)")
+    parser.add_argument("--minutes", type=float, default=5.0, help="to learn the start (default 5)")
     parser.add_argument("--target", type=Path, default=TARGET, help="folder to write to (default: docs/results)")
     parser.add_argument("--again", action="store_true", help="make parts that are kept once more")
     parser.add_argument("--quick", action="store_true", help="every loop of two steps, small shapes: does it run?")
@@ -74,7 +74,7 @@ def main() -> None:
 def keep(name: str, make: Any, given: argparse.Namespace, settings: Settings) -> None:
     """Make a part, unless one of the same settings is there."""
     file = settings.out / "bench" / f"{name}.json"
-    own = ("photographs", "tiles", "minutes") if name == "many" else ()
+    own = ("photographs", "tiles", "minutes") if name in ("many", "networks") else ()
     own += () if name.startswith(("everyday", "scaling")) else ("rounds",)
     belongs_to = {one: str(getattr(given, one)) for one in ("size", *own)} | {"steps": settings.max_steps}
     belongs_to["versions"] = metrics.versions()
@@ -85,6 +85,7 @@ def keep(name: str, make: Any, given: argparse.Namespace, settings: Settings) ->
     others = timing.Others()
     report = {**make(), **timing.about(), "busy_cores": others.cores(), "belongs_to": belongs_to}
     metrics.write_json(file, report)
+    print(f"wrote {file}")
 
 
 def _kept(file: Path) -> dict[str, Any]:

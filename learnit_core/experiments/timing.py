@@ -1,11 +1,12 @@
 """Timing ways of computing the same, in turns within one run, so that a busy machine slows all of them alike; and the
 machine's own rate of matrix products in that run, which no way can pass."""
 
+import contextlib
 import datetime
 import functools
 import platform
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,6 @@ import numpy as np
 from jax.experimental.compilation_cache import compilation_cache
 
 from learnit_core import metrics
-from learnit_core.experiments.settings import Settings
 
 SIDE = {"cpu": 1024}
 """Side of the square matrices whose products are a machine's rate: they fit a processor's cache, and elsewhere (4,096)
@@ -82,8 +82,16 @@ def _matrix_products(repeats: int = 8) -> tuple[Callable[[], Any], int]:
 
 
 def compiled(function: Callable, *arguments: Any, **how: Any) -> tuple[Callable, float]:
-    """The compiled program, by ``jax.jit(function, **how)``, and the seconds that tracing and compiling took, whatever
-    was kept of earlier runs."""
+    """The compiled program, by ``jax.jit(function, **how)``, and the seconds that tracing and compiling took."""
+    with nothing_kept():
+        began = time.perf_counter()
+        program = jax.jit(function, **how).lower(*arguments).compile()
+        return program, time.perf_counter() - began
+
+
+@contextlib.contextmanager
+def nothing_kept() -> Iterator[None]:
+    """In here programs are compiled, whatever was kept of them on disk in earlier runs."""
 
     def keep(programs: bool) -> None:
         jax.config.update("jax_enable_compilation_cache", programs)
@@ -92,9 +100,7 @@ def compiled(function: Callable, *arguments: Any, **how: Any) -> tuple[Callable,
     kept = jax.config.jax_enable_compilation_cache
     keep(False)
     try:
-        began = time.perf_counter()
-        program = jax.jit(function, **how).lower(*arguments).compile()
-        return program, time.perf_counter() - began
+        yield
     finally:
         keep(kept)
 
@@ -149,12 +155,3 @@ def processor() -> str:
         return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
     except (OSError, StopIteration):
         return platform.processor() or platform.machine()
-
-
-def write(settings: Settings, part: str, report: Mapping[str, Any]) -> dict[str, Any]:
-    """Write a part's ``report`` with day, device and versions; returns all of it."""
-    said = {**about(), **report}
-    file = Path(settings.out) / "bench" / f"{part}.json"
-    metrics.write_json(file, said)
-    print(f"wrote {file}")
-    return said

@@ -32,8 +32,8 @@ Parts = Mapping[str, Any]
 def page(content: Mapping[str, Any]) -> str:
     """The whole page, of the parts that there are."""
     parts = content["parts"]
-    sections = [HEAD, *_busy(parts), *_paper(parts), *_everyday(parts), *_many(parts), *_scaling(parts), *_where(parts)]
-    return "\n\n".join(section.strip() for section in sections) + "\n"
+    made = (section for of in (_busy, _paper, _everyday, _many, _networks, _scaling, _where) for section in of(parts))
+    return "\n\n".join(section.strip() for section in (HEAD, *made)) + "\n"
 
 
 def _busy(parts: Parts) -> list[str]:
@@ -188,6 +188,29 @@ def _many(parts: Parts) -> list[str]:
         text += f" CRC-32 of the pictures: {record['checksum']}."
     after = f"What each change is worth: {said}. `make networks` runs at {rate} of the rate of matrix products."
     return ["## Many pictures", text, table(head, rows), after]
+
+
+def _networks(parts: Parts) -> list[str]:
+    if not (record := parts.get("networks")):
+        return []
+    aim, count, start = record["aim"], record["fitted"], record["start"]
+    rows, held = [], []
+    for steps, way in record["steps"].items():
+        whole = f"{60000 * way['median_seconds'] / 60:.1f} min"
+        score, rate = f"{way['psnr_db']:.1f} ({way['worst_psnr_db']:.1f})", share(way["limit"]["of_the_rate"])
+        rows.append([steps, score, f"{1e3 * way['median_seconds']:.2f}", whole, rate])
+        if way["psnr_db"] >= aim["psnr_db"] and way["median_seconds"] <= aim["median_seconds"]:
+            held.append(steps)
+    text = (
+        f"`make networks` as it is called, on {count:,} pictures ({record['pictures']}; CRC-32 {record['checksum']}), "
+        "in as many steps: reading files, compiling and writing the set are counted, learning the start is not "
+        f"({start['seconds']:.0f} s, {1e3 * start['seconds'] / count:.1f} ms a picture more)."
+    )
+    said = f"holds with {' and '.join(held)}" if held else "does NOT hold"
+    milliseconds = f"{1e3 * aim['median_seconds']:g} ms a picture"
+    after = f"The aim of at least {aim['psnr_db']:g} dB on average in at most {milliseconds} {said} steps."
+    head = ["steps", "PSNR (the worst) [dB]", "ms a picture", "60,000 would take", "of the rate"]
+    return ["### From files to a set", text, table(head, rows), after if held else after.replace(" steps.", ".")]
 
 
 WHY = {

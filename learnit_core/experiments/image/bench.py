@@ -94,5 +94,4 @@ def run(settings: Settings, *, rounds: int, size: int | None = None) -> dict[str
             f"({ways['plain']['median_seconds']:.2f} s); loss {losses_of[name]:.6f}"
         )
     shape = [profile.maml_batch, profile.size, profile.size, 1]
-    report = {"shape": shape, "rounds": settings.cap(rounds), "ways": ways, "limit": limit, "bounds": BOUNDS}
-    return timing.write(settings, "image", report)
+    return {"shape": shape, "rounds": settings.cap(rounds), "ways": ways, "limit": limit, "bounds": BOUNDS}

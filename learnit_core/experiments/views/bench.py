@@ -96,4 +96,4 @@ def run(settings: Settings, *, rounds: int, size: int | None = None) -> dict[str
     shape = [profile.inner_steps, profile.rays, profile.samples]
     about = {"shape": shape, "rounds": settings.cap(rounds), "largest_difference": apart, "bounds": BOUNDS}
     about["limit"] = limits
-    return timing.write(settings, "views", {**about, **found})
+    return {**about, **found}
