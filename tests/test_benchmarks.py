@@ -1,5 +1,6 @@
 """docs/benchmarks.md is what the records say; what is compared computes the same; every part runs."""
 
+import dataclasses
 import json
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from learnit_core.commands.benchmarks import everyday, many, page, scaling
 from learnit_core.commands.upkeep import benchmarks
 from learnit_core.experiments import precision, timing
 from learnit_core.experiments.settings import Settings
+from learnit_core.structures import Rated
 
 CONTENT = json.loads(page.RECORDS.read_text("utf-8"))
 
@@ -35,7 +37,7 @@ def test_the_page_has_a_line_for_every_part_and_none_without():
     for name, record in CONTENT["parts"].items():
         assert f"| {name} | {record['date']} |" in found
     assert {f"everyday-{name}" for name in experiments.ALL} | {"many", "networks"} <= CONTENT["parts"].keys()
-    assert "### From files to a set" in page.page({"parts": {"networks": CONTENT["parts"]["networks"]}})
+    assert "## From files to a set" in page.page({"parts": {"networks": CONTENT["parts"]["networks"]}})
     assert "## " not in page.page({"parts": {}}).replace("## When and where", "")
 
 
@@ -44,11 +46,11 @@ def test_an_aim_that_is_missed_is_said():
     aim, steps = parts["networks"]["aim"], parts["networks"]["steps"]
     for way in steps.values():
         way |= {"psnr_db": aim["psnr_db"] + 1, "median_seconds": 1.01 * aim["median_seconds"]}
-    assert "picture does NOT hold." in page.page({"parts": parts})
+    assert "picture is NOT met." in page.page({"parts": parts})
     steps["2"]["median_seconds"] = aim["median_seconds"]
-    assert "picture holds with 2 steps." in page.page({"parts": parts})
+    assert "picture is met (steps: 2)." in page.page({"parts": parts})
     steps["2"]["psnr_db"] = aim["psnr_db"] - 0.01
-    assert "picture does NOT hold." in page.page({"parts": parts})
+    assert "picture is NOT met." in page.page({"parts": parts})
 
 
 def test_a_bound_that_is_missed_is_said():
@@ -202,19 +204,53 @@ def test_every_part_runs(tmp_path):
     assert "## Many pictures" in (tmp_path / "benchmarks.md").read_text()
 
 
-@pytest.mark.nightly
-def test_sets_are_made_from_the_files_of_the_other_photographs(tmp_path, monkeypatch):
-    folder, read, seen = tmp_path / "photographs", many.read, []
+@pytest.fixture
+def photographs(tmp_path):
+    """A folder of 18, and what they are [18, 64, 64, 3]."""
+    folder = tmp_path / "photographs"
     folder.mkdir()
-    rng = np.random.default_rng(0)
-    pictures = rng.integers(0, 255, (18, 64, 64, 3), np.uint8)
+    pictures = np.random.default_rng(0).integers(0, 255, (18, 64, 64, 3), np.uint8)
     for i, picture in enumerate(pictures):
         Image.fromarray(picture).save(folder / f"{i:02}.png")
-    monkeypatch.setattr(many, "read", lambda source, **how: seen.append(source) or read(source, **how))
+    return folder, pictures
+
+
+@pytest.mark.nightly
+def test_sets_are_made_from_the_files_of_the_other_photographs(tmp_path, photographs, monkeypatch):
+    (folder, pictures), read, seen = photographs, many.read, []
+    monkeypatch.setattr(many, "read", lambda *one, **how: seen.append((one, read(*one, **how))) or seen[-1][1])
     settings = Settings(out=tmp_path / "out", max_steps=2)
     found = many.sets(settings, photographs=folder, tiles=2, minutes=1.0, rounds=1)
-    assert found["fitted"] == 36 and set(found["steps"]) == {"1", "2"}
-    assert seen[0] == folder and seen[1] == seen[2] != folder
-    crops, names = read(seen[1], size=32, channels=3, tiles=2)
+    assert (found["fitted"], found["files"]) == (36, 9) and set(found["steps"]) == {"1", "2"}
+    (first, _), (source, (crops, names)), _ = seen
+    assert first == (folder,) and source != first
     assert (crops.reshape(9, 2, 2, 32, 32, 3)[4, 1, 0] == pictures[9, 32:, :32]).all() and len(names) == 36
     assert found["steps"]["2"]["psnr_db"] > found["steps"]["1"]["psnr_db"] > 5
+    assert [file.name for file in (tmp_path / "out" / "bench" / "many").iterdir() if file.is_dir()] == []
+    # An array has no files: its pictures are read from one.
+    np.save(tmp_path / "array.npy", pictures[:, :32, :32])
+    settings = dataclasses.replace(settings, out=tmp_path / "other")
+    found = many.sets(settings, photographs=tmp_path / "array.npy", tiles=1, minutes=1.0, rounds=1)
+    assert (found["fitted"], found["files"]) == (9, 0)
+
+
+@pytest.mark.nightly
+def test_only_the_first_way_of_many_has_the_librarys_sine(tmp_path, photographs, monkeypatch):
+    traced, fit_from = [], many._fit_from
+
+    def spied(recipe, setting, steps, **how):
+        one = fit_from(recipe, setting, steps, **how)
+        return lambda params, picture: traced.append((models.sine is jnp.sin, params)) or one(params, picture)
+
+    start = many.start_of(Settings(out=tmp_path / "out", max_steps=2), photographs[0], 2, 1.0)
+    steps = many.command.INNER_STEPS
+    recipe = many.command.recipe_for(start.field, many.arrays.grid((32, 32)), many.AT_RATES, steps)
+    adam = many.How(many.Setting("adam", 1e-3), 1, 0.0)
+    hows = dict.fromkeys(("sin", "plain", "start"), adam) | {"rates": many.How(many.AT_RATES, steps, 0.0)}
+    monkeypatch.setattr(many, "_fit_from", spied)
+    ways, scored = many._ways(recipe, start, hows, start.unseen[:2], start.unseen[:4], 1)
+    assert [sine for sine, _ in traced] == [True, False, False, False]
+    assert [isinstance(params, Rated) for _, params in traced] == [False, False, False, True]
+    assert ways.keys() == scored.keys() == {"sin", "plain", "start", "rates", "batching", "networks"}
+    assert scored["sin"] == pytest.approx(scored["plain"], abs=0.01)
+    assert scored["rates"] == pytest.approx(scored["batching"], abs=0.01) == pytest.approx(scored["networks"], abs=0.01)

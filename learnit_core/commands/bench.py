@@ -41,10 +41,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         prog="learnit_core.commands.bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--rounds", type=int, default=3, help="turns, where none takes milliseconds (default 3)")
+    parser.add_argument("--rounds", type=int, default=3, help="turns of all but `everyday` and `scaling` (default 3)")
     parser.add_argument("--size", type=int, help="side of pictures and slices [pixels] (default: the paper's)")
     parser.add_argument("--parts", nargs="+", metavar="PART", help="which parts (default: all)")
-    parser.add_argument("--photographs", type=Path, help="of `many`, `networks` (default: built-in pictures)")
+    parser.add_argument("--photographs", type=Path, help="a folder, of `many` and `networks` (default: built-in)")
     parser.add_argument("--tiles", type=int, default=10, help="each photograph is cut into N x N (default 10)")
     parser.add_argument("--minutes", type=float, default=5.0, help="to learn the start (default 5)")
     parser.add_argument("--target", type=Path, default=TARGET, help="folder to write to (default: docs/results)")

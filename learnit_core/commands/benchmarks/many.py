@@ -15,6 +15,7 @@ Beside it, in :func:`sets`, the command whole, from a folder to a folder, with f
 
 import functools
 import shutil
+import tempfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -25,9 +26,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from learnit_core import experiments, many, models, weights
+from learnit_core import experiments, many, models, networks, weights
 from learnit_core.commands import networks as command
-from learnit_core.commands.pictures import read
+from learnit_core.commands.pictures import bytes_of, read
 from learnit_core.errors import LearnitError
 from learnit_core.evaluate import Setting
 from learnit_core.experiments import precision, runs, timing
@@ -43,10 +44,10 @@ LONGEST, VALIDATION, ALONE, TOGETHER = 100, 32, 24, 512
 
 SIZE = 32
 
-STEPS, AIM = (1, 2, 3, 5), {"psnr_db": 31.0, "median_seconds": 2.5e-3}
-"""Steps of :func:`sets`; what one of them is to reach, and in how long a picture."""
+SET_STEPS, AIM = (1, 2, 3, 5), {"psnr_db": 31.0, "median_seconds": 2.5e-3}
+"""Steps of the fits of :func:`sets`; what they are to reach, and in how long a picture."""
 
-LEARNED = Setting("learned", 1.0)
+AT_RATES = Setting("learned", 1.0)
 
 
 class Start(NamedTuple):
@@ -71,21 +72,26 @@ class How(NamedTuple):
 def run(settings: Settings, *, photographs: Path | None, tiles: int, minutes: float, rounds: int) -> dict[str, Any]:
     """Learn a start, choose Adam's steps, and time all ways in turns; the record."""
     short = settings.max_steps is not None
-    start = learned(settings, photographs, tiles, minutes)
+    start = start_of(settings, photographs, tiles, minutes)
+    if len(start.unseen) <= VALIDATION:
+        raise LearnitError(
+            f"found {len(start.unseen)} pictures to fit: expected more than the {VALIDATION} that choose rates"
+        )
     order = np.random.default_rng(0).permutation(len(start.unseen))
     chosen, test = start.unseen[order[:VALIDATION]], start.unseen[order[VALIDATION:]]
     test = test[np.arange(TOGETHER if not short else 4) % len(test)]
     alone = test[: 2 if short else ALONE]
-    recipe = command.recipe_for(start.field, arrays.grid(test.shape[1:3]), LEARNED, command.INNER_STEPS)
+    recipe = command.recipe_for(start.field, arrays.grid(test.shape[1:3]), AT_RATES, command.INNER_STEPS)
     target = float(many.fit_many(recipe, start.params, chosen, seed_key(0)).scores.mean())
     hows = _how(recipe, start, chosen, target, short=short, longest=settings.cap(LONGEST))
-    ways, scored = _ways(recipe, start, hows, alone, test)
+    block, _ = many.fastest_block(recipe, start.params, test, seed_key(0))
+    ways, scored = _ways(recipe, start, hows, alone, test, block)
     counts = {name: len(test) if name in ("batching", "networks") else len(alone) for name in ways}
-    work = precision.operations(_fit_from(recipe, LEARNED, command.INNER_STEPS), start.params, alone[0])
     taken = timing.in_turns(ways, settings.cap(rounds), matrix=True)
     matrix = taken.pop("matrix")
     seconds = {name: found / counts[name] for name, found in taken.items()}
-    shutil.rmtree(start.folder / "alone", ignore_errors=True)
+    for made in ("alone", "set"):
+        shutil.rmtree(start.folder / made, ignore_errors=True)
     report = timing.compared(seconds)
     for name, way in report.items():
         (optimizer, rate), steps, reached = hows[name]
@@ -101,60 +107,74 @@ def run(settings: Settings, *, photographs: Path | None, tiles: int, minutes: fl
         "fitted": counts,
         "rounds": settings.cap(rounds),
         "ways": report,
-        "limit": timing.share(work, seconds["networks"], matrix),
+        "block": block,
+        "limit": timing.share(_work(start, command.INNER_STEPS), seconds["networks"], matrix),
     }
 
 
 def sets(settings: Settings, *, photographs: Path | None, tiles: int, minutes: float, rounds: int) -> dict[str, Any]:
-    """``make networks`` whole: all other pictures from their files to a set on disk, in some numbers of steps by turns.
+    """``make networks`` from files to a set on disk, on all other pictures, in some numbers of steps by turns.
 
-    Reading, compiling, choosing a block and writing are counted; learning the start is not.
+    Reading, tracing, compiling, choosing a block and writing are counted; starting Python and learning the start are
+    not. Raises LearnitError if a fit diverges.
     """
-    start = learned(settings, photographs, tiles, minutes)
-    place, source = start.folder / "set", start.folder / "unseen"
-    shutil.rmtree(source, ignore_errors=True)
-    source.mkdir()
-    for i, file in enumerate(start.files):
-        shutil.copy(file, source / f"{i:06}{file.suffix}")
-    if not start.files:
-        source, tiles = source / "pictures.npy", 1
-        np.save(source, start.unseen)
-    scores: dict[int, np.ndarray] = {}
+    start = start_of(settings, photographs, tiles, minutes)
+    found: dict[str, networks.Networks] = {}
+    with tempfile.TemporaryDirectory(dir=start.folder) as place:
+        source, tiles = _source(start, Path(place) / "pictures", tiles)
 
-    def whole(steps):
-        shutil.rmtree(place, ignore_errors=True)
-        with timing.nothing_kept():
-            found, names = read(source, size=SIZE, channels=start.unseen.shape[-1], tiles=tiles)
-            shared = {"names": names, "setting": LEARNED, "steps": steps, "progress": False}
-            scores[steps] = command.make(found, start.field, start.params, place, {}, **shared).scores
+        def whole(steps):
+            pictures, names = read(source, size=SIZE, channels=start.unseen.shape[-1], tiles=tiles)
+            shared = {"names": names, "setting": AT_RATES, "steps": steps, "progress": False}
+            out = Path(tempfile.mkdtemp(dir=place))
+            made = command.make(pictures, start.field, start.params, out, {}, **shared)
+            if len(made) != len(start.unseen) or len(made.diverged):
+                raise LearnitError(
+                    f"{len(made)} networks, {len(made.diverged)} of them diverged: there is nothing to time"
+                )
+            found[str(steps)] = made
 
-    numbers = STEPS if settings.max_steps is None else (1, 2)
-    taken = timing.in_turns({str(n): functools.partial(whole, n) for n in numbers}, settings.cap(rounds), matrix=True)
-    matrix, ways = taken.pop("matrix"), {}
-    recipe = command.recipe_for(start.field, arrays.grid((SIZE, SIZE)), LEARNED, 1)
-    for steps in numbers:
-        work = precision.operations(_fit_from(recipe, LEARNED, steps), start.params, start.unseen[0])
-        each = taken[str(steps)] / len(start.unseen)
-        ways[str(steps)] = {
+        def anew(steps):
+            jax.clear_caches()
+            with timing.nothing_kept():
+                whole(steps)
+
+        numbers = SET_STEPS if settings.max_steps is None else (1, 2)
+        ways = {str(steps): functools.partial(anew, steps) for steps in numbers}
+        taken = timing.in_turns(ways, settings.cap(rounds), matrix=True)
+        scores = {steps: made.scores for steps, made in found.items()}
+    matrix, records = taken.pop("matrix"), {}
+    for steps, seconds in taken.items():
+        each = seconds / len(start.unseen)
+        records[steps] = {
             "median_seconds": timing.short(float(np.median(each))),
             "psnr_db": round(float(scores[steps].mean()), 2),
             "worst_psnr_db": round(float(scores[steps].min()), 2),
-            "limit": timing.share(work, each, matrix),
+            "block": found[steps].about["block"],
+            "limit": timing.share(_work(start, int(steps)), each, matrix),
         }
-        way = ways[str(steps)]
+        way = records[steps]
         print(f"networks, {steps} steps: {1e3 * way['median_seconds']:.2f} ms a picture, {way['psnr_db']:.2f} dB")
-    shutil.rmtree(place, ignore_errors=True)
     about = {**start.about, "checksum": runs.checksum(start.unseen), "fitted": len(start.unseen)}
-    return {**about, "shape": list(start.unseen.shape[1:]), "rounds": settings.cap(rounds), "steps": ways, "aim": AIM}
+    about |= {"files": len(start.files), "shape": list(start.unseen.shape[1:]), "rounds": settings.cap(rounds)}
+    return {**about, "steps": records, "aim": AIM}
 
 
-def learned(settings: Settings, photographs: Path | None, tiles: int, minutes: float) -> Start:
-    """A start learned from half of the pictures, kept for whoever asks again, and the others."""
+def _source(start: Start, folder: Path, tiles: int) -> tuple[Path, int]:
+    """What ``make networks`` is to read, and into how many tiles a side: copies of the photographs, or an array."""
+    folder.mkdir()
+    for i, file in enumerate(start.files):
+        shutil.copy(file, folder / f"{i:06}{file.suffix}")
+    if start.files:
+        return folder, tiles
+    np.save(folder / "pictures.npy", start.unseen)
+    return folder / "pictures.npy", 1
+
+
+def start_of(settings: Settings, photographs: Path | None, tiles: int, minutes: float) -> Start:
+    """A start learned from half of the pictures, and the others. Its checkpoint is kept: whoever asks again has it at
+    once, unless ``minutes`` were too few, and then it is a better one."""
     train, unseen, files, about = pictures(settings, photographs, tiles)
-    if len(unseen) <= VALIDATION:
-        raise LearnitError(
-            f"found {len(unseen)} pictures to fit: expected more than the {VALIDATION} that choose rates"
-        )
     folder = settings.out / "bench" / "many"
     folder.mkdir(parents=True, exist_ok=True)
     control = {"steps": settings.cap(command.STEPS), "pieces": tiles**2 if photographs else 1}
@@ -173,14 +193,15 @@ def pictures(
     """
     if photographs is not None:
         found, names = read(photographs, size=SIZE, channels=3, tiles=tiles)
-        found = found.reshape(-1, tiles**2, *found.shape[1:])
+        found = bytes_of(found, 0, len(found)).reshape(-1, tiles**2, *found.shape[1:])
         if len(found) < 2:
             raise LearnitError(f"{photographs} holds {len(found)} photographs: expected two or more")
         parts = found[::2], found[1::2]
         train, unseen = (part.reshape(-1, *part.shape[2:]) for part in parts)
         files = [photographs / (name.rpartition(":")[0] if tiles > 1 else name) for name in (names or [])[:: tiles**2]]
         about = f"crops of photographs, {len(parts[0])} learned from and {len(parts[1])} others"
-        return train, unseen, [file for file in files[1::2] if file.is_file()], about
+        there = all(file.is_file() for file in files)  # those of an array or a prepared set are no files
+        return train, unseen, files[1::2] if there else [], about
     one = next((one for one in experiments.ALL.values() if getattr(one.profiles["quick"], "size", None) == SIZE), None)
     if one is None:
         raise LearnitError(f"no built-in pictures have {SIZE} x {SIZE} pixels: name a folder with --photographs")
@@ -237,9 +258,21 @@ def _how(
         steps = steps_to(means[setting])
         return How(setting, steps, float(means[setting][steps - 1]))
 
-    random, at_rates = fewest(_random(start.field)), How(LEARNED, command.INNER_STEPS, target)
+    random, at_rates = fewest(_random(start.field)), How(AT_RATES, command.INNER_STEPS, target)
     hows = {"sin": random, "plain": random, "start": fewest(plain(start.params))}
     return hows | dict.fromkeys(("rates", "batching", "networks"), at_rates)
+
+
+def _work(start: Start, steps: int) -> int:
+    """Operations of a fit at the learned rates, and of its loss and score in the end."""
+    recipe = command.recipe_for(start.field, arrays.grid(start.unseen.shape[1:3]), AT_RATES, steps)
+    one = _fit_from(recipe, AT_RATES, steps)
+
+    def whole(params, picture):
+        fitted, batch = plain(one(params, picture).params), recipe.batch_of(picture)
+        return fitted, recipe.loss(fitted, batch, jax.random.key(0)), recipe.score(fitted, batch)
+
+    return precision.operations(whole, start.params, start.unseen[0])
 
 
 def _random(field: Field) -> Params:
@@ -247,9 +280,10 @@ def _random(field: Field) -> Params:
 
 
 def _ways(
-    recipe: many.Recipe, start: Start, hows: dict[str, How], alone: np.ndarray, test: np.ndarray
+    recipe: many.Recipe, start: Start, hows: dict[str, How], alone: np.ndarray, test: np.ndarray, block: int
 ) -> tuple[dict[str, Callable], dict[str, float]]:
-    """What runs each way once, compiled, and the mean PSNR [dB] of what it fits."""
+    """What runs each way once, and the mean PSNR [dB] of what it fits. All are compiled; only ``make networks`` traces
+    its programs at each call, as the command does."""
     ways: dict[str, Callable] = {}
     scored = {}
     files, place = start.folder / "alone", start.folder / "set"
@@ -262,22 +296,21 @@ def _ways(
         fitted = [plain(program(params, picture).params) for picture in alone]
         scores = [recipe.score(p, recipe.batch_of(x)) for p, x in zip(fitted, alone, strict=True)]
         scored[name] = float(np.mean(scores))
-    block, _ = many.fastest_block(recipe, start.params, test, seed_key(0))
     parts = -(-len(test) // 4)
 
     def batching():
         fits = many.fit_many(recipe, start.params, test, seed_key(0), block=block, chunk=parts)
         for i in range(len(test)):
             _write(rows(fits.params, i), files / f"{i}.npz")
-        return fits.scores
+        return fits
 
-    def networks():
+    def sharded():
         shutil.rmtree(place, ignore_errors=True)
-        shared = {"setting": LEARNED, "steps": command.INNER_STEPS, "block": block, "shard": parts}
-        return command.make(test, start.field, start.params, place, {}, **shared, progress=False).scores
+        shared = {"setting": AT_RATES, "steps": command.INNER_STEPS, "block": block, "shard": parts}
+        return command.make(test, start.field, start.params, place, {}, **shared, progress=False)
 
-    ways |= {"batching": batching, "networks": networks}
-    scored |= {name: float(np.mean(ways[name]()[: len(alone)])) for name in ("batching", "networks")}
+    ways |= {"batching": batching, "networks": sharded}
+    scored |= {name: float(np.mean(ways[name]().scores[: len(alone)])) for name in ("batching", "networks")}
     return ways, scored
 
 
@@ -286,6 +319,6 @@ def _one_by_one(program: Callable, params: Params, pictures: np.ndarray, folder:
         _write(plain(program(params, picture).params), folder / f"{i}.npz")
 
 
-def _write(params: Params, file: Path) -> None:
+def _write(params: Any, file: Path) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     np.savez(file, **{name: np.asarray(leaf) for name, leaf in weights.named_leaves(params).items()})

@@ -59,7 +59,7 @@ def _plain(profile: ct.Profile, field: Field, optimizer: optax.GradientTransform
 
 
 def run(settings: Settings, *, rounds: int, size: int | None = None) -> dict[str, Any]:
-    """Time ``rounds`` steps of each way in turns, then the core's up to 8; prints and writes a report."""
+    """Time ``rounds`` steps of each way in turns, then the core's up to 8; prints and returns a report."""
     paper = ct.PROFILES["paper"]
     profile = replace(paper, size=size or paper.size, counts=(4, 0, 0))
     field, optimizer = ct.field_for(profile), runs.outer_optimizer(profile)

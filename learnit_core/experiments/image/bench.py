@@ -68,7 +68,7 @@ def core_meta_step(profile: image.Profile, field, optimizer) -> Callable:
 
 
 def run(settings: Settings, *, rounds: int, size: int | None = None) -> dict[str, Any]:
-    """Time ``rounds`` of each way in turns; prints and writes a report."""
+    """Time ``rounds`` of each way in turns; prints and returns a report."""
     profile = replace(image.PROFILES["paper"], size=size or image.PROFILES["paper"].size)
     field, optimizer = image.field_for(profile, 1), optax.adam(profile.outer_rate)
     data = jax.random.uniform(jax.random.key(0), (8, profile.size, profile.size, 1))

@@ -72,7 +72,7 @@ def renderings(profile: views.Profile, field: Field, params: Params) -> dict[str
 
 
 def run(settings: Settings, *, rounds: int, size: int | None = None) -> dict[str, Any]:
-    """Time ``rounds`` of each way in turns; prints and writes a report."""
+    """Time ``rounds`` of each way in turns; prints and returns a report."""
     profile = replace(views.PROFILES["paper"], size=size or views.PROFILES["paper"].size)
     if settings.max_steps is not None:
         profile = replace(profile, inner_steps=settings.cap(profile.inner_steps), samples=8, width=16)
