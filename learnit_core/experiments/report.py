@@ -184,13 +184,20 @@ def verdicts(
     return lines
 
 
-def by_seed(content: Mapping[str, Any], markdown: Callable[[list[dict[str, Any]]], str]) -> list[str]:
-    """A section for each meta-training seed: ``markdown`` of its rows, and of the controls', which count for all."""
+def by_seed(
+    content: Mapping[str, Any], markdown: Callable[[list[dict[str, Any]]], str], data: str | None = None
+) -> list[str]:
+    """A section for each meta-training seed: ``markdown`` of its rows, and of the controls', which count for all.
+
+    With ``data`` of this class alone, of those seeds that it has.
+    """
     sections = []
+    mine = [row for row in content["results"] if data in (None, row["data"])]
     for seed in content["seeds"]:
-        rows = [row for row in content["results"] if row["seed"] == seed and row["observations"] != "none"]
-        rows += [row for row in content["results"] if row["observations"] == "none"]
-        sections += [f"## Seed {seed}", markdown(rows)]
+        rows = [row for row in mine if row["seed"] == seed and row["observations"] != "none"]
+        if rows:
+            rows += [row for row in mine if row["observations"] == "none"]
+            sections += [f"## {data.capitalize()}, seed {seed}" if data else f"## Seed {seed}", markdown(rows)]
     return sections
 
 

@@ -119,8 +119,8 @@ SHIPPED = {
     },
     "long": {
         "chairs": {"meta-mv": "views-chairs-mv", "meta-sv": "views-chairs-sv", "joint": "views-chairs-joint"},
-        "lamps": {"meta-mv": "views-lamps-mv"},
-        "cars": {"meta-mv": "views-cars-mv"},
+        "lamps": {"meta-mv": "views-lamps-mv", "meta-sv": "views-lamps-sv", "joint": "views-lamps-joint"},
+        "cars": {"meta-mv": "views-cars-mv", "meta-sv": "views-cars-sv", "joint": "views-cars-joint"},
     },
 }
 """Names for :func:`learnit_core.weights.pretrained` by profile, class and initialisation."""

@@ -27,8 +27,8 @@ LONGER = "meta-mv-long"
 
 LABELS = rows_of.labels("object", **{LONGER: "MV Reptile of the longer training"})
 
-MANY, MANY_STEPS = ("standard", "meta-mv"), 1000
-"""What is fitted to 25 views, too, and by how many steps with the paper's rates: it does not say how many."""
+MANY_STEPS = 1000
+"""Steps of a fit to 25 views, also with the paper's rates: it does not say how many."""
 
 
 def tuned_settings(profile: str, data: str) -> Mapping[str, Mapping[str, Chosen]]:

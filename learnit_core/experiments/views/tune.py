@@ -14,10 +14,8 @@ from learnit_core.structures import Field, rows
 from learnit_core.tuning import two_rounds
 
 GRID = {"sgd": (0.1, 0.3, 1.0), "adam": (3e-4, 1e-3, 3e-3)}
-CELLS = {"1": table.INITS, "25": table.MANY}
-"""What is tuned, by number of given views."""
-LIMITS = {"standard": 1000, "meta-mv": 125}
-"""Most steps of a fit to 25 views; to one view the profile's."""
+LIMITS = dict.fromkeys(table.INITS, table.MANY_STEPS) | {"meta-mv": 125}
+"""Most steps of a fit to 25 views: MV is held against the others with an eighth of theirs. To one: the profile's."""
 SCREENED, SCREENING_STEPS, FINALISTS = 5, 100, 2
 
 
@@ -40,7 +38,7 @@ def jobs(profile: views.Profile, data: str) -> tuple[Sequence[Sequence[Job]], di
         "limits": {"1": profile.limit, "25": many},
         "reached_db": {"matched": round(reached, 1)},
     }
-    return [[Job(name, (count,), partial(job, count, name)) for count in CELLS for name in CELLS[count]]], said
+    return [[Job(name, (count,), partial(job, count, name)) for count in ("1", "25") for name in table.INITS]], said
 
 
 def tune_cell(
@@ -67,12 +65,11 @@ TUNING = Tuning(
     grid=GRID,
     jobs=jobs,
     borrowed="chairs",
-    only=("chairs",),
     profiles=("long",),
     protocol="All rates on all validation objects for all steps would take hours of two cores, so there are two rounds "
     f"for all alike. Screening: every rate of the grid (widened where the best stands on its edge) on the first "
     f"{SCREENED} validation objects for {SCREENING_STEPS} steps; the score is the best mean PSNR of the held-out views "
     f"along the way. Final: the {FINALISTS} best of them on all validation objects with all steps; the choice is the "
-    "setting and the number of steps with the best mean PSNR. With 25 given views only Standard and MV are tuned.",
+    "setting and the number of steps with the best mean PSNR. With 25 views MV has an eighth of the others' steps.",
     rounds=[SCREENED, SCREENING_STEPS, FINALISTS, LIMITS],
 )
