@@ -43,7 +43,8 @@ class Profile(experiment.Profile):
     ``counts`` are training, validation and test objects; ``rays`` and ``samples`` make an inner step, ``test_rays`` a
     step at test time; ``inner_optimizer`` is one that :class:`~learnit_core.evaluate.Setting` knows; ``joint_rate`` is
     Adam's where one network is trained on all objects, ``outer_rate`` for the others; ``limit`` is the most steps of a
-    fit to one view, ``fit_steps`` those of Matched; ``init`` is the network's.
+    fit to one view, ``fit_steps`` those of Matched; ``init`` is the network's. ``sv`` are the fields that SV's training
+    has otherwise, if a search was made for it.
     """
 
     counts: tuple[int, int, int]
@@ -60,20 +61,22 @@ class Profile(experiment.Profile):
     fit_steps: int = 2000
     limit: int = 400
     init: str = experiment.added("lecun")
+    sv: tuple[tuple[str, Any], ...] = experiment.added(())
 
-    UNTRAINED: ClassVar = ("fit_steps", "limit", "counts", "test_rays", "joint_rate")
+    UNTRAINED: ClassVar = ("fit_steps", "limit", "counts", "test_rays", "joint_rate", "sv")
 
     def for_class(self, data: str) -> "Profile":
         """The profile as the class ``data`` needs it: the paper has another outer rate for cars and lamps."""
         return supplement.for_class(self, "views", data)
 
     def for_algorithm(self, algorithm: str) -> "Profile":
-        """The profile as ``algorithm`` needs it: ``joint`` makes as many steps as the others' inner ones together."""
+        """The profile as ``algorithm`` needs it: ``joint`` makes as many steps as the others' inner ones together, and
+        ``sv`` has a loop of its own if one was searched for it."""
         if algorithm not in ALGORITHMS.values():
             raise LearnitError(f"unknown training {algorithm!r}: expected one of {', '.join(ALGORITHMS.values())}")
-        if algorithm != "joint":
-            return self
-        return replace(self, num_steps=self.num_steps * self.inner_steps, outer_rate=self.joint_rate)
+        if algorithm == "joint":
+            return replace(self, num_steps=self.num_steps * self.inner_steps, outer_rate=self.joint_rate)
+        return replace(self, **dict(self.sv), sv=()) if algorithm == "sv" else self
 
     def shortened(self, few: int) -> dict:
         loops = ("num_steps", "inner_steps", "fit_steps", "limit")
@@ -92,8 +95,11 @@ _QUICK = Profile(
 
 PROFILES = {
     "quick": _QUICK,
-    # What is shipped: inner loops as long as a fit to 25 views.
-    "long": replace(_QUICK, name="long", inner_steps=128, num_steps=1000),
+    # What is shipped: inner loops as long as a fit to 25 views, and for SV, by a search of its own, short ones.
+    "long": replace(
+        _QUICK, name="long", inner_steps=128, num_steps=1000,
+        sv=(("inner_optimizer", "sgd"), ("inner_rate", 2.0), ("inner_steps", 16), ("num_steps", 8000)),
+    ),
     "standard": Profile(
         name="standard", size=64, counts=(600, 16, 16), width=128, depth=5, num_frequencies=12, max_log2=6.0,
         density="relu", samples=64, rays=128, test_rays=64, inner_optimizer="sgd", inner_rate=0.5, inner_steps=32,
@@ -280,7 +286,7 @@ def meta_train(
         training_profile,
         field,
         given(scenes.train, algorithm),
-        meta_grad_for(profile, field, algorithm),
+        meta_grad_for(training_profile, field, algorithm),
         sample_tasks,
         lambda params: validate(profile, field, params, unseen),
         algorithm=algorithm,
