@@ -90,6 +90,17 @@ def test_joint_has_a_rate_of_its_own(chairs):
     assert still.for_algorithm("mv") == still and still.for_algorithm("joint").outer_rate == 0
 
 
+def test_sv_may_have_a_training_of_its_own():
+    """As many inner steps as MV's in all; cut short it is as short as the others."""
+    long = views.PROFILES["long"]
+    sv = long.for_algorithm("sv")
+    assert (sv.inner_optimizer, sv.inner_rate) != (long.inner_optimizer, long.inner_rate)
+    assert sv.num_steps * sv.inner_steps == long.num_steps * long.inner_steps
+    assert sv.training().keys() == long.training().keys() and sv.for_algorithm("sv") == sv
+    short = long.capped(Settings(max_steps=2)).for_algorithm("sv")
+    assert (short.num_steps, short.inner_steps, short.inner_rate) == (2, 2, sv.inner_rate)
+
+
 def test_joint_makes_a_step_on_plain_gradients(chairs):
     field = views.field_for(TINY)
     params, key = field.init(jax.random.key(0)), jax.random.key(1)

@@ -81,7 +81,9 @@ class Profile(experiment.Profile):
     def shortened(self, few: int) -> dict:
         loops = ("num_steps", "inner_steps", "fit_steps", "limit")
         counts = tuple(map(min, self.counts, (4 * few, few, few)))
+        sv = tuple((name, min(value, few) if name in loops else value) for name, value in self.sv)
         return {name: min(getattr(self, name), few) for name in loops} | {
+            "sv": sv,
             "size": min(self.size, max(12, few)),
             "counts": counts,
         }
