@@ -351,7 +351,7 @@ def test_tuned_settings_say_where_they_come_from():
     own = views_table.tuned_settings("long", "chairs")
     assert set(own["1"]) == set(own["25"]) == set(views_table.INITS)
     assert {chosen.tuned_on for cells in own.values() for chosen in cells.values()} == {"validation"}
-    for profile, data in (("standard", "folder-cars"), ("quick", "chairs"), ("quick", "lamps")):
+    for profile, data in (("standard", "folder-cars"), ("quick", "chairs")):
         borrowed = views_table.tuned_settings(profile, data)["1"]["meta-mv"]
         assert borrowed == own["1"]["meta-mv"]._replace(tuned_on="validation of chairs, profile long")
     papers = views_table.tuned_settings("paper", "chairs")
