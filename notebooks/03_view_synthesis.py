@@ -448,8 +448,9 @@ display(Markdown(text))
 # one, too, but no inner loop has shaped their weights. So where MV is not ahead of them, its lead over Standard comes from
 # what it shows. How the weights move is a second prior, and needs more training to show: after the longer
 # training MV is ahead of Matched, which starts from the same picture, and of SV and of Joint, each by more than noise
-# (`docs/results/views.md`, ten chairs). There SV and Matched are within noise of each other; the paper's main text has for
-# chairs, at 128 × 128, the order MV > SV > Matched > Standard > Shuffled.
+# (`docs/results/views.md`, ten objects of each class; SV has an inner loop of its own there). The paper's main text has for
+# chairs, at 128 × 128, the order MV > SV > Matched > Standard > Shuffled. The averages over ten chairs stand in this order,
+# too; that of SV and Matched is within noise.
 #
 # ## 6. Look at it
 #

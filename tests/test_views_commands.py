@@ -90,7 +90,7 @@ def test_a_short_run_of_results(small, settings, tmp_path, monkeypatch):
         "SV over Standard",
         "MV adapted over un-adapted",
         "25 views, tuned: MV after 2 steps",
-        "25 views, the paper's settings: MV after 2 steps",
+        "25 views, the paper's setting: MV after 2 steps",
     ):
         assert told in text
     monkeypatch.setattr(results_views, "seed_part", lambda *_: pytest.fail("made again"))

@@ -13,7 +13,7 @@ import scipy
 from learnit_core.evaluate import Interval
 from learnit_core.experiments import report, tuned
 from learnit_core.experiments.report import Gap, cell
-from learnit_core.experiments.supplement import PAPERS
+from learnit_core.experiments.supplement import whose
 from learnit_core.plots import LABELS
 
 Contents = Mapping[str, Mapping[str, Any]]
@@ -126,8 +126,7 @@ def along(experiment: str, seen: str, of: str, over: str, *, later: bool) -> Evi
             at = {"data": data, "observations": seen, "tuned_on": tuned_on}
             _, first, *_, last = sorted({row["steps"] for row in rows if row["data"] == data})
             for mine, theirs in [(first, last)] if later else [(first, first), (last, last)]:
-                how = "the paper's settings" if tuned_on == PAPERS else "tuned"
-                label = f"{data}, {how}, {mine} steps" + f" against {theirs}" * later
+                label = f"{data}, {whose(tuned_on)}, {mine} steps" + f" against {theirs}" * later
                 gaps.append(Gap(label, {"init": of, "steps": mine, **at}, {"init": over, "steps": theirs, **at}))
         return _paired(contents[experiment], gaps)
 

@@ -87,8 +87,11 @@ def _unnamed(belongs_to: Any) -> Any:
 
 def profile_of(kind: type, content: Mapping[str, Any]) -> Any:
     """The profile, of the experiment's ``kind``, that ``content`` was made with."""
-    values = content["profile_values"].items()
-    return kind(**{name: tuple(value) if isinstance(value, list) else value for name, value in values})
+
+    def again(value):  # JSON has no tuples
+        return tuple(map(again, value)) if isinstance(value, list) else value
+
+    return kind(**{name: again(value) for name, value in content["profile_values"].items()})
 
 
 def command(experiment: str, seeds: Sequence[int]) -> str:

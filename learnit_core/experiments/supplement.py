@@ -19,7 +19,12 @@ SUPPLEMENT, CODE, TEXT, INFERRED = "supplement", "the authors' code", "main text
 """Where a cell is from, the surest first."""
 
 PAPERS = "the paper's setting"
-"""``tuned_on`` of rows with the settings that the paper reports."""
+"""``tuned_on`` of rows with the settings that the paper reports; what is said after it is of whom, if of another."""
+
+
+def whose(tuned_on: str) -> str:
+    """Whose settings a row has, in words: "tuned", or the paper's and of whom."""
+    return tuned_on if tuned_on.startswith(PAPERS) else "tuned"
 
 
 class Cell(NamedTuple):

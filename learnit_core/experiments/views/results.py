@@ -12,7 +12,7 @@ from learnit_core.experiments import fits, report, views
 from learnit_core.experiments.experiment import Part, Results
 from learnit_core.experiments.report import Gap, cell
 from learnit_core.experiments.settings import Settings
-from learnit_core.experiments.supplement import PAPERS
+from learnit_core.experiments.supplement import whose
 from learnit_core.experiments.tuned import fingerprint
 from learnit_core.experiments.views import baselines, table
 from learnit_core.signals.scenes import SceneSplits
@@ -122,22 +122,19 @@ def gaps(rows: Sequence[dict[str, Any]]) -> list[Gap]:
     found = [Gap("MV over {best}", mv, cell(name, observations="views=1"), bound) for name, bound in OVER.items()]
     found.append(Gap("SV over Standard", sv, standard, SV_OVER_STANDARD))
     found.append(Gap("MV adapted over un-adapted", mv, start, OVER_UNADAPTED))
-    if rows[0]["data"] != CLASSES[0]:  # nothing is promised
-        found = [gap._replace(bound=None) for gap in found]
     many = [row for row in rows if row["observations"] == "views=25"]
     for tuned_on in dict.fromkeys(row["tuned_on"] for row in many):
         steps = sorted({row["steps"] for row in many})
-        papers = "the paper's settings" if tuned_on == PAPERS else "tuned"
         values = {"observations": "views=25", "tuned_on": tuned_on}
         found.append(
             Gap(
-                f"25 views, {papers}: MV after {steps[1]} steps over Standard after {steps[-1]}",
+                f"25 views, {whose(tuned_on)}: MV after {steps[1]} steps over Standard after {steps[-1]}",
                 {"init": "meta-mv", "steps": steps[1], **values},
                 {"init": "standard", "steps": steps[-1], **values},
                 0.0,
             )
         )
-    return found
+    return found if rows[0]["data"] == CLASSES[0] else [gap._replace(bound=None) for gap in found]
 
 
 def verdicts(rows: Sequence[dict[str, Any]]) -> list[str]:
@@ -190,12 +187,10 @@ def many_markdown(rows: Sequence[dict[str, Any]]) -> str:
     steps = sorted({row["steps"] for row in rows})
     lines = ["| initialisation | " + " | ".join(map(str, steps)) + " |", "|---|" + "---|" * len(steps)]
     for name in table.INITS:
-        for papers in (False, True):
-            mine = [row for row in rows if row["init"] == name and row["tuned_on"].startswith(PAPERS) == papers]
-            if not mine:
-                continue
+        for tuned_on in dict.fromkeys(row["tuned_on"] for row in rows if row["init"] == name):
+            mine = [row for row in rows if row["init"] == name and row["tuned_on"] == tuned_on]
             scores = {row["steps"]: row["psnr_db"] for row in mine}
-            how = f"{mine[0]['optimizer']} {mine[0]['learning_rate']:g}, {PAPERS if papers else 'tuned'}"
+            how = f"{mine[0]['optimizer']} {mine[0]['learning_rate']:g}, {whose(tuned_on)}"
             lines.append(f"| {table.LABELS[name]} ({how}) | " + " | ".join(f"{scores[n]:.1f}" for n in steps) + " |")
     return "\n".join(lines)
 
@@ -206,7 +201,7 @@ def summary(content: dict[str, Any]) -> str:
     lines = [
         "PSNR [dB] of held-out views of unseen objects, fitted to a single picture; un-adapted before that.",
         "",
-        f"| initialisation | {' | '.join(f'{data}, un-adapted | fitted' for data in _classes(rows))} |",
+        f"| initialisation | {' | '.join(f'{data}, un-adapted | {data}, fitted' for data in _classes(rows))} |",
         "|---|" + "---|---|" * len(_classes(rows)),
     ]
     means = report.means(rows, "data", "init", "in_table")
