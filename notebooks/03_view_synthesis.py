@@ -450,7 +450,7 @@ display(Markdown(text))
 # training MV is ahead of Matched, which starts from the same picture, and of SV and of Joint, each by more than noise
 # (`docs/results/views.md`, ten objects of each class; SV has an inner loop of its own there). The paper's main text has for
 # chairs, at 128 × 128, the order MV > SV > Matched > Standard > Shuffled. The averages over ten chairs stand in this order,
-# too; that of SV and Matched is within noise.
+# too; that of SV and Matched is within noise, and so is that of Standard and Shuffled.
 #
 # ## 6. Look at it
 #
@@ -534,8 +534,9 @@ print(f"Standard takes {when} steps to get where MV is after {every}")
 
 # %% [markdown]
 # A head start: Standard needs more steps to get where MV is after the first 125, and comes nearer from then on.
-# After the longer training Standard needs most of its 1000 steps for that, and MV is still ahead by then
-# (`docs/results/views.md`, on ten chairs; Standard also has the paper's rate there, with which it is far from done).
+# After the longer training Standard needs most of its 1000 steps for that. By then the other starts have come as far as MV on
+# chairs, though not on lamps and cars (`docs/results/views.md`, ten objects of each; Standard also has the paper's rate
+# there, with which it is far from done).
 #
 # ## 8. Turn it
 #

@@ -406,3 +406,9 @@ def test_standard_does_match_maml_with_the_papers_settings(count):
     shown = image_table.markdown(rows).splitlines()
     assert [line.split(" | ")[0] for line in shown[2:4]] == ["| Standard", "| MAML"] and "not within" not in shown[2]
     assert shown[4:] == ["", "Settings chosen on: the paper's setting."], "a row stands twice"
+
+
+def test_a_row_says_whose_settings_it_has():
+    borrowed = views_table.paper_settings("lamps")["25"]["standard"].tuned_on
+    assert supplement.whose(borrowed) == f"{supplement.PAPERS} for chairs"
+    assert supplement.whose(supplement.PAPERS) == supplement.PAPERS and supplement.whose("validation") == "tuned"

@@ -146,3 +146,16 @@ def test_figures_stand_in_the_files_that_are_named():
     assert found > 30
     assert unfounded("It is 99.7 dB ([paper](../paper.md)).") == ["99.7"] and unfounded("It is 13.5 dB.") == ["13.5"]
     assert unfounded("13.5, 15.6 and 12.7 dB ([paper](../paper.md)).") == ["12.7"], "another claim's"
+
+
+def test_differences_stand_there_with_their_intervals():
+    """Signs and all: the numbers one by one may be those of other comparisons."""
+    found = 0
+    for name, text in MISCONCEPTIONS.items():
+        shown = text.partition("*Show:*")[2].replace("−", "-")
+        pages = "\n".join((KIT / file).read_text("utf-8") for file in LINK.findall(shown) if file.endswith(".md"))
+        for numbers in re.findall(r"(-?\d+\.\d) dB \[(-?\d+\.\d), (-?\d+\.\d)\]", shown):
+            mean, low, high = (f"{float(number):+.1f}" for number in numbers)
+            assert f"{mean} [{low}, {high}]" in pages or f"{mean} | [{low}, {high}]" in pages, f"{name}: {numbers}"
+            found += 1
+    assert found >= 3

@@ -1,4 +1,4 @@
-"""Other trainings of view synthesis, scored on validation objects: how the training of ``quick`` was chosen.
+"""Other trainings of view synthesis, scored on validation objects: how the profiles' training was chosen.
 
     python docs/studies/views_search.py inner_steps=48,num_steps=600 inner_optimizer=sgd,inner_rate=0.5
     python docs/studies/views_search.py --algorithm sv inner_steps=48,num_steps=600

@@ -102,11 +102,11 @@ class Tuning:
     """How ``make tune`` chooses optimisers, rates and steps on validation signals (:mod:`.tuned` runs it).
 
     ``grid`` are the rates tried by optimiser, ``rounds`` the sizes of the search's rounds (JSON), ``protocol`` says how
-    in words. Every shipped initialisation is tuned, in the profile and on the class that it is shipped for (``only``
-    some classes and some ``profiles``, if they are named: the others borrow their settings);
-    ``profile(name, data, settings)`` is that profile, cut short if asked, where tuning takes another than that;
-    ``jobs(profile, data)`` are groups of jobs, those of a group side by side, and what else the file says of this part.
-    ``borrowed`` is the class whose settings other data take.
+    in words. Every shipped initialisation is tuned, in the profile and on the class that it is shipped for (of some
+    ``profiles``, if they are named: the others borrow their settings); ``profile(name, data, settings)`` is that
+    profile, cut short if asked, where tuning takes another than that; ``jobs(profile, data)`` are groups of jobs, those
+    of a group side by side, and what else the file says of this part. ``borrowed`` is the class whose settings other
+    data take.
     """
 
     grid: Mapping[str, tuple[float, ...]]
@@ -115,7 +115,6 @@ class Tuning:
     protocol: str
     rounds: Any = None
     profile: Callable[[str, str, Settings], Profile] | None = None
-    only: tuple[str, ...] = ()
     profiles: tuple[str, ...] = ()
 
 
@@ -224,12 +223,8 @@ class Experiment:
 
     def tuned(self) -> dict[str, tuple[str, ...]]:
         """The classes whose settings are tuned, by profile."""
-        only, profiles = self.tuning.only, self.tuning.profiles
-        return {
-            profile: tuple(data for data in classes if not only or data in only)
-            for profile, classes in self.shipped.items()
-            if not profiles or profile in profiles
-        }
+        profiles = self.tuning.profiles
+        return {name: tuple(classes) for name, classes in self.shipped.items() if not profiles or name in profiles}
 
     def profile(self, settings: Settings) -> Profile:
         """The profile that ``settings`` name, for the data they name (default: the first of ``classes``), cut short if

@@ -15,6 +15,7 @@ from learnit_core.experiments.settings import Settings
 from learnit_core.experiments.supplement import whose
 from learnit_core.experiments.tuned import fingerprint
 from learnit_core.experiments.views import baselines, table
+from learnit_core.experiments.views.tune import LIMITS
 from learnit_core.signals.scenes import SceneSplits
 
 CLASSES = ("chairs", "lamps", "cars")
@@ -134,6 +135,11 @@ def gaps(rows: Sequence[dict[str, Any]]) -> list[Gap]:
                 0.0,
             )
         )
+        for name in ("standard", "matched", "joint", "meta-sv"):
+            over = {"init": name, "steps": steps[-1], **values}
+            if any(row["init"] == name and row["tuned_on"] == tuned_on for row in many):
+                told = f"25 views, {whose(tuned_on)}, {steps[-1]} steps: MV over {table.LABELS[name]}"
+                found.append(Gap(told, {"init": "meta-mv", "steps": steps[-1], **values}, over))
     return found if rows[0]["data"] == CLASSES[0] else [gap._replace(bound=None) for gap in found]
 
 
@@ -172,8 +178,7 @@ def page(content: dict[str, Any]) -> str:
         "ShapeNet at 128 × 128 with 6 × 256. One view of each unseen object is fitted; PSNR is on five held-out views, "
         "averaged over views, then over objects. Where optimisers, rates and steps come from stands below each table; "
         f"a fit to one view has {profile.limit} steps at most.",
-        f"{profile.num_steps} outer steps of {profile.inner_steps} inner ones; {_seeds(content)}, "
-        f"{report.machine(content)}.",
+        f"Trained: {_trainings(profile)}; {_seeds(content)}, {report.machine(content)}.",
         paired="objects",
         note="Where the interval holds zero, this size cannot tell the two apart.",
         verdicts=verdicts(rows),
@@ -191,6 +196,7 @@ def many_markdown(rows: Sequence[dict[str, Any]]) -> str:
             mine = [row for row in rows if row["init"] == name and row["tuned_on"] == tuned_on]
             scores = {row["steps"]: row["psnr_db"] for row in mine}
             how = f"{mine[0]['optimizer']} {mine[0]['learning_rate']:g}, {whose(tuned_on)}"
+            how += f" for {LIMITS[name]} steps" if whose(tuned_on) == "tuned" else ""
             lines.append(f"| {table.LABELS[name]} ({how}) | " + " | ".join(f"{scores[n]:.1f}" for n in steps) + " |")
     return "\n".join(lines)
 
@@ -199,10 +205,10 @@ def summary(content: dict[str, Any]) -> str:
     """The table for README.md: means over objects and seeds."""
     rows = [row for row in content["results"] if row["observations"] in ("views=1", "none")]
     lines = [
-        "PSNR [dB] of held-out views of unseen objects, fitted to a single picture; un-adapted before that.",
+        "PSNR [dB] of held-out views of unseen objects: un-adapted → fitted to a single picture.",
         "",
-        f"| initialisation | {' | '.join(f'{data}, un-adapted | {data}, fitted' for data in _classes(rows))} |",
-        "|---|" + "---|---|" * len(_classes(rows)),
+        f"| initialisation | {' | '.join(_classes(rows))} |",
+        "|---|" + "---|" * len(_classes(rows)),
     ]
     means = report.means(rows, "data", "init", "in_table")
     for name, label in table.LABELS.items():
@@ -210,8 +216,8 @@ def summary(content: dict[str, Any]) -> str:
         for data in _classes(rows):
             best = max(means.get((data, one, True), -np.inf) for one in table.INITS)
             start, score = (means.get((data, name, fitted)) for fitted in (False, True))
-            cells.append("–" if start is None else f"{start:.1f}")
-            cells.append("–" if score is None else f"**{score:.1f}**" if score == best else f"{score:.1f}")
+            told = "–" if score is None else f"**{score:.1f}**" if score == best else f"{score:.1f}"
+            cells.append(told if start is None else f"{start:.1f} → {told}")
         if set(cells) != {"–"}:
             lines.append(f"| {label} | {' | '.join(cells)} |")
     profile = report.profile_of(views.Profile, content)
@@ -219,11 +225,21 @@ def summary(content: dict[str, Any]) -> str:
     lines += [
         "",
         f"`{content['command']}`, {profile.size} × {profile.size}, {profile.depth} × {profile.width}, "
-        f"{profile.num_steps} outer steps of {profile.inner_steps} inner ones, {num} objects × "
-        f"{views.HELD_OUT} held-out views, {_seeds(content)}, on {content['device']}. Settings, "
-        "paired intervals, retrieval, 25 views: [docs/results/views.md](docs/results/views.md).",
+        f"{num} objects × {views.HELD_OUT} held-out views; trained: {_trainings(profile)}; {_seeds(content)}, on "
+        f"{content['device']}. Settings, paired intervals, retrieval, 25 views: "
+        "[docs/results/views.md](docs/results/views.md).",
     ]
     return "\n".join(lines)
+
+
+def _trainings(profile: views.Profile) -> str:
+    """How each learned start was trained, in words."""
+    said = []
+    for name, algorithm in views.ALGORITHMS.items():
+        one = profile.for_algorithm(algorithm)
+        loop = f"outer steps of {one.inner_steps} inner ones ({one.inner_optimizer} {one.inner_rate:g})"
+        said.append(f"{table.LABELS[name]} {one.num_steps:,} {'gradient steps' if algorithm == 'joint' else loop}")
+    return ", ".join(said)
 
 
 def _seeds(content: dict[str, Any]) -> str:
