@@ -20,7 +20,7 @@ from pygments.lexers import PythonLexer
 from learnit_core import files
 from learnit_core.commands.lettering import SMALLEST
 from learnit_core.errors import LearnitError
-from learnit_core.explorer.page import POLICY
+from learnit_core.explorer.page import document
 
 ROOM = 14.5
 """Lines of text that a slide has below its title."""
@@ -78,24 +78,6 @@ addEventListener("keydown", (event) => {
   event.preventDefault();
   go(here() + (event.key === " " && event.shiftKey ? -1 : moves[event.key]));
 });
-"""
-
-PAGE = """<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="{policy}">
-<title>{title}</title>
-<style>{style}</style>
-</head>
-<body>
-<main>
-{slides}
-</main>
-<script>{script}</script>
-</body>
-</html>
 """
 
 
@@ -206,8 +188,7 @@ def write(slides: list[Slide], path: Path) -> None:
             f"<{level}>{title}</{level}>\n{body}\n"
             f'<div class="number">{i} / {len(slides)}</div>\n</section>'
         )
-    page = PAGE.format(
-        policy=POLICY, title=html.escape(slides[0].title), style=STYLE, slides="\n".join(sections), script=SCRIPT
-    )
+    shown = "\n".join(sections)
+    page = document(slides[0].title, STYLE, f"<main>\n{shown}\n</main>\n<script>{SCRIPT}</script>")
     with files.whole(path) as partial:
         partial.write_text(page, encoding="utf-8")

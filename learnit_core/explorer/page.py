@@ -29,27 +29,25 @@ POLICY = (
     "base-uri 'none'; form-action 'none'"
 )
 
-PAGE = """<!doctype html>
+_DOCUMENT = """<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
 <meta http-equiv="Content-Security-Policy" content="{policy}">
 <title>{title}</title>
-<style>
-body {{ max-width: 60rem; margin: 1rem auto; padding: 0 1rem; font: 16px/1.5 system-ui, sans-serif; }}
-h1, h2, h3, h2 + p, h3 + p {{ break-after: avoid; }}
-</style>
+<style>{style}</style>
 </head>
 <body>
-<main>
-<h1>{title}</h1>
-{sections}
-</main>
-{runtime}
+{body}
 </body>
 </html>
+"""
+
+_STYLE = """
+:root { color-scheme: light dark; }
+body { max-width: 60rem; margin: 1rem auto; padding: 0 1rem; font: 16px/1.5 system-ui, sans-serif; }
+h1, h2, h3, h2 + p, h3 + p { break-after: avoid; }
 """
 
 # The part of a widget's model that the module uses, without a kernel behind it.
@@ -82,15 +80,16 @@ def write_page(file: str | os.PathLike, title: str, sections: Sequence[tuple[str
 
     Returns the path. Raises LearnitError if an explorer can only be drawn by Python.
     """
-    page = PAGE.format(
-        policy=html.escape(POLICY, quote=True),
-        title=html.escape(title),
-        sections="\n".join(f"{text}\n{live(explorer)}" for text, explorer in sections),
-        runtime=runtime(),
-    )
+    shown = "\n".join(f"{text}\n{live(explorer)}" for text, explorer in sections)
+    page = document(title, _STYLE, f"<main>\n<h1>{html.escape(title)}</h1>\n{shown}\n</main>\n{runtime()}")
     with files.whole(file) as partial:
         partial.write_text(page, encoding="utf-8")
     return Path(file)
+
+
+def document(title: str, style: str, body: str) -> str:
+    """A whole page that can fetch and send nothing (:data:`POLICY`), of a title in plain text, CSS and HTML."""
+    return _DOCUMENT.format(policy=html.escape(POLICY, quote=True), title=html.escape(title), style=style, body=body)
 
 
 def live(explorer: Shown) -> str:

@@ -12,7 +12,7 @@ from learnit_core import files
 from learnit_core.commands.pages import formulas
 from learnit_core.commands.pages.alive import without_kernel
 from learnit_core.commands.pages.links import relinked
-from learnit_core.explorer.page import POLICY, runtime
+from learnit_core.explorer.page import document, runtime
 
 HERE = Path(__file__).parent
 
@@ -33,27 +33,14 @@ _TEMPLATE = """
 {%- block markdowncell -%}{{ cell.source | markdown2html }}{%- endblock -%}
 """
 
-_PAGE = """<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="{policy}">
-<title>{title}</title>
-<style>{style}</style>
-</head>
-<body>
-<nav aria-label="Contents">
+_BODY = """<nav aria-label="Contents">
 {contents}
 </nav>
 <main>
 {body}
 </main>
 {runtime}
-<script>{script}</script>
-</body>
-</html>
-"""
+<script>{script}</script>"""
 
 _HEADING = re.compile(r'<h([123]) id="([^"]+)">(.*?)</h\1>', re.DOTALL)
 
@@ -73,15 +60,14 @@ def write_page(notebook: NotebookNode, path: Path) -> None:
     body, _ = exporter.from_notebook_node(page, resources={"metadata": {"name": path.parent.name}})
     body = re.sub(r'<a class="anchor-link".*?</a>', "", body, flags=re.DOTALL)
     headings = [(int(level), name, _text(inner)) for level, name, inner in _HEADING.findall(body)]
-    text = _PAGE.format(
-        policy=html.escape(POLICY, quote=True),
-        title=html.escape(html.unescape(next((title for _, _, title in headings), path.parent.name))),
-        style=(HERE / "notebook.css").read_text("utf-8") + (HERE / "page.css").read_text("utf-8"),
+    shown = _BODY.format(
         contents="\n".join(f'<a class="level{n}" href="#{name}">{title}</a>' for n, name, title in headings if n < 3),
         body=body,
         runtime=runtime() if alive else "",
         script=(HERE / "notebook.js").read_text("utf-8"),
     )
+    title = html.unescape(next((title for _, _, title in headings), path.parent.name))
+    text = document(title, "".join((HERE / name).read_text("utf-8") for name in ("notebook.css", "page.css")), shown)
     with files.whole(path) as partial:
         partial.write_text(text, encoding="utf-8")
 
