@@ -47,7 +47,7 @@ def in_order(results, *inits):
 
 
 def leads_in_the_end(results, data):
-    """Whether MV is ahead of each other learned or matched start after 1000 steps on 25 views, by more than noise."""
+    """Of SV, Joint and Matched, whether MV is ahead by more than noise after 1000 steps on 25 views."""
     end = [row for row in results if row["observations"] == "views=25" and row["steps"] == 1000 and row["data"] == data]
     scores = {row["init"]: row["psnr_per_signal"] for row in end if row["tuned_on"] == "validation"}
     others = ("meta-sv", "joint", "matched")
