@@ -15,7 +15,7 @@ from PIL import Image
 
 from learnit_core import experiments, models
 from learnit_core.commands import bench
-from learnit_core.commands.benchmarks import everyday, many, page, scaling
+from learnit_core.commands.benchmarks import everyday, many, page, scaling, sets, start
 from learnit_core.commands.upkeep import benchmarks
 from learnit_core.experiments import precision, timing
 from learnit_core.experiments.settings import Settings
@@ -217,10 +217,11 @@ def photographs(tmp_path):
 
 @pytest.mark.nightly
 def test_sets_are_made_from_the_files_of_the_other_photographs(tmp_path, photographs, monkeypatch):
-    (folder, pictures), read, seen = photographs, many.read, []
-    monkeypatch.setattr(many, "read", lambda *one, **how: seen.append((one, read(*one, **how))) or seen[-1][1])
+    (folder, pictures), read, seen = photographs, sets.read, []
+    for module in (start, sets):
+        monkeypatch.setattr(module, "read", lambda *one, **how: seen.append((one, read(*one, **how))) or seen[-1][1])
     settings = Settings(out=tmp_path / "out", max_steps=2)
-    found = many.sets(settings, photographs=folder, tiles=2, minutes=1.0, rounds=1)
+    found = sets.run(settings, photographs=folder, tiles=2, minutes=1.0, rounds=1)
     assert (found["fitted"], found["files"]) == (36, 9) and set(found["steps"]) == {"1", "2"}
     (first, _), (source, (crops, names)), _ = seen
     assert first == (folder,) and source != first
@@ -230,25 +231,25 @@ def test_sets_are_made_from_the_files_of_the_other_photographs(tmp_path, photogr
     # An array has no files: its pictures are read from one.
     np.save(tmp_path / "array.npy", pictures[:, :32, :32])
     settings = dataclasses.replace(settings, out=tmp_path / "other")
-    found = many.sets(settings, photographs=tmp_path / "array.npy", tiles=1, minutes=1.0, rounds=1)
+    found = sets.run(settings, photographs=tmp_path / "array.npy", tiles=1, minutes=1.0, rounds=1)
     assert (found["fitted"], found["files"]) == (9, 0)
 
 
 @pytest.mark.nightly
 def test_only_the_first_way_of_many_has_the_librarys_sine(tmp_path, photographs, monkeypatch):
-    traced, fit_from = [], many._fit_from
+    traced, fit_from = [], many.fit_from
 
     def spied(recipe, setting, steps, **how):
         one = fit_from(recipe, setting, steps, **how)
         return lambda params, picture: traced.append((models.sine is jnp.sin, params)) or one(params, picture)
 
-    start = many.start_of(Settings(out=tmp_path / "out", max_steps=2), photographs[0], 2, 1.0)
+    learned = many.start_of(Settings(out=tmp_path / "out", max_steps=2), photographs[0], 2, 1.0)
     steps = many.command.INNER_STEPS
-    recipe = many.command.recipe_for(start.field, many.arrays.grid((32, 32)), many.AT_RATES, steps)
+    recipe = many.command.recipe_for(learned.field, many.arrays.grid((32, 32)), many.AT_RATES, steps)
     adam = many.How(many.Setting("adam", 1e-3), 1, 0.0)
     hows = dict.fromkeys(("sin", "plain", "start"), adam) | {"rates": many.How(many.AT_RATES, steps, 0.0)}
-    monkeypatch.setattr(many, "_fit_from", spied)
-    ways, scored = many._ways(recipe, start, hows, start.unseen[:2], start.unseen[:4], 1)
+    monkeypatch.setattr(many, "fit_from", spied)
+    ways, scored = many._ways(recipe, learned, hows, learned.unseen[:2], learned.unseen[:4], 1)
     assert [sine for sine, _ in traced] == [True, False, False, False]
     assert [isinstance(params, Rated) for _, params in traced] == [False, False, False, True]
     assert ways.keys() == scored.keys() == {"sin", "plain", "start", "rates", "batching", "networks"}

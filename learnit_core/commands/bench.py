@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from learnit_core import experiments, metrics
-from learnit_core.commands.benchmarks import everyday, many, page, scaling
+from learnit_core.commands.benchmarks import everyday, many, page, scaling, sets
 from learnit_core.commands.results import TARGET
 from learnit_core.errors import LearnitError
 from learnit_core.experiments import timing
@@ -32,7 +32,7 @@ def parts(given: argparse.Namespace, settings: Settings) -> dict[str, Any]:
             made[name] = partial(one.bench, settings, rounds=given.rounds, size=given.size)
         made[f"everyday-{name}"] = partial(everyday.run, one, settings)
     about = {"photographs": given.photographs, "tiles": given.tiles, "minutes": given.minutes, "rounds": given.rounds}
-    made |= {"many": partial(many.run, settings, **about), "networks": partial(many.sets, settings, **about)}
+    made |= {"many": partial(many.run, settings, **about), "networks": partial(sets.run, settings, **about)}
     made |= {f"scaling-{what}": partial(scaling.run, what, settings) for what in scaling.VALUES}
     return made | {"scaling-devices": partial(scaling.over_devices, settings)}
 

@@ -9,15 +9,11 @@ start      Adam from the learned start
 rates      three steps at the learned rates
 batching   all by ``fit_many``, blocks and threads as ``make networks`` takes them; a file for each network
 networks   ``make networks``: shards with a checksum and a score for each network
-
-Beside it, in :func:`sets`, the command whole, from a folder to a folder, with fewer and with more steps.
 """
 
 import functools
 import shutil
-import tempfile
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 from unittest import mock
@@ -26,39 +22,20 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from learnit_core import experiments, many, models, networks, weights
+from learnit_core import many, models, weights
 from learnit_core.commands import networks as command
-from learnit_core.commands.pictures import bytes_of, read
+from learnit_core.commands.benchmarks.start import AT_RATES, TOGETHER, VALIDATION, Start, fit_from, start_of, work
 from learnit_core.errors import LearnitError
 from learnit_core.evaluate import Setting
-from learnit_core.experiments import precision, runs, timing
+from learnit_core.experiments import runs, timing
 from learnit_core.experiments.settings import Settings
-from learnit_core.fit import fit
 from learnit_core.signals import arrays
-from learnit_core.structures import Field, Params, Rated, plain, rows, seed_key
+from learnit_core.structures import Field, Params, plain, rows, seed_key
 from learnit_core.tuning import tune
 
 RATES = (5e-4, 1e-3, 2e-3, 3e-3, 5e-3)
-LONGEST, VALIDATION, ALONE, TOGETHER = 100, 32, 24, 512
-"""Steps of Adam that are tried at most; pictures that choose; pictures of one turn, one by one and all at once."""
-
-SIZE = 32
-
-SET_STEPS, AIM = (1, 2, 3, 5), {"psnr_db": 31.0, "median_seconds": 2.5e-3}
-"""Steps of the fits of :func:`sets`; what they are to reach, and in how long a picture."""
-
-AT_RATES = Setting("learned", 1.0)
-
-
-class Start(NamedTuple):
-    """A learned start and what may be fitted from it."""
-
-    field: Field
-    params: Rated
-    unseen: np.ndarray  # bytes [n, 32, 32, channels]
-    files: list[Path]  # of the photographs that they were cut from
-    about: dict[str, Any]
-    folder: Path
+LONGEST, ALONE = 100, 24
+"""Steps of Adam that are tried at most; pictures of one turn, one by one."""
 
 
 class How(NamedTuple):
@@ -108,127 +85,8 @@ def run(settings: Settings, *, photographs: Path | None, tiles: int, minutes: fl
         "rounds": settings.cap(rounds),
         "ways": report,
         "block": block,
-        "limit": timing.share(_work(start, command.INNER_STEPS), seconds["networks"], matrix),
+        "limit": timing.share(work(start, command.INNER_STEPS), seconds["networks"], matrix),
     }
-
-
-def sets(settings: Settings, *, photographs: Path | None, tiles: int, minutes: float, rounds: int) -> dict[str, Any]:
-    """``make networks`` from files to a set on disk, on all other pictures, in some numbers of steps by turns.
-
-    Reading, tracing, compiling, choosing a block and writing are counted; starting Python and learning the start are
-    not. Raises LearnitError if a fit diverges.
-    """
-    start = start_of(settings, photographs, tiles, minutes)
-    found: dict[str, networks.Networks] = {}
-    with tempfile.TemporaryDirectory(dir=start.folder) as place:
-        source, tiles = _source(start, Path(place) / "pictures", tiles)
-
-        def whole(steps):
-            pictures, names = read(source, size=SIZE, channels=start.unseen.shape[-1], tiles=tiles)
-            shared = {"names": names, "setting": AT_RATES, "steps": steps, "progress": False}
-            out = Path(tempfile.mkdtemp(dir=place))
-            made = command.make(pictures, start.field, start.params, out, {}, **shared)
-            if len(made) != len(start.unseen) or len(made.diverged):
-                raise LearnitError(
-                    f"{len(made)} networks, {len(made.diverged)} of them diverged: there is nothing to time"
-                )
-            found[str(steps)] = made
-
-        def anew(steps):
-            jax.clear_caches()
-            with timing.nothing_kept():
-                whole(steps)
-
-        numbers = SET_STEPS if settings.max_steps is None else (1, 2)
-        ways = {str(steps): functools.partial(anew, steps) for steps in numbers}
-        taken = timing.in_turns(ways, settings.cap(rounds), matrix=True)
-        scores = {steps: made.scores for steps, made in found.items()}
-    matrix, records = taken.pop("matrix"), {}
-    for steps, seconds in taken.items():
-        each = seconds / len(start.unseen)
-        records[steps] = {
-            "median_seconds": timing.short(float(np.median(each))),
-            "psnr_db": round(float(scores[steps].mean()), 2),
-            "worst_psnr_db": round(float(scores[steps].min()), 2),
-            "block": found[steps].about["block"],
-            "limit": timing.share(_work(start, int(steps)), each, matrix),
-        }
-        way = records[steps]
-        print(f"networks, {steps} steps: {1e3 * way['median_seconds']:.2f} ms a picture, {way['psnr_db']:.2f} dB")
-    about = {**start.about, "checksum": runs.checksum(start.unseen), "fitted": len(start.unseen)}
-    about |= {"files": len(start.files), "shape": list(start.unseen.shape[1:]), "rounds": settings.cap(rounds)}
-    return {**about, "steps": records, "aim": AIM}
-
-
-def _source(start: Start, folder: Path, tiles: int) -> tuple[Path, int]:
-    """What ``make networks`` is to read, and into how many tiles a side: copies of the photographs, or an array."""
-    folder.mkdir()
-    for i, file in enumerate(start.files):
-        shutil.copy(file, folder / f"{i:06}{file.suffix}")
-    if start.files:
-        return folder, tiles
-    np.save(folder / "pictures.npy", start.unseen)
-    return folder / "pictures.npy", 1
-
-
-def start_of(settings: Settings, photographs: Path | None, tiles: int, minutes: float) -> Start:
-    """A start learned from half of the pictures, and the others. Its checkpoint is kept: whoever asks again has it at
-    once, unless ``minutes`` were too few, and then it is a better one."""
-    train, unseen, files, about = pictures(settings, photographs, tiles)
-    folder = settings.out / "bench" / "many"
-    folder.mkdir(parents=True, exist_ok=True)
-    control = {"steps": settings.cap(command.STEPS), "pieces": tiles**2 if photographs else 1}
-    field, start, said = command.learn_start(train, folder, minutes=minutes, **control)
-    said = {name: said[name] for name in ("steps", "seconds", "validation_psnr_db")}
-    return Start(field, start, unseen, files, {"pictures": about, "network": command.NETWORK, "start": said}, folder)
-
-
-def pictures(
-    settings: Settings, photographs: Path | None, tiles: int
-) -> tuple[np.ndarray, np.ndarray, list[Path], str]:
-    """Bytes [n, 32, 32, channels] to learn from and to fit, the files of the latter, if any, and what they all are.
-
-    ``photographs`` is a folder: every other photograph is learned from, the others are fitted, each cut into tiles²
-    pictures. Without it they are the first built-in class of pictures.
-    """
-    if photographs is not None:
-        found, names = read(photographs, size=SIZE, channels=3, tiles=tiles)
-        found = bytes_of(found, 0, len(found)).reshape(-1, tiles**2, *found.shape[1:])
-        if len(found) < 2:
-            raise LearnitError(f"{photographs} holds {len(found)} photographs: expected two or more")
-        parts = found[::2], found[1::2]
-        train, unseen = (part.reshape(-1, *part.shape[2:]) for part in parts)
-        files = [photographs / (name.rpartition(":")[0] if tiles > 1 else name) for name in (names or [])[:: tiles**2]]
-        about = f"crops of photographs, {len(parts[0])} learned from and {len(parts[1])} others"
-        there = all(file.is_file() for file in files)  # those of an array or a prepared set are no files
-        return train, unseen, files[1::2] if there else [], about
-    one = next((one for one in experiments.ALL.values() if getattr(one.profiles["quick"], "size", None) == SIZE), None)
-    if one is None:
-        raise LearnitError(f"no built-in pictures have {SIZE} x {SIZE} pixels: name a folder with --photographs")
-    profile = one.profiles["quick"]
-    more = VALIDATION + (TOGETHER if settings.max_steps is None else 4)  # they are drawn at will
-    splits = one.load_signals(replace(profile, counts=(*profile.counts[:2], more)), one.classes[0])
-    train, unseen = ((np.asarray(part) * 255 + 0.5).astype(np.uint8) for part in (splits.train, splits.test))
-    return train, unseen, [], f"{one.name}, {splits.name}"
-
-
-def _fit_from(recipe: many.Recipe, setting: Setting, steps: int, *, probe: bool = False) -> Callable:
-    """A fit to one picture's bytes from given weights; with ``probe`` its PSNR after each step, too."""
-
-    def one(params, picture):
-        batch = recipe.batch_of(picture)
-        look = (lambda fitted: recipe.score(plain(fitted), batch)) if probe else None
-        return fit(
-            lambda params, *rest: recipe.loss(plain(params), *rest),
-            params,
-            batch,
-            jax.random.key(0),
-            optimizer=setting.build(),
-            num_steps=steps,
-            probe=look,
-        )
-
-    return one
 
 
 def _how(
@@ -248,7 +106,7 @@ def _how(
         means = {}
 
         def run(setting):
-            one = _fit_from(recipe, setting, longest, probe=True)
+            one = fit_from(recipe, setting, longest, probe=True)
             curves = jax.jit(lambda params, pictures: jax.lax.map(lambda x: one(params, x).probes, pictures))
             means[setting] = np.asarray(curves(params, chosen)).mean(axis=0)
             return means[setting]
@@ -261,18 +119,6 @@ def _how(
     random, at_rates = fewest(_random(start.field)), How(AT_RATES, command.INNER_STEPS, target)
     hows = {"sin": random, "plain": random, "start": fewest(plain(start.params))}
     return hows | dict.fromkeys(("rates", "batching", "networks"), at_rates)
-
-
-def _work(start: Start, steps: int) -> int:
-    """Operations of a fit at the learned rates, and of its loss and score in the end."""
-    recipe = command.recipe_for(start.field, arrays.grid(start.unseen.shape[1:3]), AT_RATES, steps)
-    one = _fit_from(recipe, AT_RATES, steps)
-
-    def whole(params, picture):
-        fitted, batch = plain(one(params, picture).params), recipe.batch_of(picture)
-        return fitted, recipe.loss(fitted, batch, jax.random.key(0)), recipe.score(fitted, batch)
-
-    return precision.operations(whole, start.params, start.unseen[0])
 
 
 def _random(field: Field) -> Params:
@@ -291,7 +137,7 @@ def _ways(
     begins |= {"start": plain(start.params), "rates": start.params}
     for name, params in begins.items():
         with mock.patch.object(models, "sine", jnp.sin if name == "sin" else models.sine):
-            program = jax.jit(_fit_from(recipe, *hows[name][:2])).lower(params, alone[0]).compile()
+            program = jax.jit(fit_from(recipe, *hows[name][:2])).lower(params, alone[0]).compile()
         ways[name] = functools.partial(_one_by_one, program, params, alone, files)
         fitted = [plain(program(params, picture).params) for picture in alone]
         scores = [recipe.score(p, recipe.batch_of(x)) for p, x in zip(fitted, alone, strict=True)]
