@@ -19,9 +19,9 @@ from learnit_core.volume import Background, rays_through, render_at, stratified
 def regression_loss(field: Field, *, blocks: int = 1) -> LossFn:
     """Mean squared error over all samples and channels of a :class:`~learnit_core.structures.Pixels` batch.
 
-    The signal may have any number of dimensions. The paper fits every image with all of its pixels in every step
-    (section 4.1), so the key is not used. In ``blocks`` of samples, one after the other, each computed again where a
-    gradient needs it, the sum is the same but for its order, in the memory of one block.
+    The signal may have any number of dimensions. The paper fits every image with all of its pixels in every step,
+    so the key is not used. In ``blocks`` of samples, one after the other, each computed again where a gradient needs
+    it, the sum is the same but for its order, in the memory of one block.
     """
     _at_least_one(blocks, "blocks of samples")
 

@@ -119,7 +119,7 @@ def nerf_mlp(
     init: str = "lecun",
     precision: str = "highest",
 ) -> Field:
-    """The paper's simplified NeRF: position [*, 3] to colour and density [*, 4], no view direction (section 4.3).
+    """The paper's simplified NeRF: position [*, 3] to colour and density [*, 4], no view direction.
 
     Encoding sin and cos of 2^f x, f evenly spaced in [0, ``max_log2``]; ReLU layers; colour by sigmoid and density
     by ``"relu"`` (the paper) or ``"softplus"``, both already applied to the output. ``init`` is that of

@@ -83,37 +83,63 @@ def best_step(curve: Float[np.ndarray, "signals points"], every: int, *, most: i
     return steps if most is None else min(steps, most), float(mean[index])
 
 
+FINAL = (
+    "the two best rates of each optimiser are run on all validation signals with all steps, and then the rates half a "
+    "decade beside the best so far, until both are behind it"
+)
+"""The final round of :func:`two_rounds`, in words."""
+
+
 def two_rounds(
     screen: Callable[[Setting], Float[np.ndarray, "few points"]],
     finish: Callable[[Setting], Float[np.ndarray, "signals points"]],
     *,
     grid: dict[str, tuple[float, ...]],
-    finalists: int,
     every: int,
     most: int | None = None,
+    finalists: int | None = None,
 ) -> dict[str, Any]:
     """Setting and number of steps for one initialisation, in two rounds, where the full search would take too long.
 
-    ``screen(setting)`` gives curves on few signals and for few steps; settings are ranked by their best mean PSNR. The
-    ``finalists`` best are then run on all signals for all steps by ``finish(setting)``, with a point every ``every``
-    steps and one after ``most``. Returns choice, steps, score and the scores of both rounds, ready for JSON.
+    ``screen(setting)`` gives curves on few signals and for few steps; settings are ranked by their best mean PSNR. A
+    long fit likes other rates than a short one, and not those of one optimiser alone. So ``finish(setting)``, on all
+    signals for all steps with a point every ``every`` of them and one after ``most``, is run at the two best rates of
+    each optimiser, and then half a decade beside the best so far, until both are behind it; or at the best
+    ``finalists`` of whatever optimiser alone, which costs less and may miss what long fits like. Returns choice, steps,
+    score and the scores of both rounds (None: diverged), ready for JSON. Raises LearnitError if all of either round
+    diverge.
     """
     screened = tune(screen, {"best": lambda curve: best_step(curve, 1)[1]}, grid=grid)["best"]
-    scores = {
-        Setting(name, float(rate)): -np.inf if score is None else score
+    found: dict[Setting, tuple[int, float]] = {}
+
+    def score(setting):
+        return found[setting][1]
+
+    short = {
+        name: sorted((db, Setting(name, float(rate))) for rate, db in rates.items() if db is not None)
         for name, rates in screened.scores.items()
-        for rate, score in rates.items()
     }
-    final = []
-    for setting in sorted(scores, key=lambda setting: -scores[setting])[:finalists]:
-        steps, score = best_step(finish(setting), every, most=most)
-        final.append({"setting": list(setting), "steps": steps, "score": round(score, 3)})
-    best = max(final, key=lambda entry: entry["score"])
+    first = (
+        sorted(sum(short.values(), []))[-finalists:]
+        if finalists
+        else [one for fits in short.values() for one in fits[-2:]]
+    )
+    pending = [setting for _, setting in first]
+    while pending:
+        for setting in pending:
+            found[setting] = best_step(finish(setting), every, most=most)
+        best = max(found, key=score)
+        pending = [] if finalists else [setting for setting in _beside(best) if setting not in found]
+    if not np.isfinite(score(best)):
+        raise LearnitError(f"all {len(found)} settings of the final round diverge: expected one that does not")
     return {
-        "choice": best["setting"],
-        "steps": best["steps"],
-        "score": best["score"],
-        "final": final,
+        "choice": list(best),
+        "steps": found[best][0],
+        "score": round(score(best), 3),
+        "final": [
+            {"setting": list(setting), "steps": steps, "score": round(value, 3) if np.isfinite(value) else None}
+            for setting, (steps, value) in sorted(found.items())
+        ],
         "screening": screened.scores,
     }
 
@@ -121,11 +147,18 @@ def two_rounds(
 def _beyond(choice: Setting, tried) -> Setting | None:
     """The setting half a decade beyond ``choice`` if that is at the edge of the rates tried."""
     rates = [s.learning_rate for s in tried if s.optimizer == choice.optimizer]
+    below, above = _beside(choice)
     if choice.learning_rate == max(rates):
-        return Setting(choice.optimizer, _half_decade(choice.learning_rate, up=True))
+        return above
     if choice.learning_rate == min(rates):
-        return Setting(choice.optimizer, _half_decade(choice.learning_rate, up=False))
+        return below
     return None
+
+
+def _beside(setting: Setting) -> tuple[Setting, Setting]:
+    """The settings half a decade below and above."""
+    below, above = (_half_decade(setting.learning_rate, up=up) for up in (False, True))
+    return Setting(setting.optimizer, below), Setting(setting.optimizer, above)
 
 
 def _half_decade(rate: float, *, up: bool) -> float:

@@ -4,8 +4,8 @@ Geometry is that of :class:`learnit_core.structures.Views`: axes of OpenGL, intr
 is o + t d, where d is *not* of unit length: its component along the camera's view is one, so that t is the depth along
 −z, ``near`` and ``far`` are depths, and one pair of them fits all pixels.
 
-Density σ ≥ 0 is per unit of *length*. Along samples t_1 < … < t_N of segments of lengths δ_i (section 4 of
-NeRF, Mildenhall et al. 2020, equation 3; section 4.3 of the paper):
+Density σ ≥ 0 is per unit of *length*. Along samples t_1 < … < t_N of segments of lengths δ_i (NeRF, Mildenhall et
+al. 2020, section 4, equation 3; the paper takes it over):
 
     α_i = 1 − exp(−σ_i δ_i),   T_i = exp(−Σ_{j<i} σ_j δ_j),   w_i = T_i α_i,   colour = Σ w_i c_i + (1 − Σ w_i) behind.
 """

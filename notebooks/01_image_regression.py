@@ -74,7 +74,7 @@ gallery.show(
 )
 
 # %% [markdown]
-# This notebook answers the question for pictures, after section 4.1 and Table 1 of the paper *Learned Initializations
+# This notebook answers the question for pictures, after the first experiment and Table 1 of the paper *Learned Initializations
 # for Optimizing Coordinate-Based Neural Representations* (Tancik, Mildenhall et al., CVPR 2021). If you have not seen
 # MAML before, begin with notebook 00, which writes all of it out in plain JAX.
 #
@@ -187,7 +187,8 @@ def picture(params):
 
 # %% [markdown]
 # Now the fit: gradient descent with any optimiser, looking at the picture after every step (that is what `probe` is for).
-# Optimiser and step size are those that did best, after two steps, on *validation* pictures.
+# Optimiser and step size are those that did best, after two steps, on *validation* pictures (in `paper`, for every start in
+# this notebook, those of the paper's supplement where it says any).
 
 
 # %%

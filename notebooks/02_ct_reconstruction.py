@@ -78,7 +78,7 @@ gallery.show(
 # %% [markdown]
 # Very many slices have these four projections, and every way back has to choose one of them. The learned weights choose
 # a *head*: what one expects of a slice, its **prior**, sits in the weights from which the fit begins. How it gets there,
-# what it is worth, and when it misleads are the subject of this notebook. It follows section 4.2 of *Learned
+# what it is worth, and when it misleads are the subject of this notebook. It follows the second experiment of *Learned
 # Initializations for Optimizing Coordinate-Based Neural Representations* (Tancik, Mildenhall et al., CVPR 2021), on
 # slices like the paper's, which can be drawn rather than downloaded.
 #
@@ -237,7 +237,8 @@ def scanned(picture, angles):
 
 # %% [markdown]
 # Now the fit: gradient descent from random weights, with the optimiser, the rate and the number of steps that did best on
-# *validation* slices. Four angles share half a turn.
+# *validation* slices (in `paper`, for every start in this notebook, those of the paper's supplement where it says any). Four
+# angles share half a turn.
 
 # %%
 random_weights, key = chosen.random_weights, jax.random.key(0)
@@ -466,7 +467,7 @@ gallery.show(
 # started from the very picture that Reptile's weights show; from eight it has lost that lead over Standard (a larger
 # network, in `docs/results/ct.md`, keeps it). Beyond its picture, then, a learned initialisation is a way of *changing*, and that sits in how its weights are arranged.
 #
-# The last two lines of the list of differences ask the paper's question: is Reptile with n views as good as Standard
+# The last two lines of the list of differences ask a question of the paper's main text: is Reptile with n views as good as Standard
 # with 2n? With two it is, with four it is not. All differences are paired: the same slices from two initialisations, so
 # that hard and easy slices do not blur the comparison. With as few slices as here the intervals are wide;
 # `docs/results/ct.md` has the table on 32 slices, for the larger network, whose fits may also be longer. (In `quick` a

@@ -77,7 +77,7 @@ gallery.show(
 # spends this freedom on coloured fog. The learned weights spend it on a *chair*. That expectation, a **prior**, sits in
 # nothing but the weights from which the fit begins. This notebook shows how it gets there and what it is worth. (The learned
 # weights of this first picture come with the package; they were trained for longer than the ones that we train below, and
-# section 5 keeps the two apart.) It follows section 4.3 of *Learned Initializations for Optimizing Coordinate-Based Neural
+# section 5 keeps the two apart.) It follows the third experiment of *Learned Initializations for Optimizing Coordinate-Based Neural
 # Representations* (Tancik, Mildenhall et al., CVPR 2021), on objects that are drawn here instead of ShapeNet's.
 #
 # **You will be able to**
@@ -303,7 +303,7 @@ one_view_course["all white"] = round(white, 2)
 # place, where a dark smear costs as much as the missing chair did.
 #
 # How many steps are best cannot be read from the given picture. For every start in this notebook, optimiser, rate and number
-# of steps are those that did best on *validation* objects.
+# of steps are those that did best on *validation* objects (in `paper` those of the paper's supplement where it says any).
 #
 # ## 4. Learning to start
 #
@@ -502,7 +502,7 @@ for name in ("standard", "meta-mv"):
 # ## 7. With many pictures it is a matter of speed
 #
 # From 25 views Standard finds the object as well, in the end. What does the start buy then? Standard's rate is the one that
-# does best within a thousand steps, MV's within 125.
+# does best within a thousand steps, MV's within 125 (in `paper` both are the supplement's).
 
 # %%
 seen = views.tasks(rows(scenes.test, slice(2)), num_given, 3)

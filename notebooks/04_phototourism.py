@@ -73,7 +73,7 @@ gallery.show(
 # %% [markdown]
 # The fit begins at the learned weights and makes a few gradient steps. What all photographs share, the place, stands in
 # the weights already; what a few steps change is what photographs differ in: the light, *everywhere at once*. How weights are
-# learned from which few steps do that is the subject of this notebook. It follows section 4.4 of *Learned Initializations for
+# learned from which few steps do that is the subject of this notebook. It follows the fourth experiment of *Learned Initializations for
 # Optimizing Coordinate-Based Neural Representations* (Tancik, Mildenhall et al., CVPR 2021) and Figure 2 of its supplement,
 # on a landmark that is drawn rather than downloaded.
 #

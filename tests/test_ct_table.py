@@ -239,26 +239,6 @@ def test_the_tuned_file_is_complete(shipped):
         assert set(scores) == set(table.FILTERS) and max(scores, key=scores.get) == choice
 
 
-@pytest.mark.parametrize("shipped", ct.SHIPPED)
-@pytest.mark.parametrize("num_projections", ct.NUM_PROJECTIONS)
-def test_each_choice_is_the_best_of_its_finalists_and_these_of_the_grid(num_projections, shipped):
-    part = TUNED["profiles"][shipped]["phantoms"]
-    for name in table.INITS:
-        cell = part["cells"][str(num_projections)][name]
-        where = f"{num_projections} {name}"
-        best = max(cell["final"], key=lambda entry: entry["score"])
-        assert (cell["choice"], cell["steps"], cell["score"]) == (best["setting"], best["steps"], best["score"]), where
-        assert 0 < cell["steps"] <= part["limits"][str(num_projections)] and cell["steps"] % ct.EVERY == 0
-        scores = cell["screening"]["scores"]
-        ranked = sorted((s for rates in scores.values() for s in rates.values() if s is not None), reverse=True)
-        for entry in cell["final"]:
-            optimizer, rate = entry["setting"]
-            assert scores[optimizer][f"{rate:g}"] >= ranked[tune.FINALISTS - 1], where
-        first = max(((s, o, float(r)) for o, rates in scores.items() for r, s in rates.items() if s is not None))
-        tried = [float(rate) for rate in scores[first[1]]]
-        assert min(tried) < first[2] < max(tried), f"{where}: the best of the screening stands on the edge"
-
-
 @pytest.mark.nightly
 def test_a_short_run_of_tuning(tmp_path, monkeypatch):
     tiny = replace(TINY, limits=(10, 10, 10, 10), fit_steps=20)

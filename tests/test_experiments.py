@@ -25,7 +25,7 @@ from learnit_core.experiments.regression import Profile, Splits
 from learnit_core.experiments.section import Section
 from learnit_core.experiments.settings import PROFILES, Settings
 from learnit_core.structures import Pixels, Task, rows
-from learnit_core.tuning import Chosen
+from learnit_core.tuning import FINAL, Chosen
 
 EVERY = list(experiments.ALL.values())
 each = pytest.mark.parametrize("experiment", EVERY, ids=lambda experiment: experiment.name)
@@ -37,6 +37,7 @@ CELLS = [
     for observation, cells in part["cells"].items()
     for init in cells
 ]
+IN_TWO_ROUNDS = [c for c in CELLS if "final" in tuned.content(c[0])["profiles"][c[1]][c[2]]["cells"][c[3]][c[4]]]
 
 
 # The record
@@ -131,29 +132,42 @@ def test_everything_that_is_shipped_is_tuned(experiment):
             assert all(db >= 35 for db in part.get("reached_db", {}).values()), f"{profile} {data}"
 
 
+def by_setting(rates):
+    return {(k, float(r)): -np.inf if db is None else db for k, found in rates.items() for r, db in found.items()}
+
+
 @pytest.mark.parametrize("name, profile, data, observation, init", CELLS, ids="-".join)
-def test_each_choice_is_the_best_of_its_scores_and_inside_its_grid(name, profile, data, observation, init):
-    entry = tuned.content(name)["profiles"][profile][data]["cells"][observation][init]
-    optimizer, rate = entry["choice"]
-    tried = entry["screening"]["scores"] if "screening" in entry else entry["scores"]
-    scores = {
-        (kind, float(r)): -np.inf if score is None else score
-        for kind, rates in tried.items()
-        for r, score in rates.items()
-    }
-    rates = [r for kind, r in scores if kind == optimizer]
-    grid = {(kind, r) for kind, rates in tuned.content(name)["grid"].items() for r in rates}
+def test_each_search_is_of_the_whole_grid_and_beyond_it(name, profile, data, observation, init):
+    content = tuned.content(name)
+    entry = content["profiles"][profile][data]["cells"][observation][init]
+    scores = by_setting(entry["screening"]["scores"] if "screening" in entry else entry["scores"])
+    grid = {(kind, rate) for kind, rates in content["grid"].items() for rate in rates}
     assert grid <= scores.keys() or observation == "along", "these begin with the middle of the grid"
-    best = max(scores, key=scores.__getitem__)
-    if "final" in entry:  # of the finalists of the first round the best in the second
-        won = max(entry["final"], key=lambda one: one["score"])
-        assert (entry["choice"], entry["steps"], entry["score"]) == (won["setting"], won["steps"], won["score"])
-        finalists = sorted(scores[kind, r] for kind, r in (one["setting"] for one in entry["final"]))
-        assert sorted(scores.values())[-len(finalists) :] == finalists
-        rates, rate = [r for kind, r in scores if kind == best[0]], best[1]
-    else:
-        assert scores[optimizer, rate] == scores[best] == entry["score"]
+    optimizer, rate = best = max(scores, key=scores.__getitem__)
+    if "final" not in entry:
+        assert (entry["choice"], entry["score"]) == (list(best), scores[best])
+    rates = [r for kind, r in scores if kind == optimizer]
     assert min(rates) < rate < max(rates), "on the edge of what was tried"
+
+
+@pytest.mark.parametrize("name, profile, data, observation, init", IN_TWO_ROUNDS, ids="-".join)
+def test_each_choice_of_two_rounds_is_the_best_of_those_run_to_the_end(name, profile, data, observation, init):
+    content = tuned.content(name)
+    entry = content["profiles"][profile][data]["cells"][observation][init]
+    short = by_setting(entry["screening"]["scores"])
+    final = {tuple(one["setting"]): -np.inf if one["score"] is None else one["score"] for one in entry["final"]}
+    optimizer, rate = best = max(final, key=final.__getitem__)
+    (steps,) = (one["steps"] for one in entry["final"] if one["setting"] == list(best))
+    assert (entry["choice"], entry["steps"], entry["score"]) == (list(best), steps, final[best])
+    if FINAL not in content["protocol"]:
+        assert sorted(short.values())[-len(final) :] == sorted(short[key] for key in final), "the finalists"
+        return
+    for kind in content["grid"]:
+        ranked = sorted((key for key in short if key[0] == kind and np.isfinite(short[key])), key=short.__getitem__)
+        assert set(ranked[-2:]) <= final.keys(), "by their short fits the best two of each optimiser"
+    for r in (rate * np.sqrt(10), rate / np.sqrt(10)):  # the root of 10 is written 3
+        near = [one for one in final if one[0] == optimizer and 0.9 < one[1] / r < 1.1]
+        assert len(near) == 1, f"{optimizer} {r:.2g} was not run to the end"
 
 
 @each
@@ -374,6 +388,13 @@ def test_tuning_keeps_the_cells_that_the_file_has(tmp_path, registered):
     registered(tune, "--target", tmp_path)
     again = json.loads(file.read_text())["profiles"]["quick"]["straight"]["cells"]["full"]
     assert again["mean"]["score"] != -1.0 and again["standard"] == missing, "of another initialisation: all anew"
+    again["mean"]["score"] = -1.0
+    content = json.loads(file.read_text()) | {"protocol": "an earlier way to choose"}
+    content["profiles"]["quick"]["straight"]["cells"]["full"] = again
+    file.write_text(json.dumps(content))
+    registered(tune, "--target", tmp_path)
+    again = json.loads(file.read_text())["profiles"]["quick"]["straight"]["cells"]["full"]
+    assert again["mean"]["score"] != -1.0, "chosen in another way: all anew"
 
 
 def test_drafts_of_two_experiments_lie_apart(tmp_path, registered, monkeypatch):

@@ -7,7 +7,7 @@ import pytest
 
 from learnit_core.errors import LearnitError
 from learnit_core.evaluate import Setting
-from learnit_core.tuning import GRID, best_step, tune
+from learnit_core.tuning import GRID, best_step, tune, two_rounds
 
 
 def peak_at(optimizer, rate, *, diverges_above=np.inf, calls=None):
@@ -118,3 +118,59 @@ def test_objectives_share_their_runs_and_choose_apart():
 def test_a_fit_that_diverges_is_judged_by_what_came_before():
     assert best_step(np.array([[1.0, 5.0, 6.0, np.nan]]), 10) == (20, 6.0)
     assert best_step(np.array([[9.0, 5.0], [9.0, 7.0]]), 25) == (25, 6.0)  # the start is no fit
+
+
+SMALL = {"sgd": (0.1, 0.3, 1.0), "adam": (3e-4, 1e-3, 3e-3)}
+
+
+def long_fits(optimizer, rate, *, calls, worse=10):
+    """Fits whose PSNR, best at ``rate`` of ``optimizer``, peaks after 20 of 40 steps."""
+
+    def run(setting):
+        calls.append(setting)
+        score = 30 - 5 * abs(np.log10(setting.learning_rate / rate)) - worse * (setting.optimizer != optimizer)
+        return score - np.abs(np.arange(5.0) - 2)[None]
+
+    return run
+
+
+def test_long_fits_may_choose_another_rate_than_short_ones():
+    """By short fits Adam's 1e-3 is best; by long ones a rate that those put last, one and a half decades below."""
+    calls = []
+    found = two_rounds(peak_at("adam", 1e-3), long_fits("adam", 3e-5, calls=calls), grid=SMALL, every=10)
+    assert (found["choice"], found["steps"], found["score"]) == (["adam", 3e-5], 20, 30)
+    adam = [s.learning_rate for s in calls if s.optimizer == "adam"]
+    np.testing.assert_allclose(sorted(adam), [1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3], err_msg="until both are behind it")
+    assert len([s for s in calls if s.optimizer == "sgd"]) == 2 and len(set(calls)) == len(calls)
+    assert sorted(map(tuple, (one["setting"] for one in found["final"]))) == sorted(calls)
+    json.dumps(found, allow_nan=False)
+
+
+def test_long_fits_may_choose_another_optimiser_than_short_ones():
+    calls = []
+    found = two_rounds(peak_at("adam", 1e-3), long_fits("sgd", 3.0, calls=calls), grid=SMALL, every=10)
+    assert found["choice"] == ["sgd", 3.0]
+    sgd = [s.learning_rate for s in calls if s.optimizer == "sgd"]
+    np.testing.assert_allclose(sorted(sgd), [0.1, 0.3, 1.0, 3.0, 10.0])
+    assert found["screening"]["adam"]["0.001"] == 30, "the scores of the short fits are kept"
+
+
+def test_what_diverges_in_the_final_round_is_said_and_never_chosen():
+    calls = []
+    run = long_fits("sgd", 1.0, calls=calls)
+
+    def finish(setting):
+        return run(setting) if setting.learning_rate < 0.5 else np.full((1, 5), np.nan)
+
+    found = two_rounds(peak_at("sgd", 0.3), finish, grid=SMALL, every=10)
+    assert found["choice"] == ["sgd", 0.3]
+    assert {"setting": ["sgd", 1.0], "steps": 10, "score": None} in found["final"]
+    json.dumps(found, allow_nan=False)
+    with pytest.raises(LearnitError, match="of the final round diverge"):
+        two_rounds(peak_at("sgd", 0.3), lambda setting: np.full((1, 5), np.nan), grid=SMALL, every=10)
+
+
+def test_finalists_alone_are_run_to_the_end():
+    calls = []
+    found = two_rounds(peak_at("adam", 1e-3), long_fits("adam", 3e-5, calls=calls), grid=SMALL, every=10, finalists=2)
+    assert set(calls) == {Setting("adam", 1e-3), Setting("adam", 3e-3)} and found["choice"] == ["adam", 1e-3]

@@ -205,23 +205,6 @@ def test_the_tuned_file_is_complete(data):
     assert {n: set(cells) for n, cells in part["cells"].items()} == dict.fromkeys(("1", "25"), set(views_table.INITS))
 
 
-@pytest.mark.parametrize("data", views.SHIPPED["long"])
-def test_each_choice_is_the_best_of_its_finalists_and_these_of_the_grid(data):
-    for num_given, cells in TUNED["profiles"]["long"][data]["cells"].items():
-        for name, cell in cells.items():
-            where = f"{num_given} {name}"
-            best = max(cell["final"], key=lambda entry: entry["score"])
-            assert (cell["choice"], cell["steps"], cell["score"]) == (best["setting"], best["steps"], best["score"])
-            scores = cell["screening"]["scores"]
-            ranked = sorted((s for rates in scores.values() for s in rates.values() if s is not None), reverse=True)
-            for entry in cell["final"]:
-                optimizer, rate = entry["setting"]
-                assert scores[optimizer][f"{rate:g}"] >= ranked[tune_views.FINALISTS - 1], where
-            first = max((s, o, float(r)) for o, rates in scores.items() for r, s in rates.items() if s is not None)
-            tried = [float(rate) for rate in scores[first[1]]]
-            assert min(tried) < first[2] < max(tried), f"{where}: the best of the screening stands on the edge"
-
-
 def test_a_search_trains_and_scores_a_variant(small, settings, capsys, monkeypatch):
     """Without the test objects: they are not there to be seen."""
     load = views.load_signals

@@ -60,8 +60,8 @@ def tune(experiment: Experiment, settings: Settings, target: Path, profiles: Ite
     """Choose what is not in the draft yet, then write ``target``; ``profiles`` that are not asked for stay as they are.
 
     Every job is added to a draft under ``$LEARNIT_OUT/tune`` when it is done, so that an interrupted run goes on. A
-    draft begins with the cells of ``target`` if those had this grid and these initialisations: delete what is to be
-    chosen anew.
+    draft begins with the cells of ``target`` if those had this protocol, this grid and these initialisations: delete
+    what is to be chosen anew.
     """
     tuning = experiment.tuning
     parts = {
@@ -83,9 +83,10 @@ def tune(experiment: Experiment, settings: Settings, target: Path, profiles: Ite
     belongs_to = {"grid": grid, "rounds": tuning.rounds, "parts": about, "initialisations": prints, "draws": fits.KEYED}
     draft = Draft(settings, f"{experiment.name}_tuned.json", belongs_to)
     earlier = json.loads(target.read_text("utf-8")) if target.exists() else {"profiles": {}}
+    alike = (earlier.get("protocol"), earlier.get("grid")) == (tuning.protocol, grid)
     for (name, data), profile in parts.items():
         before, now = earlier["profiles"].get(name, {}).get(data), prints[f"{name} {data}"]
-        same = before and earlier["grid"] == grid and before["initialisations"].items() <= now.items()
+        same = before and alike and before["initialisations"].items() <= now.items()
         part = draft.done.setdefault(name, {}).setdefault(data, {"cells": before["cells"] if same else {}})
         cells = part["cells"]
         groups, said = tuning.jobs(profile, data)

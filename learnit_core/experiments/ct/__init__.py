@@ -1,4 +1,4 @@
-"""Computed tomography (paper section 4.2): a slice from a handful of projections, with a network as its only prior.
+"""Computed tomography (the paper's second experiment): a slice from few projections, a network as its only prior.
 
 Profiles, field, tasks and meta-training; the comparison of initialisations stands in :mod:`.table`, what commands need
 to know in :mod:`.record`.

@@ -1,4 +1,4 @@
-"""Image regression (paper section 4.1, Table 1): fit a picture with a SIREN in two gradient steps.
+"""Image regression (the first experiment of the paper, Table 1): fit a picture with a SIREN in two gradient steps.
 
 Profiles, field, tasks and meta-training; the comparison of initialisations stands in :mod:`.table`, what commands need
 to know in :mod:`.record`.

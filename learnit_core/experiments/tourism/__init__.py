@@ -1,4 +1,4 @@
-"""Phototourism (paper section 4.4): one landmark, many appearances.
+"""Phototourism (the fourth experiment of the paper): one landmark, many appearances.
 
 A photograph is a task: its light, its exposure, its passers-by. What all photographs share, the place itself, goes into
 the initialisation; what is a photograph's own, into the few steps of its fit. *Basic NeRF* is the same training with

@@ -1,4 +1,4 @@
-"""View synthesis (paper section 4.3): an object in three dimensions from a single picture.
+"""View synthesis (the third experiment of the paper): an object in three dimensions from a single picture.
 
 Profiles, field, tasks and meta-training; the comparison of initialisations stands in :mod:`.table`, what commands need
 to know in :mod:`.record`.

@@ -11,12 +11,12 @@ from learnit_core.experiments.fits import Draws
 from learnit_core.experiments.views import baselines, table
 from learnit_core.signals.scenes import SceneSplits
 from learnit_core.structures import Field, rows
-from learnit_core.tuning import two_rounds
+from learnit_core.tuning import FINAL, two_rounds
 
 GRID = {"sgd": (0.1, 0.3, 1.0), "adam": (3e-4, 1e-3, 3e-3)}
 LIMITS = dict.fromkeys(table.INITS, table.MANY_STEPS) | {"meta-mv": 125}
 """Most steps of a fit to 25 views: MV is held against the others with an eighth of theirs. To one: the profile's."""
-SCREENED, SCREENING_STEPS, FINALISTS = 5, 100, 2
+SCREENED, SCREENING_STEPS = 5, 100
 
 
 def jobs(profile: views.Profile, data: str) -> tuple[Sequence[Sequence[Job]], dict[str, Any]]:
@@ -55,7 +55,6 @@ def tune_cell(
         partial(run, few, screening),
         partial(run, more, limit),
         grid=GRID,
-        finalists=FINALISTS,
         every=table.scored_every(limit),
     )
     return found | {"screening": {"num_validation": SCREENED, "steps": screening, "scores": found["screening"]}}
@@ -69,7 +68,7 @@ TUNING = Tuning(
     protocol="All rates on all validation objects for all steps would take hours of two cores, so there are two rounds "
     f"for all alike. Screening: every rate of the grid (widened where the best stands on its edge) on the first "
     f"{SCREENED} validation objects for {SCREENING_STEPS} steps; the score is the best mean PSNR of the held-out views "
-    f"along the way. Final: the {FINALISTS} best of them on all validation objects with all steps; the choice is the "
-    "setting and the number of steps with the best mean PSNR. With 25 views MV has an eighth of the others' steps.",
-    rounds=[SCREENED, SCREENING_STEPS, FINALISTS, LIMITS],
+    f"along the way. Final: {FINAL}; the choice is the setting and the number of steps with the best mean PSNR. With "
+    "25 views MV has an eighth of the others' steps.",
+    rounds=[SCREENED, SCREENING_STEPS, LIMITS],
 )
