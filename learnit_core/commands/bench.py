@@ -45,6 +45,7 @@ def main() -> None:
     parser.add_argument("--size", type=int, help="side of pictures and slices [pixels] (default: the paper's)")
     parser.add_argument("--parts", nargs="+", metavar="PART", help="which parts (default: all)")
     parser.add_argument("--photographs", type=Path, help="a folder, of `many` and `networks` (default: built-in)")
+    parser.add_argument("--note", default="", help="what these photographs are, for the page")
     parser.add_argument("--tiles", type=int, default=10, help="each photograph is cut into N x N (default 10)")
     parser.add_argument("--minutes", type=float, default=5.0, help="to learn the start (default 5)")
     parser.add_argument("--target", type=Path, default=TARGET, help="folder to write to (default: docs/results)")
@@ -74,7 +75,8 @@ def main() -> None:
 def keep(name: str, make: Any, given: argparse.Namespace, settings: Settings) -> None:
     """Make a part, unless one of the same settings is there."""
     file = settings.out / "bench" / f"{name}.json"
-    own = ("photographs", "tiles", "minutes") if name in ("many", "networks") else ()
+    own = ("photographs", "note", "tiles", "minutes") if name in ("many", "networks") else ()
+    about = {"note": given.note} if "note" in own else {}
     own += () if name.startswith(("everyday", "scaling")) else ("rounds",)
     belongs_to = {one: str(getattr(given, one)) for one in ("size", *own)} | {"steps": settings.max_steps}
     belongs_to["versions"] = metrics.versions()
@@ -83,7 +85,7 @@ def keep(name: str, make: Any, given: argparse.Namespace, settings: Settings) ->
         print(f"{name}: kept from {found['date']}")
         return
     others = timing.Others()
-    report = {**make(), **timing.about(), "busy_cores": others.cores(), "belongs_to": belongs_to}
+    report = {**make(), **about, **timing.about(), "busy_cores": others.cores(), "belongs_to": belongs_to}
     metrics.write_json(file, report)
     print(f"wrote {file}")
 

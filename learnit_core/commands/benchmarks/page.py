@@ -175,7 +175,7 @@ def _many(parts: Parts) -> list[str]:
     worth = {said: ways[b]["times_as_fast"] / ways[a]["times_as_fast"] for a, b, said in CHANGES}
     size = " × ".join(map(str, record["shape"]))
     start = record["start"]
-    text = f"Pictures of {size} ({record['pictures']}), a SIREN of {record['network']['depth']} × "
+    text = f"Pictures of {size} ({_pictures(record)}), a SIREN of {record['network']['depth']} × "
     text += (
         f"{record['network']['width']}, fitted to the PSNR that three steps from the learned start reach; Adam's rate "
     )
@@ -184,6 +184,10 @@ def _many(parts: Parts) -> list[str]:
     text += f"writing is. The start took {start['seconds']:.0f} s to learn ({start['steps']:,} outer steps), once."
     said = ", ".join(f"{what} ×{factor:.1f}" for what, factor in worth.items())
     rate = share(record["limit"]["of_the_rate"])
+    if aim := record.get("steps_to_aim"):
+        took = {name: aim[name] or "too many" for name in ("random", "start", "rates")}
+        text += f" {aim['psnr_db']:g} dB on those take {took['random']} tuned steps of Adam from random weights, "
+        text += f"{took['start']} from the learned start's weights, {took['rates']} at the learned rates."
     if "checksum" in record:
         text += f" CRC-32 of the pictures: {record['checksum']}."
     after = f"What each change is worth, to a tenth or two: {said}. `make networks`, which traces its programs anew in "
@@ -199,26 +203,33 @@ def _networks(parts: Parts) -> list[str]:
     for steps, way in record["steps"].items():
         whole = f"{60000 * way['median_seconds'] / 60:.1f} min"
         score, rate = f"{way['psnr_db']:.1f} ({way['worst_psnr_db']:.1f})", share(way["limit"]["of_the_rate"])
-        rows.append([steps, score, f"{1e3 * way['median_seconds']:.2f}", whole, rate])
+        with_start = [f"{1e3 * (way['median_seconds'] + start['seconds'] / n):.2f}" for n in (count, 60000)]
+        rows.append([steps, score, f"{1e3 * way['median_seconds']:.2f}", whole, *with_start, rate])
         if way["psnr_db"] >= aim["psnr_db"] and way["median_seconds"] <= aim["median_seconds"]:
             held.append(steps)
     source = f"from {record['files']} files" if record["files"] else "from an array"
     text = (
-        f"What `make networks` does, on {count:,} pictures ({record['pictures']}: all of the others, {source}; CRC-32 "
+        f"What `make networks` does, on {count:,} pictures ({_pictures(record)}: all of the others, {source}; CRC-32 "
         f"{record['checksum']}), in the number of steps that each row says. Reading, compiling, choosing a block and "
-        "writing the set are counted; starting Python is not, nor is learning the start "
-        f"({start['seconds']:.0f} s, once). `make bench ARGS='--parts networks --photographs FOLDER'`."
+        f"writing the set are counted; starting Python is not. The start, learned once, took {start['seconds']:.0f} s: "
+        "with its share of that each picture took what the columns *with the start* say. `make bench ARGS='--parts "
+        "networks --photographs FOLDER'`."
     )
     said = f"is met (steps: {', '.join(held)})" if held else "is NOT met"
     milliseconds = f"{1e3 * aim['median_seconds']:g} ms a picture"
     after = f"The aim of at least {aim['psnr_db']:g} dB on average in at most {milliseconds} {said}."
-    head = ["steps", "PSNR (the worst) [dB]", "ms a picture", "60,000 at this rate", "of the rate"]
+    head = ["steps", "PSNR (the worst) [dB]", "ms a picture", "60,000 at this rate", "with the start"]
+    head += ["with the start, of 60,000", "of the rate"]
     return ["## From files to a set", text, table(head, rows), after]
 
 
+def _pictures(record: Mapping[str, Any]) -> str:
+    return f"{record['pictures']}; {record['note']}" if record.get("note") else record["pictures"]
+
+
 WHY = {
-    "size": "Below some size a step is as long as its operations take to start; above, it grows with the pixels, and "
-    "memory with it. An exponent above two says that activations no longer fit the caches.",
+    "size": "Memory grows with the pixels, and so does time where the exponent is two. Below two, a part of the step "
+    "does not shrink with the picture; above, a pixel costs more than in the row before.",
     "width": "Products grow with the square of the width, sines and traffic with the width: the wider it is, "
     "the closer time follows the products.",
     "inner_steps": "Time is proportional to the steps. Memory is not: inner losses are computed again on the way back, "
