@@ -114,7 +114,7 @@ gallery.show(
 # A signal is now an **object with its pictures and their cameras**. The objects here are drawn by a small program, which
 # throws dice for parts, proportions, colours and the place of a lamp. Each is rendered on white from random places on a
 # sphere around it. The first 25 pictures are *given*, the others are *held out*: they are never fitted, and scores are on
-# the first five of them.
+# the first five of them (in the profile `paper` on all).
 
 # %%
 study = sections.study(settings, seed=SEED, train_live=TRAIN_LIVE)
@@ -416,7 +416,7 @@ print(f"Matched agrees with MV's start to {reached:.0f} dB, in renderings")
 # are independent of each other, so they run side by side, a processor core each.)
 
 # %%
-tasks = views.tasks(scenes.test, 1)
+tasks = views.tasks(scenes.test, 1, profile.num_scored(scenes.test))
 
 
 def fits_from(name):
@@ -479,7 +479,7 @@ gallery.show(
 #
 # ### Does it look at the picture at all?
 #
-# A sharper test than the eye: show every reconstruction to every object's held-out cameras. An object is *recognised* if
+# A sharper test than the eye: show every reconstruction to five held-out cameras of every object. It is *recognised* if
 # its own reconstruction comes closer to its held-out pictures than all others. A start that ignores its input gives the same
 # object each time, and recognises none.
 
@@ -493,7 +493,8 @@ def psnr_at(params, cameras):
 recognised = {}
 for name in ("standard", "meta-mv"):
     networks = [rows(fitted[name].params, i) for i in range(num_objects)]
-    scores = np.array([[psnr_at(params, rows(tasks.query, i)) for params in networks] for i in range(num_objects)])
+    cameras = [rows(rows(tasks.query, i), slice(5)) for i in range(num_objects)]
+    scores = np.array([[psnr_at(params, five) for params in networks] for five in cameras])
     others = np.where(np.eye(num_objects, dtype=bool), -np.inf, scores).max(axis=1)
     recognised[name] = int(np.sum(np.diag(scores) > others))
     print(f"{made[name].label}: {recognised[name]} of {num_objects} objects recognised (by chance 1, on average)")

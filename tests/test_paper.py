@@ -15,7 +15,7 @@ import yaml
 from learnit_core import experiments, losses, meta, models, plots, weights
 from learnit_core.commands import paper
 from learnit_core.commands.repository import ROOT
-from learnit_core.experiments import image, precision, supplement
+from learnit_core.experiments import baselines, image, precision, supplement
 from learnit_core.experiments.image import table as image_table
 from learnit_core.experiments.image.record import IMAGE
 from learnit_core.experiments.precision import LOSS, WAY, Tried
@@ -191,6 +191,84 @@ def test_ours_stand_beside_the_papers_figures():
     assert "| 18.85 (main text) |" in said and said.endswith("for its own data; whether 'chairs' are these, you know.")
 
 
+def about_row(init, observations="full", **more):
+    """A row in the table as far as it is printed."""
+    about = {"observations": observations, "steps": 2, "optimizer": "adam", "learning_rate": 1e-4, "num_signals": 9}
+    about |= {"tuned_on": supplement.PAPERS, "in_table": True, "psnr_db": 12.0, "psnr_std": 1.5}
+    return about | {"steps_to_match": None, "steps_to_match_std": None, "init": init, **more}
+
+
+def printed(name, data, rows):
+    """What stands in the columns of the paper (PSNR, steps to match), by the row's name and what it saw."""
+    lines = [line.strip("| ").split(" | ") for line in paper.beside(experiments.ALL[name], data, rows).splitlines()]
+    return {(line[0], line[1]): (line[5], line[7]) for line in lines if len(line) == 8 and line[0] != "row"}
+
+
+def test_a_figure_stands_beside_its_own_column_only():
+    """That of chairs from one view is none from 25."""
+    rows = [about_row("meta-mv", "views=1"), about_row("meta-mv", "views=25"), about_row("standard", "views=25")]
+    assert printed("views", "chairs", rows) == {
+        ("MV Reptile", "views=1"): ("18.85 (main text)", "–"),
+        ("MV Reptile", "views=25"): ("–", "–"),
+        ("Standard", "views=25"): ("–", "–"),
+    }
+
+
+def test_a_figure_stands_beside_a_row_of_the_same_algorithm_only():
+    """Table 1's Matched and Shuffled are MAML's; Mean and Standard are nobody's."""
+    papers = {"mean": ("14.48", "25.59 ± 4.57"), "standard": ("10.88", "37.92 ± 6.31")}
+    for source, name, own in (("meta-maml", "MAML", True), ("meta-reptile", "Reptile", False)):
+        made = [about_row(init, derived_from=source) for init in ("matched", "shuffled")]
+        rows = [about_row("standard"), about_row("mean"), *made]
+        assert printed("image", "celeba", rows) == {
+            ("Standard", "full"): papers["standard"],
+            ("Mean", "full"): papers["mean"],
+            (f"Matched to {name}", "full"): ("13.73", "26.32 ± 4.17") if own else ("–", "–"),
+            (f"Shuffled from {name}", "full"): ("16.29", "25.80 ± 4.02") if own else ("–", "–"),
+        }
+        said = "Matched and Shuffled are made of Reptile here, in the paper of MAML: it has no such figures."
+        assert (said in paper.beside(experiments.ALL["image"], "celeba", rows)) == (not own)
+
+
+def test_what_is_imitated_is_the_papers_if_it_was_trained():
+    image_, ct, views, tourism = (experiments.ALL[name] for name in ("image", "ct", "views", "tourism"))
+    assert paper.imitated(image_, {"meta-reptile": 0, "meta-maml": 0}) == "meta-maml"
+    assert paper.imitated(image_, {"meta-reptile": 0}) == paper.imitated(ct, {"meta-reptile": 0}) == "meta-reptile"
+    assert paper.imitated(views, dict.fromkeys(("joint", "meta-sv", "meta-mv"))) == "meta-mv"
+    assert paper.imitated(views, dict.fromkeys(("joint", "meta-sv"))) == "meta-sv"
+    assert paper.imitated(tourism, {"basic-paper": 0}) == "basic-paper"  # no row of other landmarks
+    assert {name for name in supplement.IMITATED} == {one.name for one in (image_, ct, views)}
+
+
+def test_how_near_the_fitted_come_is_said_and_a_miss_is_warned_of():
+    said = baselines.nearness({"mean": 41.26, "matched": 38.0, "shuffled": np.nan}, 40.0, plots.LABELS).splitlines()
+    assert said[0] == "Mean shows its target to 41.3 dB."
+    missed = "WARNING, 40 dB were aimed at, so this row may look worse than it is"
+    assert said[1:] == [
+        f"Matched shows its target to 38.0 dB: {missed}",
+        f"Shuffled shows its target to nan dB: {missed}",
+    ]
+
+
+def test_all_rows_of_one_algorithm_say_what_they_are_made_of_and_what_they_reach(tiny, tmp_path, capsys, monkeypatch):
+    """Reptile alone: Matched and Shuffled are its, and no fit is as near as is aimed at here."""
+    one = experiments.ALL["image"]
+    assert one.paper.aim == 40 and experiments.ALL["ct"].paper.aim == 40 and experiments.ALL["views"].paper.aim == 35
+    monkeypatch.setitem(experiments.ALL, "image", replace(one, paper=one.paper._replace(aim=99.0)))
+    arguments = ("--out", tmp_path / "run", "--algorithm", "reptile", "--all-rows", "--score", 2)
+    assert command(*arguments) == 0
+    out, content = capsys.readouterr().out, json.loads((tmp_path / "run" / "metrics.json").read_text())
+    assert "| Matched to Reptile | full |" in out and "| Shuffled from Reptile | full |" in out
+    sources = {row["init"]: row.get("derived_from") for row in content["results"]}
+    assert sources == dict.fromkeys(("standard", "mean", "meta-reptile")) | dict.fromkeys(
+        ("matched", "shuffled"), "meta-reptile"
+    )
+    assert content["reached_db"].keys() == {"mean", "matched"} and content["aimed_at_db"] == 99
+    for name, db in content["reached_db"].items():
+        assert f"{plots.LABELS[name]} shows its target to {db:.1f} dB: WARNING, 99 dB were aimed at" in out
+    assert content["signals"] in out and content["signals"].startswith("Signed distances")
+
+
 def test_the_authors_psnr_does_not_clip():
     field = models.siren(2, 1, width=4, depth=2)
     tasks = image.tasks(np.full((1, 4, 4, 1), 0.5, np.float32))
@@ -234,6 +312,11 @@ def test_two_steps_of_every_experiment(experiment, tmp_path, monkeypatch, capsys
     assert all(one["steps"] == one["of"] > 0 for one in content["trained"].values())
     wanted = set(experiment.inits) - set(image_table.RIVALS)  # which are not the paper's
     assert wanted <= {row["init"] for row in content["results"]}
+    assert content.get("reached_db", {}).keys() == wanted & {"mean", "matched"}
+    many = {
+        row["init"]: row["steps"] for row in content["results"] if row["observations"] == "views=25" and row["steps"]
+    }
+    assert many == ({"standard": 2, "meta-mv": 2} if experiment.name == "views" else {})
     for algorithm in learned.values():
         (file,) = (tmp_path / "run").glob(f"*-paper-{algorithm}.safetensors")
         assert weights.load(file)[2]["algorithm"] == algorithm

@@ -101,6 +101,40 @@ def test_the_controls_of_a_large_set_know_some_of_it(made, monkeypatch):
     assert np.isinf(psnr).all()
 
 
+@pytest.mark.parametrize(
+    ("count", "expected"), [(8, [0, 3, 7, 11, 15, 18, 22, 26]), (29, None), (30, None), (99, None)]
+)
+def test_exactly_so_many_are_taken_evenly_spread(made, count, expected):
+    folder, arrays = made
+    found = signals.load(folder, size=8, counts=(5, 3, 4), most=count)
+    whole = signals.load(folder, size=8)
+    taken = np.arange(30) if count >= 30 else np.array([i * 30 // count for i in range(count)])
+    assert expected is None or list(taken) == expected
+    assert len(found.train) == len(set(taken)) == min(count, 30), "no picture is taken twice"
+    np.testing.assert_array_equal(found.train[:], arrays["train"][taken].astype(np.float32) / 255)
+    np.testing.assert_array_equal(np.stack(list(found.train)), found.train[:])
+    assert (found.train.checksum == whole.train.checksum) == (count >= 30)
+    said = f"Of 30 pictures to train on {count} are taken, evenly spread."
+    assert (said in found.note) == (count < 30) and said not in whole.note
+    np.testing.assert_array_equal(found.validation, whole.validation[:3])
+    some, half = found.train.thinned(4), found.train.cut(np.eye(8)[..., None])
+    assert set(map(bytes, some.stored(slice(None)))) <= set(map(bytes, found.train.stored(slice(None))))
+    np.testing.assert_array_equal(half.stored(np.array([2])), found.train.stored(np.array([2])) * np.eye(8)[..., None])
+
+
+def test_the_profile_paper_trains_on_as_many_pictures_as_the_paper(made, monkeypatch):
+    """Ten thousand of a class; other profiles on all of a prepared set. Steps draw from these, and from all of them."""
+    folder, _ = made
+    paper = image.PROFILES["paper"]
+    assert paper.counts[0] == 10_000
+    few = replace(paper, size=8, counts=(7, 3, 4))
+    found = image.load_signals(few, str(folder))
+    assert len(found.train) == 7 and "Of 30 pictures to train on 7 are taken" in found.note
+    assert len(image.load_signals(replace(few, name="standard"), str(folder)).train) == 30
+    source = image.source(found.train, 3, jax.random.key(0))
+    assert set(np.asarray(source(0, 40).indices).tolist()) == set(range(7)), "some of them are never drawn, or others"
+
+
 def test_it_can_be_test_data_too(made, tmp_path):
     folder, arrays = made
     np.testing.assert_array_equal(signals.load_test(folder, size=8), arrays["test"].astype(np.float32) / 255)

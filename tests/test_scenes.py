@@ -1,5 +1,6 @@
 """Folders of posed pictures: read, dealt out, dealt out in folds; and what is said of spoilt ones."""
 
+import dataclasses
 import json
 
 import jax
@@ -8,9 +9,12 @@ import pytest
 from PIL import Image
 from test_views import TINY
 
+from getting import output
 from learnit_core.errors import LearnitError
 from learnit_core.experiments import views
-from learnit_core.signals import objects, scenes
+from learnit_core.experiments.settings import Settings
+from learnit_core.signals import objects, prepared, scenes
+from learnit_core.structures import Views
 
 
 def write_folder(folder, names, num_views=6, size=12, splits=None):
@@ -48,6 +52,68 @@ def test_a_folder_in_the_authors_layout(tmp_path):
     assert len(set(pictures)) == len(pictures)
     field, params, _ = views.meta_train(TINY, found)
     assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(params))
+
+
+def prepared_set(folder, *, counts=(70, 2, 3), num_views=6, size=12):
+    """A prepared set of objects, every view of one grey of its own; returns it as it is stored."""
+    rng, entries, made = np.random.default_rng(0), {}, {}
+    for split, count in zip(prepared.SPLITS, counts, strict=True):
+        every = (count, num_views)
+        greys = rng.integers(0, 256, (*every, 1, 1, 1), np.uint8)
+        made[split] = Views(
+            images=np.broadcast_to(greys, (*every, size, size, 3)),
+            valid=np.broadcast_to(np.array([0, size, 0, size], np.int32), (*every, 4)),
+            intrinsics=rng.uniform(5, 9, (*every, 4)).astype(np.float32),
+            camera_to_world=rng.normal(size=(*every, 3, 4)).astype(np.float32),
+            near=np.full(every, 2, np.float32),
+            far=np.full(every, 6, np.float32),
+        )
+        (folder / split).mkdir(parents=True)
+        for name, array in made[split]._asdict().items():
+            np.save(folder / split / f"{name}.npy", array)
+        arrays = {name: [list(array.shape), array.dtype.str] for name, array in made[split]._asdict().items()}
+        names = [f"{split} {i}" for i in range(count)]
+        entries[split] = {"count": count, "names": names, "arrays": arrays}
+    output.describe(folder, {"kind": "views", "name": "shapenet-chairs", "note": "Made here.", "splits": entries})
+    return made
+
+
+@pytest.mark.parametrize("size", [12, 6])
+@pytest.mark.parametrize("count", [None, 100, 70, 65, 3])
+def test_of_a_prepared_set_the_first_or_all_are_trained_on_by_their_given_views(tmp_path, size, count):
+    """Read in pieces of 64 objects; more than that, and whole."""
+    made = prepared_set(tmp_path / "set")
+    found = scenes.load(tmp_path / "set", size=size, counts=(count, 2, 2))
+    there = 70 if count is None else min(count, 70)
+    assert found.train.images.shape == (there, 3, size, size, 3) and found.test.images.shape[:2] == (2, 6)
+    np.testing.assert_array_equal(found.train.images[..., 0, 0, 0], made["train"].images[:there, :3, 0, 0, 0])
+    np.testing.assert_array_equal(found.train.camera_to_world, made["train"].camera_to_world[:there, :3])
+    np.testing.assert_allclose(found.train.intrinsics, made["train"].intrinsics[:there, :3] * size / 12, rtol=1e-6)
+    np.testing.assert_array_equal(found.test.images[:, :, 0, 0], made["test"].images[:2, :, 0, 0])
+    assert all(leaf.base is None for leaf in found.train), "other views stay in memory behind them"
+    said = f" Of 70 objects to train on the first {count} are taken."
+    assert found.note == "Made here." + (said if there < 70 else "") and found.test_names == ["test 0", "test 1"]
+
+
+def test_the_profile_paper_takes_a_whole_class_and_a_trial_of_it_does_not(tmp_path):
+    prepared_set(tmp_path / "set")
+    paper = dataclasses.replace(views.PROFILES["paper"], size=6, counts=(30, 1, 1))
+    trial = dataclasses.replace(paper, size=128).capped(Settings(max_steps=2))
+    standard = dataclasses.replace(views.PROFILES["standard"], size=6, counts=(30, 1, 1))
+    for profile, count in ((paper, 70), (trial, 8), (standard, 30)):
+        found = views.load_signals(profile, str(tmp_path / "set"))
+        assert len(found.train.images) == count and ("are taken" in found.note) == (count < 70)
+    drawn = dataclasses.replace(paper, size=8, counts=(2, 1, 1))
+    assert len(views.load_signals(drawn, "chairs").train.images) == 2, "of these there is no end"
+
+
+def test_of_a_plain_folder_too(tmp_path):
+    names = [f"lamp{i}" for i in range(7)]
+    write_folder(tmp_path, names, splits={"train": names[:5], "val": names[5:], "test": []})
+    every, few = (scenes.load(tmp_path, size=12, counts=(count, 1, 2)) for count in (None, 2))
+    assert every.train.images.shape[:2] == (3, 3) and few.train.images.shape[:2] == (2, 3)
+    np.testing.assert_array_equal(every.train.images[:2], few.train.images)
+    assert few.note.endswith("alike. Of 3 objects to train on the first 2 are taken.") and "taken" not in every.note
 
 
 def test_folds_keep_twins_together(tmp_path):

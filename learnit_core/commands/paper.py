@@ -42,6 +42,7 @@ def run(settings: Settings, experiment: Experiment, asked: argparse.Namespace) -
     began, data = time.perf_counter(), asked.data or settings.data or experiment.classes[0]
     profile = experiment.profile(replace(settings, profile="paper", data=data))
     splits = experiment.load_signals(profile, data, seed=asked.seed)
+    print(f"{splits.name}: {splits.note}")
     profile = profile.for_class(splits.name)  # a set's own name, wherever it lies, decides what its class has otherwise
     algorithms = experiment.paper.algorithms(profile) if experiment.paper.algorithms else experiment.algorithms
     chosen = {init: name for init, name in algorithms.items() if asked.algorithm in (None, name)}
@@ -62,25 +63,31 @@ def run(settings: Settings, experiment: Experiment, asked: argparse.Namespace) -
     write_curves(out, f"{experiment.name}, {splits.name}, profile paper", trained)
     scoring = time.perf_counter()
 
-    def write(results):
+    def write(results, others=None):
         trainings = sum(one["seconds"] for one in trained.values())
         seconds = {"signals": loaded - began, "meta_train": trainings, "score": time.perf_counter() - scoring}
         about = {"notebook": experiment.notebook, "profile": profile.name, "seed": asked.seed, "trained": trained}
         about |= {"profile_values": profile.values(), "papers_figures": figures(experiment, splits.name)}
+        about |= {"signals": splits.note, **(others or {})}
         exact = field.spec["precision"]
         metrics.write(out / "metrics.json", **about, precision=exact, seconds=seconds, results=results)
 
     write([])  # scoring takes its time: what was trained is told before
     if asked.score:
-        few, made = splits._replace(test=rows(splits.test, slice(asked.score))), {}
-        made["standard"] = [baselines.standard(field, seed=asked.seed)]
+        few, source = splits._replace(test=rows(splits.test, slice(asked.score))), imitated(experiment, learned)
+        made, others = {"standard": [baselines.standard(field, seed=asked.seed)]}, {}
         if asked.all_rows:
-            imitated = next(learned[init] for init in reversed(experiment.inits) if init in learned)
-            made, _ = experiment.paper.others(profile, field, few, imitated, seed=asked.seed)
+            made, reached = experiment.paper.others(profile, field, few, learned[source], seed=asked.seed)
+            if reached:
+                others = {name: db if math.isfinite(db) else None for name, db in reached.items()}  # JSON has no NaN
+                others = {"reached_db": others, "aimed_at_db": experiment.paper.aim}
+                print(baselines.nearness(reached, experiment.paper.aim, experiment.labels))
         made |= {init: [params] for init, params in learned.items()}
         found = experiment.paper.scored(profile, field, few, made, seed=asked.seed)
+        for row in found:
+            row |= {"derived_from": source} if row["init"] in supplement.DERIVED else {}
         print(beside(experiment, splits.name, found))
-        write(found)
+        write(found, others)
     print(f"wrote metrics.json, curve.png, curve.csv and weights to {out}")
 
 
@@ -169,22 +176,53 @@ def figures(experiment: Experiment, data: str) -> Mapping[str, Mapping[str, supp
 
 def beside(experiment: Experiment, data: str, found: Sequence[Mapping[str, Any]]) -> str:
     """Our rows as Markdown, beside the paper's figures where there are any."""
-    papers, lines = figures(experiment, data), ["|---" * 8 + "|"]
+    papers, lines, mine = figures(experiment, data), ["|---" * 8 + "|"], [row for row in found if row["in_table"]]
     lines.insert(0, "| row | seen | fitted with | PSNR [dB] | not clipped | paper | steps to match | paper |")
-    for row in (row for row in found if row["in_table"]):
-        theirs = [_figure(papers.get(name, {}).get(row["init"])) for name in ("psnr_db", "steps_to_match")]
+    for row in mine:
+        theirs = [_figure(_papers(experiment, papers, row, name)) for name in ("psnr_db", "steps_to_match")]
         match = _with(row["steps_to_match"], row["steps_to_match_std"])
         if row.get("never_matched"):
             match += f" ({row['never_matched']} of {row['num_signals']} not within {row['limit']})"
         how = rows_of.how(row)
         unclipped = _with(row["psnr_unclipped_db"]) if "psnr_unclipped_db" in row else "–"
-        ours = [experiment.labels[row["init"]], row["observations"], how, _with(row["psnr_db"], row["psnr_std"])]
+        ours = [_label(experiment, row), row["observations"], how, _with(row["psnr_db"], row["psnr_std"])]
         lines.append("| " + " | ".join([*ours, unclipped, theirs[0], match, theirs[1]]) + " |")
-    tuned_on = "; ".join(sorted({row["tuned_on"] for row in found if row["in_table"] and row["tuned_on"]}))
+    tuned_on = "; ".join(sorted({row["tuned_on"] for row in mine if row["tuned_on"]}))
     lines += ["", f"{found[0]['num_signals']} test signals, mean ± deviation over signals. Settings: {tuned_on}."]
+    for source in sorted({row["derived_from"] for row in mine if _others(experiment, row)}):
+        theirs, ours = (experiment.labels[init] for init in (supplement.IMITATED[experiment.name], source))
+        lines.append(f"Matched and Shuffled are made of {ours} here, in the paper of {theirs}: it has no such figures.")
     if papers:
         lines.append(f"The paper's figures are for its own data; whether {data!r} are these, you know.")
     return "\n".join(lines)
+
+
+def imitated(experiment: Experiment, learned: Mapping[str, Any]) -> str:
+    """The row among those ``learned`` that Matched and Shuffled are made of: the paper's, or if that is not there, the
+    last one of the table."""
+    order = [supplement.IMITATED.get(experiment.name), *reversed(experiment.inits), *learned]
+    return next(init for init in order if init in learned)
+
+
+def _others(experiment: Experiment, row: Mapping[str, Any]) -> bool:
+    """Whether a row is made of other learned weights than the paper's row of this name."""
+    return row.get("derived_from", supplement.IMITATED.get(experiment.name)) != supplement.IMITATED.get(experiment.name)
+
+
+def _label(experiment: Experiment, row: Mapping[str, Any]) -> str:
+    """A row's name in words; of one that is made of learned weights also whose."""
+    label, source = experiment.labels[row["init"]], row.get("derived_from")
+    word = "to" if row["init"] == "matched" else "from"
+    return f"{label} {word} {experiment.labels[source]}" if source else label
+
+
+def _papers(
+    experiment: Experiment, papers: Mapping[str, Mapping[str, supplement.Figure]], row: Mapping[str, Any], measure: str
+) -> supplement.Figure | None:
+    """The paper's figure for the very row: of these observations, and made of the same algorithm's weights."""
+    figure = papers.get(measure, {}).get(row["init"])
+    same = figure and figure.observations == row["observations"] and not _others(experiment, row)
+    return figure if same else None
 
 
 def _figure(figure: supplement.Figure | None) -> str:

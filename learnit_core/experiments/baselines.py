@@ -79,6 +79,16 @@ def of_pictures(
     return make(field, losses.regression_loss, targets, learned, fit_steps=profile.fit_steps, seed=seed)
 
 
+def nearness(reached: Mapping[str, float], aim: float, labels: Mapping[str, str]) -> str:
+    """How near those that were fitted came to their targets [dB], a line each, with a warning if ``aim`` was missed."""
+    lines = []
+    for name, db in reached.items():
+        line = f"{labels[name]} shows its target to {db:.1f} dB"
+        missed = "" if db >= aim else f": WARNING, {aim:g} dB were aimed at, so this row may look worse than it is"
+        lines.append(f"{line}{missed or '.'}")
+    return "\n".join(lines)
+
+
 @functools.partial(jax.jit, static_argnames=("loss_for", "field", "num_steps"))
 def _fitted(loss_for, field, target, key, num_steps):
     """Parameters fitted to ``target`` and the PSNR they reach, not clipped [dB]."""

@@ -122,16 +122,17 @@ class Paper(NamedTuple):
     """What ``make paper`` needs of an experiment of the paper's.
 
     ``meta_grad(profile, field, algorithm)`` is what an outer step averages. ``others(profile, field, splits, params, *,
-    seed)`` gives what a learned initialisation, ``params``, is compared with, draws by row of the table, and how well
-    those that are fitted reach their targets [dB]. ``scored(profile, field, splits, made, *, seed)`` gives rows of the
-    table on ``splits.test``, from the draws ``made`` with the settings of the profile. ``algorithms(profile)`` is what
-    trains which row, where that depends on the profile.
+    seed)`` gives what a learned initialisation, ``params``, is compared with, draws by row of the table, and how near
+    those that are fitted come to their targets [dB], by row; ``aim`` is how near they should. ``scored(profile, field,
+    splits, made, *, seed)`` gives rows of the table on ``splits.test``, from the draws ``made`` with the settings of
+    the profile. ``algorithms(profile)`` is what trains which row, where that depends on the profile.
     """
 
     meta_grad: Callable[[Any, Field, str], Callable]
-    others: Callable[..., tuple[dict[str, Sequence[Params]], Any]]
+    others: Callable[..., tuple[dict[str, Sequence[Params]], dict[str, float]]]
     scored: Callable[..., list[dict[str, Any]]]
     algorithms: Callable[[Any], Mapping[str, str]] | None = None
+    aim: float = 0.0
 
 
 class Part(NamedTuple):

@@ -74,13 +74,15 @@ def load(
     channels: int | None = None,
     counts: tuple[int, int, int] = (2000, 20, 32),
     seed: int = 0,
+    most: int | None = None,
 ) -> ImageSplits:
     """Training, validation and test pictures of a built-in class, a folder of photographs or a prepared set.
 
     ``size`` is the side of the pictures in pixels ("faces" keeps its 25). ``channels`` is 1 or 3; by default
     the class's own: 1 for the built-in classes, 3 for photographs. ``counts`` is how many pictures to draw for
     training, validation and test: for "text" and "sdf". Other data give all their pictures, but a prepared set at
-    most these numbers for validation and test; its training pictures stay on disk.
+    most these numbers for validation and test; its training pictures stay on disk, and with ``most`` only so many
+    of them count, evenly spread.
     ``seed`` draws "text" and "sdf", and deals a folder's photographs out to the splits.
 
     A name in ``BUILTIN`` means that class; for a folder of the same name write "./text".
@@ -98,7 +100,7 @@ def load(
             f"the built-in classes ({_names()}); one picture can be fitted, as test data."
         )
     if prepared.is_prepared(folder):
-        name, splits, note = prepared.pictures(folder, size=size, channels=channels or 3)
+        name, splits, note = prepared.pictures(folder, size=size, channels=channels or 3, most=most)
         few = [splits[split][:count] for split, count in zip(("validation", "test"), counts[1:], strict=True)]
         return ImageSplits(f"prepared-{name}" if name in BUILTIN else name, splits["train"], *few, note)
     *arrays, note = photos.splits(folder, size, channels or 3, seed)

@@ -139,13 +139,22 @@ class Pictures:
     dtype = np.dtype(np.float32)
 
     def __init__(
-        self, rows: Rows, *, size: int, channels: int, checksum: str, step: int = 1, inside: np.ndarray | None = None
+        self,
+        rows: Rows,
+        *,
+        size: int,
+        channels: int,
+        checksum: str,
+        places: np.ndarray | None = None,
+        step: int = 1,
+        inside: np.ndarray | None = None,
     ):
         self._rows, self._size, self._channels = rows, size, channels
         self._inside = None if inside is None else inside.astype(np.uint8)
+        self._places = np.arange(len(rows)) if places is None else places  # the rows that count, in their order
         self.step = step
-        """Only every ``step``-th row counts."""
-        self.shape = (-(-len(rows) // step), size, size, channels)
+        """Every so manieth of the pictures that these were thinned from."""
+        self.shape = (len(self._places), size, size, channels)
         self.checksum = f"{checksum}-{size}-{channels}"
         """Changes whenever a pixel does, without reading them."""
 
@@ -167,7 +176,7 @@ class Pictures:
 
     def stored(self, indices: slice | np.ndarray) -> np.ndarray:
         """The same before the division by 255: uint8 [indices, size, size, channels]."""
-        pictures = self._scaled_rows(np.arange(len(self))[indices] * self.step)
+        pictures = self._scaled_rows(self._places[indices])
         return pictures if self._inside is None else pictures * self._inside
 
     def _scaled_rows(self, indices: np.ndarray) -> np.ndarray:
@@ -179,14 +188,25 @@ class Pictures:
         return np.stack(scaled) if scaled else np.empty((0, *self.shape[1:]), np.uint8)
 
     def thinned(self, most: int) -> "Pictures":
-        """At most about ``most`` of the pictures, evenly spread."""
-        settings = {"size": self._size, "channels": self._channels, "checksum": self.checksum, "inside": self._inside}
-        return Pictures(self._rows, **settings, step=max(self.step, -(-len(self._rows) // most)))
+        """At most about ``most`` of the pictures, every ``step``-th of them."""
+        step = max(1, -(-len(self) // most))
+        return self._some(self._places[::step], step)
+
+    def spread(self, count: int) -> "Pictures":
+        """Exactly ``count`` of the pictures, evenly spread; all of them if there are no more."""
+        if count >= len(self):
+            return self
+        return self._some(self._places[np.arange(count) * len(self) // count])
+
+    def _some(self, places: np.ndarray, step: int = 1) -> "Pictures":
+        checksum = f"{self.checksum}-{len(places)}"
+        settings = {"size": self._size, "channels": self._channels, "checksum": checksum, "inside": self._inside}
+        return Pictures(self._rows, **settings, places=places, step=step)
 
     def cut(self, inside: np.ndarray) -> "Pictures":
         """The same pictures, and zero where ``inside`` [size, size, 1] is."""
         settings = {"size": self._size, "channels": self._channels, "checksum": f"{self.checksum}-cut"}
-        return Pictures(self._rows, **settings, step=self.step, inside=inside)
+        return Pictures(self._rows, **settings, places=self._places, step=self.step, inside=inside)
 
     def _scaled(self, picture: np.ndarray) -> np.ndarray:
         image = Image.fromarray(picture if picture.shape[-1] == 3 else picture[..., 0])
@@ -195,8 +215,12 @@ class Pictures:
         return np.asarray(image).reshape(self.shape[1:])
 
 
-def pictures(folder: Path, *, size: int, channels: int) -> tuple[str, dict[str, Pictures], str]:
+def pictures(
+    folder: Path, *, size: int, channels: int, most: int | None = None
+) -> tuple[str, dict[str, Pictures], str]:
     """Name, splits and note of a prepared set of pictures or slices; nothing is read but its description.
+
+    With ``most`` no more than so many are to train on, evenly spread, and the note says so.
 
     Raises ``LearnitError`` if a file is missing or damaged, or if nothing is there to train on.
     """
@@ -211,6 +235,9 @@ def pictures(folder: Path, *, size: int, channels: int) -> tuple[str, dict[str, 
     note, stored = about["note"], about["splits"]["train"]["shape"][1]
     if stored != size:
         note += f" Stored at {stored} x {stored} and scaled to {size} x {size}."
+    if most is not None and most < (there := len(splits["train"])):
+        splits["train"] = splits["train"].spread(most)
+        note += f" Of {there:,} {about['kind']} to train on {most:,} are taken, evenly spread."
     if len(splits["train"]) > CONTROLS:
         few = len(splits["train"].thinned(CONTROLS))
         note += f" The controls know {few:,} of the training {about['kind']}, evenly spread."

@@ -24,6 +24,7 @@ from learnit_core.signals import files as ways_in
 from learnit_core.structures import Views, rows
 
 _UNUSED = ("transforms_val.json", "transforms_test.json")  # of Blender, where transforms_train.json is read
+_PIECE = 64  # objects of a prepared set that are read at a time
 _COLOURS = ("red", "green", "blue", "yellow", "orange", "black", "white", "grey", "gray")
 
 
@@ -42,10 +43,12 @@ class SceneSplits(NamedTuple):
     test_names: list[str]
 
 
-def load(data: str | Path, *, size: int, counts: tuple[int, int, int], seed: int = 0) -> SceneSplits:
+def load(data: str | Path, *, size: int, counts: tuple[int | None, int, int], seed: int = 0) -> SceneSplits:
     """Objects of a built-in class, a prepared set or a folder, in pictures of ``size``; at most ``counts`` of them.
 
-    Raises LearnitError if the data are missing, unreadable or too few.
+    None instead of the first number means all objects to train on, for what is not built in; if they are not all, the
+    note says so. In memory they take 3 · views / 2 · size² bytes each. Raises LearnitError if the data are missing,
+    unreadable or too few.
     """
     if str(data) in objects.CLASSES:
         train, validation, test = objects.splits(str(data), size=size, counts=counts, seed=seed)
@@ -58,14 +61,17 @@ def load(data: str | Path, *, size: int, counts: tuple[int, int, int], seed: int
         )
     if prepared.is_prepared(folder):
         name, sets, note = prepared.scenes(folder)
-        parts = [_scaled(sets[split][:count], size) for split, count in zip(prepared.SPLITS, counts, strict=True)]
-        found = SceneSplits(f"prepared-{name}", *parts, note, sets["test"].names[: counts[2]])
+        train, note = _given_of(sets["train"], counts[0], size), note + _taken(len(sets["train"]), counts[0])
+        validation, test = (
+            _scaled(sets[split][:n], size) for split, n in zip(prepared.SPLITS[1:], counts[1:], strict=True)
+        )
+        found = SceneSplits(f"prepared-{name}", train, validation, test, note, sets["test"].names[: counts[2]])
     else:
         found = _folder(folder, size, counts, seed)
     for split in prepared.SPLITS:
         if not len(getattr(found, split).images):
             raise LearnitError(f"the split {split!r} of {folder} is empty: expected at least one object")
-    return found._replace(train=_given(found.train))
+    return found
 
 
 def deal(names: dict[str, list[str]], seed: int) -> dict[str, list[str]]:
@@ -117,10 +123,11 @@ def folds(folder: str | Path, *, size: int, count: int, seed: int = 0) -> Iterat
         few = max(2, len(others) // 6)
         parts = (others[few:], others[:few], order[turn::count])
         names = [[name for key in part for name in groups[key]] for part in parts]
-        train, validation, test = (_stack([(name, views[name]) for name in part]) for part in names)
-        given = _given(train)
+        train, validation, test = (
+            _stack([(name, views[name]) for name in part], given=part is names[0]) for part in names
+        )
         note = f"Fold {turn + 1} of {count} of {folder.name}, by design."
-        yield SceneSplits(f"folder-{folder.resolve().name}-fold{turn}", given, validation, test, note, names[2])
+        yield SceneSplits(f"folder-{folder.resolve().name}-fold{turn}", train, validation, test, note, names[2])
 
 
 class _Files(Mapping[str, bytes]):
@@ -226,16 +233,19 @@ def _complete(folder: Path) -> dict[str, Found]:
     return complete
 
 
-def _folder(folder: Path, size: int, counts: tuple[int, int, int], seed: int) -> SceneSplits:
+def _folder(folder: Path, size: int, counts: tuple[int | None, int, int], seed: int) -> SceneSplits:
     complete = _complete(folder)
     listed, how = _split_file(folder, list(complete), seed)
     dealt = deal({split: [name for name in names if name in complete] for split, names in listed.items()}, seed)
     few = {split: part[:count] for (split, part), count in zip(dealt.items(), counts, strict=True)}
     views = _read(complete, size, [name for part in few.values() for name in part])
-    parts = {split: _stack([(name, views[name]) for name in part]) for split, part in few.items()}
+    parts = {
+        split: _stack([(name, views[name]) for name in part], given=split == "train") for split, part in few.items()
+    }
     note = (
         f"{len(complete)} objects of {folder.name}, split {how}; settings are chosen on "
         f"{len(few['validation'])} of its training objects. Objects of different names may be alike."
+        f"{_taken(len(dealt['train']), counts[0])}"
     )
     return SceneSplits(f"folder-{folder.resolve().name}", *parts.values(), note, few["test"])
 
@@ -266,11 +276,35 @@ def _given(views: Views) -> Views:
     return jax.tree.map(lambda leaf: leaf[:, :half], views)
 
 
-def _stack(found: list[tuple[str, Views]]) -> Views:
-    """Objects [objects, views, …] with equal numbers of views: surplus views at the end are dropped."""
+def _given_of(stored: prepared.Scenes, count: int | None, size: int) -> Views:
+    """The given views of the first ``count`` objects of a set on disk (None: of all), scaled.
+
+    Objects are read in pieces, so that their other views are never in memory together.
+    """
+    length = len(range(len(stored))[:count])
+    one = _given(_scaled(stored[: min(length, 1)], size))
+    found = jax.tree.map(lambda leaf: np.empty((length, *leaf.shape[1:]), leaf.dtype), one)
+    for first in range(0, length, _PIECE):
+        piece = slice(first, min(first + _PIECE, length))
+        for whole, part in zip(found, _given(_scaled(stored[piece], size)), strict=True):
+            whole[piece] = part
+    return found
+
+
+def _taken(there: int, count: int | None) -> str:
+    """What the note of a class says if not all of its objects are trained on."""
+    if count is None or there <= count:
+        return ""
+    return f" Of {there:,} objects to train on the first {count:,} are taken."
+
+
+def _stack(found: list[tuple[str, Views]], *, given: bool = False) -> Views:
+    """Objects [objects, views, …] with equal numbers of views: surplus views at the end are dropped, and of those to
+    train on all but the ``given`` first half."""
     if not found:
         return Views(*(np.empty((0, 0)) for _ in Views._fields))._replace(images=np.empty((0, 1, 1, 1, 3), np.uint8))
     fewest = min(len(views.images) for _, views in found)
+    fewest = -(-fewest // 2) if given else fewest
     return jax.tree.map(lambda *leaves: np.stack(leaves), *(rows(views, slice(fewest)) for _, views in found))
 
 

@@ -24,5 +24,5 @@ CT = Experiment(
     results=results.RESULTS,
     sections=explorers.SECTIONS,
     bench=bench.run,
-    paper=Paper(ct.meta_grad_for, baselines.of_pictures, table.scored),
+    paper=Paper(ct.meta_grad_for, baselines.of_pictures, table.scored, aim=baselines.FIT_DB),
 )

@@ -50,7 +50,8 @@ def initialisations(profile: ct.Profile, images: ImageSplits, seed: int, setting
     # Where `make weights` trains what is shipped: seed 0 is that very run.
     folder = settings.out / "weights" / ct.SHIPPED["long"]["phantoms"]["meta-reptile"]
     field, params, _ = ct.meta_train(profile, images, seed=seed, folder=folder)
-    made, _ = baselines.of_pictures(profile, field, images, params, seed=seed)
+    made, reached = baselines.of_pictures(profile, field, images, params, seed=seed)
+    print(f"phantoms, seed {seed}:\n{baselines.nearness(reached, baselines.FIT_DB, table.LABELS)}")
     return made | {"meta-reptile": [params]}
 
 

@@ -71,7 +71,8 @@ PROFILES = {
         name="standard", size=64, counts=(10_000, 20, 64), width=256, depth=5, w0=100.0, outer_rate=2e-4,
         num_steps=10_000,
     ),
-    # Supplement section 1 and the authors' code: constant Adam 1e-5, SIREN 5 x 256 with w0 = 200 at 178 x 178.
+    # Supplement section 1 and the authors' code: constant Adam 1e-5, SIREN 5 x 256 with w0 = 200. Main text: 10,000
+    # pictures to train on, at 178 x 178.
     "paper": Profile(
         name="paper", size=178, counts=(10_000, 100, 100), width=256, depth=5, w0=200.0, outer_rate=1e-5,
         num_steps=150_000, decay=False, fit_steps=3000,
@@ -100,8 +101,12 @@ SHIPPED = {
 
 
 def load_signals(profile: Profile, data: str, *, seed: int = 0) -> ImageSplits:
-    """Pictures of a built-in class, a folder or a prepared set at the profile's size and counts."""
-    return signals.load(data, size=profile.size, counts=profile.counts, seed=seed)
+    """Pictures of a built-in class, a folder or a prepared set at the profile's size and counts.
+
+    Of a prepared set all training pictures are taken, but in the profile ``paper`` the paper's 10,000 at most.
+    """
+    most = profile.counts[0] if profile.name == "paper" else None
+    return signals.load(data, size=profile.size, counts=profile.counts, seed=seed, most=most)
 
 
 def large_test(data: str, *, count: int) -> np.ndarray:

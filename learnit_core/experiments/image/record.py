@@ -38,5 +38,11 @@ IMAGE = Experiment(
     results=results.RESULTS,
     sections=explorers.SECTIONS,
     bench=bench.run,
-    paper=Paper(image.meta_grad_for, baselines.of_pictures, table.scored, lambda profile: table.LEARNED),
+    paper=Paper(
+        image.meta_grad_for,
+        baselines.of_pictures,
+        table.scored,
+        algorithms=lambda profile: table.LEARNED,
+        aim=baselines.FIT_DB,
+    ),
 )

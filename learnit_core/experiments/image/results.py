@@ -51,7 +51,8 @@ def class_part(profile: image.Profile, data: str, seed: int, settings: Settings)
     metas = {}
     for init, algorithm in image.LEARNED.items():
         field, metas[init], _ = image.meta_train(profile, images, algorithm, seed=seed, folder=folder)
-    made, _ = baselines.of_pictures(profile, field, images, metas["meta-maml"], seed=seed)
+    made, reached = baselines.of_pictures(profile, field, images, metas["meta-maml"], seed=seed)
+    print(f"{data}, seed {seed}:\n{baselines.nearness(reached, baselines.FIT_DB, table.LABELS)}")
     made |= {name: [params] for name, params in metas.items()}
     tuned = table.tuned_settings(profile.name, data)
     made = rivals.beside(made, tuned.options, profile, field, images, seed=seed)

@@ -64,5 +64,5 @@ TOURISM = Experiment(
     tuning=tune.TUNING,
     results=results.RESULTS,
     sections=explorers.SECTIONS,
-    paper=Paper(tourism.meta_grad_for, table.others, table.scored, tourism.algorithms),
+    paper=Paper(tourism.meta_grad_for, table.others, table.scored, algorithms=tourism.algorithms),
 )

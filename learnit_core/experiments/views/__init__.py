@@ -20,7 +20,7 @@ from learnit_core.errors import LearnitError
 from learnit_core.evaluate import Setting
 from learnit_core.experiments import experiment, fits, runs, supplement
 from learnit_core.experiments.fits import Draws
-from learnit_core.signals import scenes
+from learnit_core.signals import objects, scenes
 from learnit_core.signals.scenes import SceneSplits
 from learnit_core.structures import Field, Params, PRNGKey, Task, Views, rows
 from learnit_core.volume import render_view
@@ -33,7 +33,7 @@ VALIDATED = 4
 """Validation objects that are scored while training."""
 
 HELD_OUT = 5
-"""Held-out views of an object that are scored."""
+"""Held-out views of an object that are scored, but in the profile ``paper``."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +44,8 @@ class Profile(experiment.Profile):
     step at test time; ``inner_optimizer`` is one that :class:`~learnit_core.evaluate.Setting` knows; ``joint_rate`` is
     Adam's where one network is trained on all objects, ``outer_rate`` for the others; ``limit`` is the most steps of a
     fit to one view, ``fit_steps`` those of Matched; ``init`` is the network's. ``sv`` are the fields that SV's training
-    has otherwise, if a search was made for it.
+    has otherwise, if a search was made for it. ``held_out`` views of an object are scored. Of classes that are not
+    drawn here no more than ``counts`` are taken, but with ``whole_class`` all that there are to train on.
     """
 
     counts: tuple[int, int, int]
@@ -62,8 +63,25 @@ class Profile(experiment.Profile):
     limit: int = 400
     init: str = experiment.added("lecun")
     sv: tuple[tuple[str, Any], ...] = experiment.added(())
+    held_out: int = experiment.added(HELD_OUT)
+    whole_class: bool = experiment.added(False)
 
-    UNTRAINED: ClassVar = ("fit_steps", "limit", "counts", "test_rays", "joint_rate", "sv")
+    # How many objects there are is in the shape and the sum that a checkpoint has.
+    UNTRAINED: ClassVar = (
+        "fit_steps",
+        "limit",
+        "counts",
+        "test_rays",
+        "joint_rate",
+        "sv",
+        "held_out",
+        "whole_class",
+    )
+
+    def num_scored(self, views: Views) -> int:
+        """How many held-out views of the objects ``views`` [objects, views, …] are scored: of objects that have fewer
+        than the profile's, all that there are."""
+        return max(HELD_OUT, min(self.held_out, views.images.shape[1] // 2))
 
     def for_class(self, data: str) -> "Profile":
         """The profile as the class ``data`` needs it: the paper has another outer rate for cars and lamps."""
@@ -86,6 +104,8 @@ class Profile(experiment.Profile):
             "sv": sv,
             "size": min(self.size, max(12, few)),
             "counts": counts,
+            "held_out": min(self.held_out, max(HELD_OUT, few)),
+            "whole_class": self.whole_class and counts[0] == self.counts[0],
         }
 
 
@@ -112,7 +132,7 @@ PROFILES = {
         name="paper", size=128, counts=(2000, 16, 32), width=256, depth=6, num_frequencies=20, max_log2=8.0,
         density="relu", samples=128, rays=128, test_rays=64, inner_optimizer="sgd", inner_rate=0.5, inner_steps=32,
         outer_rate=5e-4, joint_rate=5e-4, num_steps=100_000, decay=False, limit=2000,
-        init="haiku",
+        init="haiku", held_out=25, whole_class=True,
     ),
 }  # fmt: skip
 
@@ -136,7 +156,10 @@ SHIPPED = {
 
 def load_signals(profile: Profile, data: str, *, seed: int = 0) -> SceneSplits:
     """Objects at the profile's size and counts (:func:`learnit_core.signals.scenes.load`)."""
-    return scenes.load(data, size=profile.size, counts=profile.counts, seed=seed)
+    counts: tuple[int | None, int, int] = profile.counts
+    if profile.whole_class and str(data) not in objects.CLASSES:
+        counts = (None, *counts[1:])
+    return scenes.load(data, size=profile.size, counts=counts, seed=seed)
 
 
 @functools.cache

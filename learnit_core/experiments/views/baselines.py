@@ -20,7 +20,8 @@ RENDERED_DB = 35.0
 
 AMONG = 120
 """Training objects that the controls know at most, as many as ``quick`` has. Each is rendered from the cameras of every
-test object: in the profile ``paper`` all 2000 would take two cores 5 to 12 hours, these take 15 to 45 minutes."""
+test object, of which the profile ``paper`` scores 25 views: all 2000 would take two cores one to two and a half days,
+these take one to four hours."""
 
 
 def make(
@@ -85,7 +86,7 @@ def controls(profile: views.Profile, scenes: SceneSplits, among: int) -> dict[st
     if scenes.name not in objects.CLASSES:
         return {}
     means, nearest = [], []
-    unseen = views.tasks(scenes.test, 1).query
+    unseen = views.tasks(scenes.test, 1, profile.num_scored(scenes.test)).query
     for images, poses in zip(unseen.images, np.asarray(unseen.camera_to_world), strict=True):
         truth = np.asarray(images, np.float32) / 255
         others = objects.seen_from(scenes.name, poses, size=profile.size, count=among).astype(np.float32) / 255

@@ -9,6 +9,7 @@ import numpy as np
 
 from learnit_core import metrics, weights
 from learnit_core.experiments import fits, report, views
+from learnit_core.experiments.baselines import nearness
 from learnit_core.experiments.experiment import Part, Results
 from learnit_core.experiments.report import Gap, cell
 from learnit_core.experiments.settings import Settings
@@ -65,6 +66,7 @@ def seed_part(profile: views.Profile, data: str, seed: int, settings: Settings) 
             folder = settings.out / "results" / "checkpoints"
             field, trained[name], _ = views.meta_train(profile, scenes, algorithm, seed=seed, folder=folder)
     made, reached = baselines.make(profile, field, scenes, trained["meta-mv"], seed=seed)
+    print(f"{data}, seed {seed}:\n{nearness({'matched': reached}, baselines.RENDERED_DB, table.LABELS)}")
     made |= {name: [params] for name, params in trained.items()}
     tasks = views.tasks(scenes.test, 1)
     rows, fitted = table.table_rows(

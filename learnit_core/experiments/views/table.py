@@ -1,4 +1,7 @@
-"""The single-view table: every initialisation fitted to one picture of an unseen object, and scored on others."""
+"""The single-view table: every initialisation fitted to one picture of an unseen object, and scored on others.
+
+What is set for 25 pictures is scored in the same way, for ``make paper``.
+"""
 
 import functools
 import math
@@ -74,8 +77,12 @@ def table_rows(
     trained_on: str,
     data: str,
     seed: int,
+    num_given: int = 1,
 ) -> tuple[list[dict[str, Any]], dict[str, Params]]:
-    """Rows of the metrics file, un-adapted and fitted to one view, and the fitted weights by initialisation."""
+    """Rows of the metrics file, un-adapted and fitted to ``num_given`` views, and the fitted weights by initialisation.
+
+    They are those of the initialisations that were ``made`` and have ``settings``.
+    """
     fitted = {}
 
     def fit(entry, steps):
@@ -83,7 +90,7 @@ def table_rows(
         fitted[entry.init] = found.params
         return found.curves
 
-    entries = [Entry(name, "views=1", settings[name]) for name in INITS if name in made]
+    entries = [Entry(name, f"views={num_given}", settings[name]) for name in INITS if name in made and name in settings]
     about = {"experiment": "views", "trained_on": trained_on, "data": data, "seed": seed}
     rows, _ = rows_of.table(entries, fit, lambda entry: profile.limit, **about)
     return rows, fitted
@@ -92,9 +99,19 @@ def table_rows(
 def scored(
     profile: views.Profile, field: Field, scenes: SceneSplits, made: Mapping[str, Draws], *, seed: int
 ) -> list[dict[str, Any]]:
-    """Rows of the table on ``scenes.test``, with the settings of the profile and of these data."""
-    chosen, about = tuned_settings(profile.name, scenes.name)["1"], {"trained_on": scenes.name, "data": scenes.name}
-    return table_rows(profile, field, views.tasks(scenes.test, 1), made, chosen, **about, seed=seed)[0]
+    """Rows of the table on ``scenes.test``, with the settings of the profile and of these data: from one view, and from
+    25 those that have settings for so many. Where objects have no 25 views to give, it is said that these are left out.
+    """
+    about = {"trained_on": scenes.name, "data": scenes.name, "seed": seed}
+    found, num_scored = [], profile.num_scored(scenes.test)
+    for count, chosen in tuned_settings(profile.name, scenes.name).items():
+        num_given, there = int(count), -(-scenes.test.images.shape[1] // 2)
+        if num_given > there:
+            print(f"Fits to {num_given} views are left out: of an object of {scenes.name} {there} are given.")
+            continue
+        tasks = views.tasks(scenes.test, num_given, num_scored)
+        found += table_rows(profile, field, tasks, made, chosen, **about, num_given=num_given)[0]
+    return found
 
 
 def control_rows(profile: views.Profile, scenes: SceneSplits, *, seed: int) -> list[dict[str, Any]]:
