@@ -447,8 +447,9 @@ display(Markdown(text))
 # Two things can help a start: *what it shows*, a blurred object, and *how its weights move* in a fit. Matched and Joint show
 # one, too, but no inner loop has shaped their weights. So where MV is not ahead of them, its lead over Standard comes from
 # what it shows. How the weights move is a second prior, and needs more training to show: after the longer
-# training MV is ahead of Matched, which starts from the same picture, and of SV and of Joint, each by more than noise
-# (`docs/results/views.md`, ten objects of each class; SV has an inner loop of its own there). The paper's main text has for
+# training MV is ahead of Matched, which starts from the same picture, and of Joint, each by more than noise, and of SV
+# on chairs and cars, though not on lamps (`docs/results/views.md`, ten objects of each class; SV has an inner loop of its own
+# there, and chairs have three meta-training seeds). The paper's main text has for
 # chairs, at 128 × 128, the order MV > SV > Matched > Standard > Shuffled. The averages over ten chairs stand in this order,
 # too; that of SV and Matched is within noise, and so is that of Standard and Shuffled.
 #
@@ -535,9 +536,9 @@ print(f"Standard takes {when} steps to get where MV is after {every}")
 
 # %% [markdown]
 # A head start: Standard needs more steps to get where MV is after the first 125, and comes nearer from then on.
-# After the longer training Standard needs most of its 1000 steps for that. By then the other starts have come as far as MV on
-# chairs, though not on lamps and cars (`docs/results/views.md`, ten objects of each; Standard also has the paper's rate
-# there, with which it is far from done).
+# After the longer training Standard needs most of its 1000 steps for that. By then most of MV's leads over the other starts
+# are within noise on chairs, though not on lamps and cars (`docs/results/views.md`, ten objects of each; Standard also has the
+# paper's rate there, with which it is far from done).
 #
 # ## 8. Turn it
 #

@@ -20,9 +20,13 @@ JUDGED = json.loads((ROOT / "docs" / "results" / "views.json").read_text("utf-8"
 
 CLASSES = ("chairs", "lamps", "cars")
 
-MATCHED_SV_AND_JOINT = (
-    "after the longer training MV is ahead of Matched, which starts from the same picture, and of SV and of Joint, "
-    "each by more than noise"
+MATCHED_AND_JOINT = (
+    "after the longer training MV is ahead of Matched, which starts from the same picture, and of Joint, each by more "
+    "than noise"
+)
+
+MOST_OF_MVS_LEADS = (
+    "By then most of MV's leads over the other starts are within noise on chairs, though not on lamps and cars"
 )
 
 
@@ -103,8 +107,11 @@ def within_noise(results, one, other):
 
 
 AFTER_THE_LONGER_TRAINING = {
-    MATCHED_SV_AND_JOINT: lambda r: all(
-        ahead(r, "meta-mv", other, data) for other in ("matched", "meta-sv", "joint") for data in CLASSES
+    MATCHED_AND_JOINT: lambda r: all(
+        ahead(r, "meta-mv", other, data) for other in ("matched", "joint") for data in CLASSES
+    ),
+    "and of SV on chairs and cars, though not on lamps": lambda r: (
+        [ahead(r, "meta-mv", "meta-sv", data) for data in ("chairs", "cars", "lamps")] == [True, True, False]
     ),
     "The averages over ten chairs stand in this order, too": lambda r: in_order(
         r, "meta-mv", "meta-sv", "matched", "standard", "shuffled"
@@ -113,8 +120,8 @@ AFTER_THE_LONGER_TRAINING = {
         within_noise(r, "meta-sv", "matched") and within_noise(r, "standard", "shuffled")
     ),
     "After the longer training Standard needs most of its 1000 steps for that": most_of_a_thousand,
-    "By then the other starts have come as far as MV on chairs, though not on lamps and cars": lambda r: (
-        not any(leads_in_the_end(r, "chairs")) and all(leads_in_the_end(r, "lamps") + leads_in_the_end(r, "cars"))
+    MOST_OF_MVS_LEADS: lambda r: (
+        mean(leads_in_the_end(r, "chairs")) < 0.5 and all(leads_in_the_end(r, "lamps") + leads_in_the_end(r, "cars"))
     ),
     "most of a thousand after longer training": most_of_a_thousand,
     "Most of MV's lead over Standard is knowing the average object.": mostly_the_average,
