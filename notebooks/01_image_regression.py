@@ -414,8 +414,9 @@ display(Markdown(along.said))
 # **What to notice.** At two steps MAML is far ahead of all but Meta-SGD, which learned more. That is what both were
 # trained for, and it lasts for some steps: the table above says how many, against each. On text the cheapest rival is a hard
 # one: Standard with its weights scaled, by a number that cost nothing but tuning, is no better after two steps and far ahead
-# after forty. So measure a learned start against *that*, not only against Standard as it comes. A learned initialisation buys
-# the *first steps*, not the last decibel.
+# after forty. (The number is the one that matches MAML soonest, not the best for two steps: there it can be behind the
+# number one, which is Standard.) So measure a learned start against *that*, not only against Standard as it comes. A learned
+# initialisation buys the *first steps*, not the last decibel.
 #
 # Mean begins at the class's mean picture, Matched at MAML's, and Shuffled has the right *distribution* of weights.
 # That none of them comes near MAML after two steps says that the **arrangement** of the weights is what has been

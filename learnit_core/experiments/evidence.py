@@ -4,6 +4,7 @@ A *group* is one comparison under one label (a class, a number of views) with an
 positive where the claim is right. All functions that make groups take the results of all experiments, by name.
 """
 
+import json
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -12,6 +13,9 @@ import scipy
 
 from learnit_core.evaluate import Interval
 from learnit_core.experiments import report, tuned
+from learnit_core.experiments.image.results import overtakers
+from learnit_core.experiments.image.rivals import PLAIN
+from learnit_core.experiments.image.table import STEPS, spans
 from learnit_core.experiments.report import Gap, cell
 from learnit_core.experiments.supplement import whose
 from learnit_core.plots import LABELS
@@ -21,7 +25,8 @@ Evidence = Callable[[Contents], tuple[str, str]]
 """From the results to our figure and the verdict; both are empty where there is no such row."""
 
 RANDOM = ("standard", "mean", "matched", "shuffled")
-IN_THE_PAPER = (*RANDOM, "meta-maml", "meta-reptile", "meta-mv", "meta-sv", "basic-paper")
+LEARNED = ("meta-maml", "meta-reptile", "meta-mv", "meta-sv")
+IN_THE_PAPER = (*RANDOM, *LEARNED, "basic-paper")
 CONTROLS = ("class-mean", "nearest-training")
 
 
@@ -34,9 +39,7 @@ class Group(NamedTuple):
     @property
     def kind(self) -> str:
         """What the whole intervals of all seeds say."""
-        signs = {1 if low > 0 else -1 if high < 0 else 0 for _, low, high in self.intervals}
-        words = {1: "holds", -1: "the reverse", 0: "within noise"}
-        return words[signs.pop()] if len(signs) == 1 else "not with every seed"
+        return _kind(1 if low > 0 else -1 if high < 0 else 0 for _, low, high in self.intervals)
 
     def __str__(self) -> str:
         """Mean over seeds [lowest, highest bound over seeds]."""
@@ -44,18 +47,30 @@ class Group(NamedTuple):
         return f"{self.label} {sum(means) / len(means):+.1f} [{min(lows):+.1f}, {max(highs):+.1f}]"
 
 
+def _kind(signs: Iterable[int]) -> str:
+    """What the signs of all seeds say: 1 where the claim is right, -1 where it is wrong, 0 where neither is seen."""
+    found = set(signs)
+    words = {1: "holds", -1: "the reverse", 0: "within noise"}
+    return words[found.pop()] if len(found) == 1 else "not with every seed"
+
+
+def _verdict(kinds: Mapping[str, str]) -> str:
+    """The verdict, from what is said of each label."""
+    labels: dict[str, list[str]] = {}
+    for label, kind in kinds.items():
+        labels.setdefault(kind, []).append(label)
+    held = labels.pop("holds", None)
+    others = [f"{kind} on {', '.join(mine)}" for kind, mine in labels.items()]
+    first = "does not show" if held is None else f"holds on {', '.join(held)}" if others else "holds"
+    return "; ".join([first, *others])
+
+
 def judged(found: Mapping[str, Sequence[Interval]], unit: str) -> tuple[str, str]:
     """The groups in words, and the verdict."""
     groups = [Group(*item) for item in found.items()]
     if not groups:
         return "", ""
-    labels: dict[str, list[str]] = {}
-    for group in groups:
-        labels.setdefault(group.kind, []).append(group.label)
-    held = labels.pop("holds", None)
-    others = [f"{kind} on {', '.join(mine)}" for kind, mine in labels.items()]
-    first = "does not show" if held is None else f"holds on {', '.join(held)}" if others else "holds"
-    return f"{'; '.join(map(str, groups))} {unit}", "; ".join([first, *others])
+    return f"{'; '.join(map(str, groups))} {unit}", _verdict({group.label: group.kind for group in groups})
 
 
 def _by_seed(content: Mapping[str, Any]) -> dict[int, list[Mapping[str, Any]]]:
@@ -108,10 +123,16 @@ def gap(experiment: str, of: str, *over: str) -> Evidence:
 
 
 def half_the_views(experiment: str, of: str, over: str) -> Evidence:
-    """Row ``of`` with n views minus row ``over`` with 2n."""
+    """Row ``of`` with n views minus row ``over`` with 2n, for every n of which the table has both columns."""
 
     def evidence(contents):
-        pairs = ((n, cell(of, observations=f"views={n}"), cell(over, observations=f"views={2 * n}")) for n in (1, 2, 4))
+        seen = {at["observations"] for at in _columns(contents[experiment]).values()}
+        counts = sorted(int(one.removeprefix("views=")) for one in seen)
+        pairs = [
+            (n, cell(of, observations=f"views={n}"), cell(over, observations=f"views={2 * n}"))
+            for n in counts
+            if 2 * n in counts
+        ]
         return _paired(contents[experiment], [Gap(f"{n} against {2 * n} views", a, b) for n, a, b in pairs])
 
     return evidence
@@ -134,15 +155,59 @@ def along(experiment: str, seen: str, of: str, over: str, *, later: bool) -> Evi
 
 
 def rivals(experiment: str, of: str) -> Evidence:
-    """Row ``of`` minus each row that the paper does not have, in each column; they need not be named here."""
+    """Row ``of`` minus each row that the paper does not have, in each column; they need not be named here.
+
+    A row one of whose own members has a row, too, is as good as the better of the two.
+    """
 
     def evidence(contents):
         content, gaps = contents[experiment], []
         for name in dict.fromkeys(row["init"] for row in content["results"] if row["in_table"]):
             if name not in (*IN_THE_PAPER, *CONTROLS):
-                columns = _columns(content).items()
-                gaps += [Gap(f"{LABELS.get(name, name)}, {k}", _row(of, at), _row(name, at)) for k, at in columns]
+                members = [name, *([PLAIN[name]] if name in PLAIN else [])]
+                label = LABELS.get(name, name) + " or plain" * (name in PLAIN)
+                for where, at in _columns(content).items():
+                    gaps.append(Gap(f"{label}, {where}", _row(of, at), [_row(one, at) for one in members]))
         return _paired(content, gaps)
+
+    return evidence
+
+
+def lasting(*, papers: bool) -> Evidence:
+    """Whether MAML stays ahead, along the curves, of the other rows of the paper, or of those that it does not have.
+
+    It does where it is ahead at all steps from the table's on, and does not where it is behind at any of them, by the
+    paired interval at each step. Ours are the steps at which it is behind, of each seed.
+    """
+
+    def evidence(contents):
+        curves, last = contents["image"]["curves"], contents["image"]["profile_values"]["along"]
+        kinds: dict[str, str] = {}
+        said = []
+        for name in (name for name in curves[0]["leads"] if (name in IN_THE_PAPER) == papers):
+            for data in dict.fromkeys(one["data"] for one in curves):
+                seeds = [one["leads"][name] for one in curves if one["data"] == data]
+                behind = [[(max(a, STEPS), b) for a, b in one["behind"] if b >= STEPS] for one in seeds]
+                ahead = [any(a <= STEPS and b == last for a, b in one["ahead"]) for one in seeds]
+                label = f"{LABELS.get(name, name)}, {data}"
+                kinds[label] = _kind(-1 if lost else int(led) for lost, led in zip(behind, ahead, strict=True))
+                if any(behind):
+                    said.append(f"{label} {' / '.join(map(spans, behind))}")
+        return "; ".join(said), _verdict(kinds)
+
+    return evidence
+
+
+def until_overtaken(found: Evidence) -> Evidence:
+    """``found``, whose verdict, where it holds, says who is ahead of MAML at the end of the curves."""
+
+    def evidence(contents):
+        ours, verdict = found(contents)
+        later = overtakers(contents["image"])
+        if verdict.startswith("holds") and later:
+            most, by = contents["image"]["profile_values"]["along"], "; ".join(later)
+            verdict += f"; but with more steps, up to {most}, it is overtaken, from about the step given on, by {by}"
+        return ours, verdict
 
     return evidence
 
@@ -193,8 +258,8 @@ def agreement(fitted_by: str) -> Evidence:
 
 
 def optimisers(learned: bool) -> Evidence:
-    """How often tuning chose SGD for learned weights, or Adam for random ones and what is fitted or shuffled."""
-    wanted = "sgd" if learned else "adam"
+    """How often tuning chose SGD for the paper's learned weights, or Adam for random, fitted and shuffled ones."""
+    wanted, starts = ("sgd", LEARNED) if learned else ("adam", RANDOM)
 
     def evidence(contents):
         counts: dict[str, tuple[int, int]] = {}
@@ -202,12 +267,25 @@ def optimisers(learned: bool) -> Evidence:
             one for name in contents for classes in tuned.content(name)["profiles"].values() for one in classes.items()
         ]
         for data, found in tables:
-            chosen = [(init, e["choice"][0]) for cells in found["cells"].values() for init, e in cells.items()]
-            mine = [way for init, way in chosen if (init.startswith("meta-") if learned else init in RANDOM)]
+            mine = _chosen(found["cells"], starts)
             count, total = counts.get(data, (0, 0))
-            counts[data] = count + mine.count(wanted), total + len(mine)
+            counts[data] = count + mine.count({wanted}), total + len(mine)
         held = [data for data, (n, total) in counts.items() if n == total]
         verdict = "holds" if len(held) == len(counts) else f"holds on {', '.join(held)}" if held else "does not show"
         return "; ".join(f"{data} {n} of {total}" for data, (n, total) in counts.items()), verdict
 
     return evidence
+
+
+def _chosen(cells: Mapping[str, Mapping[str, Any]], starts: Sequence[str]) -> list[set[str]]:
+    """The optimisers that each search for ``starts`` chose: one, or those of a schedule along the steps.
+
+    A cell that repeats another one of its start, scores and all, is no search of its own.
+    """
+    found = {}
+    for init, entry in ((init, entry) for column in cells.values() for init, entry in column.items()):
+        if init in starts:
+            search = json.dumps({key: value for key, value in entry.items() if key != "steps"}, sort_keys=True)
+            schedule = [how for _, how, _ in entry.get("switches", ())]
+            found[init, search] = set(schedule or entry["choice"][:1])
+    return list(found.values())

@@ -148,6 +148,7 @@ def page(content: dict[str, Any]) -> str:
         f"Profile `{content['profile']}`; {report.seeds(content)}, {report.machine(content)}.",
         gaps="## Gaps after two steps",
         paired="signals",
+        note=rivals.CHOSEN_BY_MATCHING,
         columns=["class"],
         verdicts=verdicts(rows),
         sections=sections,
@@ -188,14 +189,20 @@ def overtaken(leads: Sequence[dict[str, Any]], along: int) -> dict[str, list[int
     return found
 
 
-def _overtaken(content: dict[str, Any]) -> str:
-    """The same for README, in words."""
+def overtakers(content: dict[str, Any]) -> list[str]:
+    """The same in words, for each class: who, on what, and from which step on."""
     said = []
     for data in image.CLASSES:
         leads = [one["leads"] for one in content.get("curves", ()) if one["data"] == data]
         for name, first in overtaken(leads, content["profile_values"].get("along", 0)).items():
             steps = f"{min(first)}" if len(set(first)) == 1 else f"{min(first)} to {max(first)}"
             said.append(f"{table.LABELS[name]} on {data} (step {steps})")
+    return said
+
+
+def _overtaken(content: dict[str, Any]) -> str:
+    """The same as a sentence for README."""
+    said = overtakers(content)
     if not said:
         return ""
     return (
@@ -244,8 +251,8 @@ def summary(content: dict[str, Any]) -> str:
             f"SIREN {profile.depth} × {profile.width}, {profile.num_steps} outer steps), "
             f"{', '.join(f'{n} {data}' for data, n in num.items())} test pictures, "
             f"{report.seeds(content)}, on {content['device']}; "
-            f'">": some did not match within the limit.{_overtaken(content)} All tables, settings and intervals: '
-            "[docs/results/image.md](docs/results/image.md).",
+            f'">": some did not match within the limit. {rivals.CHOSEN_BY_MATCHING}{_overtaken(content)} All tables, '
+            "settings and intervals: [docs/results/image.md](docs/results/image.md).",
         ]
     )
 

@@ -39,6 +39,16 @@ OPTIONS = {"standard-scaled": (1.0, 1.5, 2.0, 2.5, 3.0), "shared-trunk": (75, 15
 """What tuning chooses from beside optimiser and rate: the scale; the steps of the joint fit. It goes on beyond the
 largest or smallest, by factors of two, while that one is the best."""
 
+PLAIN = {"standard-scaled": "standard"}
+"""The row that one of the options' own members is: with scale one."""
+
+CHOSEN_BY_MATCHING = (
+    "*Standard, scaled* has the scale, and a shared trunk the number of joint steps, that match MAML soonest, not "
+    "those that are best after two steps: there *Standard, scaled* can be behind its member with scale one, plain "
+    "Standard."
+)
+"""What is to be said wherever rows are compared after two steps."""
+
 
 class Shared(NamedTuple):
     """A trunk, the first layers of a network, and last layers with a leading axis of pictures."""

@@ -239,13 +239,14 @@ def _ranges(steps, signs, wanted):
     return [(run[0], run[-1]) for run in runs]
 
 
+def spans(ranges: Sequence[Sequence[int]]) -> str:
+    """Ranges of steps, first and last of each, in words."""
+    return ", ".join(f"{first}" if first == last else f"{first} to {last}" for first, last in ranges) or "–"
+
+
 def overtaking(found: Mapping[str, Mapping[str, Sequence[Sequence[int]]]]) -> str:
     """What :func:`leads` found, as Markdown."""
-
-    def said(ranges):
-        return ", ".join(f"{first}" if first == last else f"{first} to {last}" for first, last in ranges) or "–"
-
     lines = ["| MAML against | ahead at steps | behind at steps |", "|---|---|---|"]
     for name, where in found.items():
-        lines.append(f"| {LABELS[name]} | {said(where['ahead'])} | {said(where['behind'])} |")
+        lines.append(f"| {LABELS[name]} | {spans(where['ahead'])} | {spans(where['behind'])} |")
     return "\n".join([*lines, "", "A step counts if the 95 % interval of the paired difference excludes zero."])
