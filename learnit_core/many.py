@@ -7,6 +7,7 @@ its part of each chunk. Signals never meet: nothing is sent from one device to a
 
 import functools
 import math
+import threading
 import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -18,7 +19,7 @@ from jax import Array
 from jax.sharding import Mesh, PartitionSpec
 from jaxtyping import Float, Int, PyTree
 
-from learnit_core import sharding
+from learnit_core import memory, sharding
 from learnit_core.errors import LearnitError
 from learnit_core.evaluate import Setting, at_once, side_by_side
 from learnit_core.fit import step_of
@@ -32,6 +33,8 @@ TRIAL_STEPS, TURNS = 8, 3
 
 CHUNK_BYTES = 1 << 26
 """What the signals and the networks of one chunk may take, unless a chunk is given."""
+
+_MAKING = threading.Lock()
 
 
 class Fits(NamedTuple):
@@ -81,12 +84,14 @@ def fit_many(
 
     Signal ``i`` draws with ``fold_in(key, first + i)``, so it is fitted alike wherever it stands in a chunk. ``block``
     signals go under one ``vmap``, the blocks of a chunk one after the other: on a CPU single signals are fastest as a
-    rule (:func:`fastest_block` measures). A program has ``chunk`` signals, and on a CPU up to four run at a time; the
-    networks of all signals are kept, and in the end are in memory twice. A ``mesh`` of one axis shares each chunk out
-    over its devices.
+    rule (:func:`fastest_block` measures). A program has ``chunk`` signals (default: equal parts of what
+    :func:`chunk_for` says), and on a CPU up to four run at a time, whichever calls they are of; the networks of all
+    signals are kept, and in the end are in memory twice. A ``mesh`` of one axis shares each chunk out over its devices.
+    If these are of several hosts, each calls this with the same arguments, in its main thread, and gets all results.
 
-    Raises LearnitError if the data has no rows, rows of another number in one leaf, or if a fit diverges; with
-    ``keep_diverged`` such a row is returned as it came, with a loss that is not finite.
+    Raises LearnitError if the data has no rows, rows of another number in one leaf, if several hosts are asked for in
+    another thread, or if a fit diverges; with ``keep_diverged`` such a row is returned as it came, with a loss that is
+    not finite.
     """
     counts = {len(leaf) if np.ndim(leaf) else None for leaf in jax.tree.leaves(data)}
     if len(counts) != 1 or None in counts or 0 in counts:
@@ -95,16 +100,31 @@ def fit_many(
         raise LearnitError(
             f"found {recipe.num_steps} steps, blocks of {block}, chunks of {chunk}: expected 0, 1 and 1 at least"
         )
+    several = mesh is not None and mesh.is_multi_process
+    if several and threading.current_thread() is not threading.main_thread():
+        raise LearnitError(
+            "found a mesh of several hosts in a thread of its own, where they could get out of step: fit in the main "
+            "thread, and write a set of these fits on one host"
+        )
     (count,) = counts
     each = mesh.size if mesh else 1  # a chunk is filled up to as many rows on every device
-    chunk = -(-min(chunk or chunk_for(start, data), count) // each) * each
+    parts = 1 if chunk else -(-count // chunk_for(start, data))
+    if parts > 1:  # equal ones, of whole blocks: little is filled up, and no block is fitted otherwise than the others
+        each *= block
+        chunk = -(-count // parts)
+    chunk = -(-min(chunk or count, count) // each) * each
     keys = jax.random.key_data(jax.vmap(functools.partial(jax.random.fold_in, key))(first + np.arange(count)))
     keys = jax.random.wrap_key_data(keys, impl=jax.random.key_impl(key))
-    program = functools.partial(_fit_chunk, recipe, start, block=block, mesh=mesh)
+    begun = sharding.everywhere(start, mesh) if several else start
+    program = functools.partial(_fit_chunk, recipe, begun, block=block, mesh=mesh)
 
     def one(begin):
         place = np.minimum(np.arange(begin, begin + chunk), count - 1)  # the last chunk is filled up: one program
-        fits = jax.tree.map(np.asarray, program(rows(data, place), keys[place]))
+        with _turn():
+            part = rows(data, place), keys[place]
+            if several:
+                part = sharding.everywhere(part, mesh)
+            fits = sharding.gathered(program(*part))
         return rows(fits, slice(0, count - begin))
 
     parts = list((map if mesh else side_by_side)(one, range(0, count, chunk)))
@@ -119,10 +139,30 @@ def fit_many(
 
 
 def chunk_for(start: Params | Rated, data: PyTree[Array | np.ndarray], budget: int = CHUNK_BYTES) -> int:
-    """How many signals, with their networks and what Adam keeps, take ``budget`` bytes at most; at least one."""
+    """How many signals, with their networks and what Adam keeps, take ``budget`` bytes at most; at least one.
+
+    Activations are there for a block at a time, however many signals a chunk has (:func:`temporaries`).
+    """
     network = sum(leaf.nbytes for leaf in jax.tree.leaves(start))
     signal = sum(np.dtype(leaf.dtype).itemsize * math.prod(leaf.shape[1:]) for leaf in jax.tree.leaves(data))
     return max(1, budget // (3 * network + signal))
+
+
+def temporaries(
+    recipe: Recipe,
+    start: Params | Rated,
+    data: PyTree[Array | np.ndarray],
+    key: PRNGKey,
+    *,
+    block: int,
+    mesh: Mesh | None = None,
+) -> int | None:
+    """Bytes that a program for the rows of ``data`` needs on each device beside signals and networks: activations,
+    gradients and what the optimiser keeps, of a block of signals. It is compiled for that; None if it does not say."""
+    keys = jax.random.split(key, len(jax.tree.leaves(data)[0]))
+    if mesh is not None and mesh.is_multi_process:
+        start, data, keys = sharding.everywhere((start, data, keys), mesh)
+    return memory.temporaries(_fit_chunk.lower(recipe, start, data, keys, block=block, mesh=mesh).compile())
 
 
 def fastest_block(
@@ -133,6 +173,7 @@ def fastest_block(
     *,
     count: int | None = None,
     mesh: Mesh | None = None,
+    budget: int | None = None,
 ) -> tuple[int, dict[int, float]]:
     """The best of ``BLOCKS`` on this device, and the seconds a signal that each took (without compiling).
 
@@ -140,11 +181,19 @@ def fastest_block(
     repeatedly, for ``TRIAL_STEPS`` steps at most. All trials together take half as many steps as the work, at most:
     where these do not suffice for two blocks, or there are no two of ``count`` or fewer, the first is returned untried.
     Larger blocks are tried as long as they gain: where the first does not, the next would only cost time.
+
+    A block is not run where its :func:`temporaries`, times the programs that run at a time and the devices that have
+    the same memory, take more than ``budget`` bytes (default: :func:`learnit_core.memory.share`, a quarter of what is
+    free). The first block is allowed always, as there is none that needs less.
     """
     there, seconds = len(jax.tree.leaves(data)[0]), {}
     count = there if count is None else count
     trial = recipe._replace(num_steps=min(recipe.num_steps, TRIAL_STEPS))
-    chunks = {block: max(block, 16) * (mesh.size if mesh else 1) for block in BLOCKS if block <= count}
+    devices = mesh.size if mesh else 1
+    chunks = {block: max(block, 16) * devices for block in BLOCKS if block <= count}
+    # Sets are written from several threads, also on a mesh; simulated devices have one memory.
+    times = at_once() * (devices if jax.default_backend() == "cpu" else 1)
+    budget = memory.share() if budget is None else budget
     each = 1 if mesh else at_once()  # chunks in work at a time
     steps = {block: chunk * (1 + TURNS * each) * trial.num_steps for block, chunk in chunks.items()}
     left = count * recipe.num_steps // 2
@@ -154,6 +203,11 @@ def fastest_block(
         left -= steps[block]
         if left < 0:
             break
+        if seconds:
+            needed = temporaries(trial, start, rows(data, np.arange(chunk) % there), key, block=block, mesh=mesh)
+            (fits_in,) = sharding.least(int((needed or 0) * times <= budget), mesh=mesh)
+            if not fits_in:
+                break
 
         def call(number, block=block, chunk=chunk):
             part = rows(data, np.arange(number) % there)
@@ -165,10 +219,22 @@ def fastest_block(
             began = time.perf_counter()
             call(chunk * each)
             turns.append(time.perf_counter() - began)
-        seconds[block] = min(turns) / (chunk * each)
+        (slowest,) = sharding.least(-round(1e6 * min(turns)), mesh=mesh)  # microseconds: all hosts choose alike
+        seconds[block] = -1e-6 * slowest / (chunk * each)
         if seconds[block] > min(seconds.values()):
             break
     return min(seconds, key=seconds.get), seconds
+
+
+def _turn() -> threading.BoundedSemaphore:
+    """What a program waits for before it runs: no more than :func:`at_once` do, however many threads ask for some."""
+    with _MAKING:
+        return _turns(at_once())
+
+
+@functools.cache
+def _turns(number: int) -> threading.BoundedSemaphore:
+    return threading.BoundedSemaphore(number)
 
 
 @functools.partial(jax.jit, static_argnames=("recipe", "block", "mesh"))

@@ -1,12 +1,13 @@
-"""Ways to compute a meta-gradient in less memory, and which of them fits a budget of bytes.
+"""Memory: how much there is, what a program takes, and ways to compute a meta-gradient in less.
 
-They give the same numbers up to the order of sums: everything kept; the inner losses' forward pass computed again
+The ways give the same numbers up to the order of sums: everything kept; the inner losses' forward pass computed again
 (``remat``); and this in blocks of samples. Inner steps on a part of the samples are a way, too, which is not chosen by
 a budget: another gradient, the same on average, in less time, and in less memory than all samples at once, though not
 less than these in blocks.
 """
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
@@ -66,6 +67,59 @@ def choose(
     raise LearnitError(
         f"no way takes {_mb(budget)} or less: {way} takes {_mb(least)}; give more memory, or fewer samples"
     )
+
+
+SHARE, UNKNOWN = 4, 1 << 30
+"""Of the memory that is free, temporaries may take one part in so many; or so many bytes where that is not known."""
+
+
+def share() -> int:
+    """Bytes that temporaries may take, unless a number is given: a quarter of what is :func:`available`."""
+    there = available()
+    return UNKNOWN if there is None else there // SHARE
+
+
+def temporaries(compiled: Any) -> int | None:
+    """Bytes that a compiled program needs beside its arguments and results; None where the compiler does not say."""
+    found = compiled.memory_analysis()
+    return None if found is None else int(found.temp_size_in_bytes)
+
+
+def available() -> int | None:
+    """Bytes that are free: on the accelerator, or else in the machine and in the container; None if not known."""
+    of_device = jax.local_devices()[0].memory_stats() or {}
+    if "bytes_limit" in of_device:
+        return max(0, of_device["bytes_limit"] - of_device.get("bytes_in_use", 0))
+    found = [number for number in (_of_machine(), _of_container()) if number is not None]
+    return min(found, default=None)
+
+
+def _of_machine(file: Path = Path("/proc/meminfo")) -> int | None:
+    try:
+        lines = dict(line.split(":", 1) for line in file.read_text().splitlines() if ":" in line)
+        return int(lines["MemAvailable"].split()[0]) * 1024
+    except (OSError, KeyError, ValueError, IndexError):
+        pass
+    try:
+        import psutil
+    except ImportError:
+        return None
+    return int(psutil.virtual_memory().available)
+
+
+def _of_container(folder: Path = Path("/sys/fs/cgroup")) -> int | None:
+    """What is left of a container's limit, if it has one; files that are only cached count as left."""
+    for limit, used, old in (
+        ("memory.max", "memory.current", "inactive_file"),
+        ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes", "total_inactive_file"),
+    ):
+        try:
+            most, now = (int((folder / name).read_text()) for name in (limit, used))  # a limit may be "max"
+            stat = dict(line.split() for line in (folder / limit).with_name("memory.stat").read_text().splitlines())
+            return max(0, most - now + int(stat.get(old, 0)))
+        except (OSError, ValueError):
+            continue
+    return None
 
 
 def _mb(number: int) -> str:

@@ -162,6 +162,7 @@ def write(
     shard: int | None = None,
     names: Sequence[str] | None = None,
     run: dict[str, Any] | None = None,
+    kept: Callable[[int], None] = lambda signals: None,
     done: Callable[[int], None] = lambda signals: None,
 ) -> Networks:
     """Write (or finish) a set of ``count`` networks; ``fit(first, number)`` gives those of a shard.
@@ -170,10 +171,11 @@ def write(
     weights as they are stored; without it the scores of the fits are kept. ``names`` are the signals'. Fits whose loss
     is not finite are kept as diverged.
 
-    Shards that are there are not made again, and ``done(signals)`` is told of each, so that a run that was killed goes
-    on where it was. On the same device, with the same versions, it ends with the same bytes; ``runs`` in ``set.json``
-    has all devices and versions that made a part, with what ``run`` (JSON) says besides. Nothing is written before the
-    first shard is fitted.
+    Shards that are there are not made again, so that a run that was killed goes on where it was: ``kept(signals)`` is
+    told once how many these have, ``done(signals)`` of each shard that was made. On the same device, with the same
+    versions, it ends with the same bytes; ``runs`` in ``set.json`` has all devices and versions that made a part, with
+    what ``run`` (JSON) says besides. Nothing is written before the first shard is fitted. Of several hosts
+    (``jax.distributed``) only one may call this for a folder, with fits that it has, or makes on its own devices.
 
     Raises LearnitError, and leaves all files as they are, where the folder holds a set of which ``about``, the start or
     the names differ, shards of another set or of none, or another start; for numbers below 1, another type of numbers
@@ -193,13 +195,13 @@ def write(
     if other := there and shards.differences(there, about):
         raise LearnitError(f"{folder} holds another set ({other}): give another folder, or remove it")
     about = there or about | {"identity": shards.identity(about)}
-    kept = shards.kept(folder, about, known=bool(there))
+    found = shards.kept(folder, about, known=bool(there))
     if (folder / START).is_file():
         shards.load_start(folder, sums["start_checksum"])
-    wanted = [i for i in range(shards.number(about)) if i not in kept]
+    wanted = [i for i in range(shards.number(about)) if i not in found]
     now = {"device": metrics.device(), "versions": metrics.versions(), **(run or {})}
     now = files.as_json(now, "description of a run")
-    runs = about.get("runs") or ([{"device": "not recorded"}] if kept else [])
+    runs = about.get("runs") or ([{"device": "not recorded"}] if found else [])
 
     @functools.cache
     def describe(*, going_on: bool):  # threads may do it at the same time: each file is there whole
@@ -232,9 +234,9 @@ def write(
         weights.write_arrays(folder / shards.name(i), arrays, shards.header(about, i))
         return number
 
-    if kept or there:
+    if found or there:
         describe(going_on=False)
-    done(count - sum(min(shard, count - i * shard) for i in wanted))
+    kept(count - sum(min(shard, count - i * shard) for i in wanted))
     for number in side_by_side(make, wanted):
         done(number)
     return Networks(folder)

@@ -112,6 +112,16 @@ def here(tree: PyTree[Array]) -> PyTree[Array]:
     return jax.tree.map(lambda leaf: jnp.asarray(np.asarray(leaf)), tree)
 
 
+def gathered(tree: PyTree[Array]) -> PyTree[np.ndarray]:
+    """Arrays of this host; of what is shared out over several, each gets all parts, if all ask for them."""
+
+    def fetch(leaf):
+        whole = leaf.is_fully_addressable
+        return np.asarray(leaf if whole else multihost_utils.process_allgather(leaf, tiled=True))
+
+    return jax.tree.map(fetch, tree)
+
+
 def least(*numbers: int, mesh: Mesh | None) -> tuple[int, ...]:
     """The smallest of each number over the hosts of the mesh, where each has its own: of clocks, signals, folders."""
     if mesh is None or not mesh.is_multi_process:

@@ -154,8 +154,11 @@ def main(out, names, *process):
     for name in filter(None, names.split(",")):
         if name == "many":
             leaves = fitted(mesh)
-            arguments = RECIPE, FIELD.init(key()), pictures(16, 8), jax.random.split(key(), 16)
-            text = many._fit_chunk.lower(*arguments, block=1, mesh=mesh).compile().as_text()
+            arguments = FIELD.init(key()), pictures(16, 8), jax.random.split(key(), 16)
+            arguments = sharding.everywhere(arguments, mesh)
+            text = many._fit_chunk.lower(RECIPE, *arguments, block=1, mesh=mesh).compile().as_text()
+            if process:  # each host has all of them
+                np.savez(out / f"many-{process[0]}.npz", *leaves)
         elif name == "resumed":  # on other numbers of devices
             file, text = training.Checkpoint(out / "resumed.safetensors", {}, 0.0), ""
             for steps, devices in enumerate((mesh, None, sharding.devices(2)), 1):

@@ -33,7 +33,7 @@ MAY_IMPORT = {
     "metrics": ["structures", "fit", "evaluate", "files"],
     "inits": ["structures", "fit"],
     "weights": ["structures", "models", "files"],
-    "many": ["structures", "sharding", "fit", "evaluate"],
+    "many": ["structures", "sharding", "memory", "fit", "evaluate"],
     "shards": ["structures", "files", "weights"],
     "networks": ["structures", "evaluate", "files", "many", "metrics", "names", "shards", "weights"],
     "signals": ["structures", "volume", "files", "names", "evaluate"],

@@ -9,7 +9,7 @@ import jax
 import numpy as np
 import pytest
 
-from learnit_core import losses, many, models, weights
+from learnit_core import losses, many, models, sharding, weights
 from learnit_core.commands import networks as command
 from learnit_core.errors import LearnitError
 from learnit_core.evaluate import Setting
@@ -111,11 +111,13 @@ def test_a_trial_is_never_more_work_than_what_it_is_for(monkeypatch, count, step
         clock[0] += len(data) / block
 
     monkeypatch.setattr(many, "fit_many", fake)
+    monkeypatch.setattr(many, "temporaries", lambda *_, **__: 0)
+    monkeypatch.setattr(sharding, "least", sharding.least.__wrapped__)
     monkeypatch.setattr(many, "at_once", lambda: 2)
     monkeypatch.setattr(many, "time", SimpleNamespace(perf_counter=lambda: clock[0]))
     data = np.zeros((min(count, 256), 4, 4, 1), np.uint8)
     recipe = many.Recipe(losses.regression_loss(FIELD), Setting("sgd", 1e-2), steps, until)
-    for mesh in (None, SimpleNamespace(size=8)):
+    for mesh in (None, SimpleNamespace(size=8, is_multi_process=False)):
         taken.clear()
         block, seconds = many.fastest_block.__wrapped__(recipe, START, data, None, count=count, mesh=mesh)
         assert sum(taken) <= min(count * steps / 2, 64 * (1 + 4 * 8) * 3 * many.TRIAL_STEPS)

@@ -187,11 +187,23 @@ def test_a_set_that_is_gone_on_with_elsewhere_says_so(tmp_path, monkeypatch, els
         monkeypatch.setattr(metrics, name, elsewhere[name])
     there = written(tmp_path, run=elsewhere.get("run", {"devices": None}))
     assert len(there.runs) == runs and (contents(tmp_path) == before) == (runs == 1)
-    assert ("2 devices or versions" in command._report(there, 1.0)) == (runs == 2)
+    assert ("2 devices or versions" in command._report(there, 1.0, COUNT)) == (runs == 2)
     last = contents(tmp_path)
     monkeypatch.setattr(metrics, "device", lambda: "a third, which makes nothing")
     written(tmp_path)
     assert contents(tmp_path) == last
+
+
+def test_what_is_there_already_is_told_apart_from_what_a_run_makes(tmp_path):
+    for lost, kept, done in ((None, [0], [2, 2, 1]), (1, [3], [2]), (2, [4], [1]), (None, [5], [])):
+        if lost is not None:
+            (tmp_path / shard(lost)).unlink()
+        told = [], []
+        there = written(tmp_path, kept=told[0].append, done=told[1].append)
+        assert told == (kept, done)
+        said = command._report(there, 3.0, sum(done))
+        expected = f"{3000 / sum(done):.2f} ms a network in this run" if done else "all were there already"
+        assert expected in said and (f"which fitted {sum(done)}" in said) == (0 < sum(done) < COUNT)
 
 
 def failing(first, number):
@@ -241,13 +253,13 @@ def test_a_fit_that_diverged_costs_its_row_only(tmp_path, dtype, bad):
             np.testing.assert_allclose(there[i][0]["w"], fits(i, 1).params[0]["w"][0], atol=1e-3)
     for file in (tmp_path / "set").glob("networks-*"):
         assert all(np.isfinite(a).all() for n, a in weights.read_arrays(file)[0].items() if n != "score")
-    said = command._report(there, 1.0)
+    said = command._report(there, 1.0, COUNT)
     assert f"without {len(bad)} that diverged (signal {bad[0]}" in said and "nan" not in said
     before = contents(tmp_path / "set")
     (tmp_path / "set" / shard(0)).unlink()
     assert contents(written(tmp_path / "set", **control).folder) == before
     with pytest.raises(LearnitError, match="all fits diverged"):
-        command._report(written(tmp_path / "all", bad=range(COUNT)), 1.0)
+        command._report(written(tmp_path / "all", bad=range(COUNT)), 1.0, COUNT)
 
 
 def test_weights_that_float16_cannot_hold_count_as_diverged(tmp_path):
@@ -269,4 +281,4 @@ def test_the_command_finishes_a_set_of_fits_that_diverge(tmp_path):
     )
     assert there.diverged.tolist() == [0, 1, 2] and there.about["block"] == 1
     with pytest.raises(LearnitError, match="all fits diverged"):
-        command._report(there, 1.0)
+        command._report(there, 1.0, COUNT)

@@ -109,12 +109,14 @@ def test_a_signal_to_one_host_ends_all(tmp_path):
 
 @pytest.mark.nightly
 def test_two_hosts_agree_with_one_device(tmp_path):
-    names = ["image", "ct"]
+    names = ["image", "ct", "many"]
     run(*two_hosts(tmp_path, names))
     for name in names:
         assert_as_on_one_device(tmp_path / f"{name}.npz", name)
     for index in range(2):  # stopped after two steps, and gone on from the file that the first host wrote
         assert_as_on_one_device(tmp_path / f"several-{index}.npz", "image")
+        assert_as_on_one_device(tmp_path / f"many-{index}.npz", "many")
+    assert json.loads((tmp_path / "sent.json").read_text())["many"] == []
 
 
 # What is refused; one process may trace for devices that it does not have

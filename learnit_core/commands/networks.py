@@ -8,176 +8,29 @@ from it, or from weights that are shipped, by their name. ``learnit_core.network
 """
 
 import argparse
+import math
 import time
 from pathlib import Path
 from typing import Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
-import optax
-from jaxtyping import Float
-from tqdm import tqdm
 
-from learnit_core import evaluate, losses, many, meta, metrics, models, networks, sharding, training, weights
-from learnit_core.commands.pictures import Images, bytes_of, read
+from learnit_core import networks, sharding, weights
+from learnit_core.commands.picture_sets import INNER_STEPS, NETWORK, STEPS, learn_start, make, recipe_for
+from learnit_core.commands.pictures import read, whole
 from learnit_core.errors import LearnitError
 from learnit_core.evaluate import Setting
-from learnit_core.experiments import runs
-from learnit_core.signals import arrays
-from learnit_core.structures import Field, Params, Pixels, Rated, rated, seed_key
+from learnit_core.signals import prepared
+from learnit_core.structures import Field, Params, Rated
 
-INNER_STEPS, INNER_RATE, OUTER_RATE, TASKS = 3, 1e-2, 1e-3, 8
-NETWORK = {"width": 64, "depth": 4, "w0": 30.0}
-STEPS = 1500
-"""Outer steps, over which the outer rate falls to zero."""
+__all__ = ["INNER_STEPS", "NETWORK", "STEPS", "learn_start", "main", "make", "recipe_for", "start_and_setting"]
 
 
-def learn_start(
-    pictures: np.ndarray, out: Path, *, minutes: float, pieces: int = 1, seed: int = 0, steps: int = STEPS
-) -> tuple[Field, Rated, dict[str, Any]]:
-    """A SIREN's start and rates, learned from bytes [n, side, side, c]; resumable in ``out``.
+def _report(made: networks.Networks, seconds: float, fitted: int) -> str:
+    """What is said of a finished set, of which this run made ``fitted`` networks in ``seconds``.
 
-    It ends after ``steps`` outer steps, or when ``minutes`` are over. One picture in twenty, 64 at most, is kept for
-    validation. Where each photograph was cut into ``pieces``, these are made up to whole photographs, so that they are
-    more than 64 from 65 pieces on. Raises LearnitError for fewer than two photographs, and if ``out`` holds a set.
+    Raises LearnitError if every fit diverged.
     """
-    began = time.perf_counter()
-    held = -(-min(64, max(1, len(pictures) // 20)) // pieces) * pieces
-    train, unseen = pictures[held:], pictures[:held]
-    if not len(train):
-        what = "photographs" if pieces > 1 else "pictures"
-        raise LearnitError(
-            f"found {len(pictures) // pieces} {what}: expected two or more, to learn from and to validate"
-        )
-    if networks.described(out):
-        raise LearnitError(f"{out} holds a set of networks, whose start would be lost: give another folder")
-    coords = arrays.grid(train.shape[1:3])
-    field = models.siren(2, train.shape[-1], **NETWORK)
-    loss = losses.regression_loss(field)
-    init_key, train_key = jax.random.split(seed_key(seed))
-    optimizer = optax.adam(optax.cosine_decay_schedule(OUTER_RATE, steps))
-    recipe = recipe_for(field, coords, Setting("learned", 1.0), INNER_STEPS)
-    about = {
-        "command": "start",
-        "network": NETWORK,
-        "inner_steps": INNER_STEPS,
-        "inner_rate": INNER_RATE,
-        "outer_rate": OUTER_RATE,
-        "tasks": TASKS,
-        "num_steps": steps,
-        "seed": seed,
-        "pictures": list(pictures.shape),
-        "checksum": runs.checksum(pictures),
-    }
-    state, history = training.train(
-        meta.maml(loss, meta.adapt_with_rates(loss, INNER_STEPS)),
-        arrays.sampler(TASKS, lambda batch: arrays.tasks(batch.astype(jnp.float32) / 255, coords)),
-        training.in_memory(train),
-        meta.init_state(rated(field.init(init_key), INNER_RATE), optimizer),
-        train_key,
-        optimizer=optimizer,
-        num_steps=steps,
-        validate=lambda params: many.fit_many(recipe, params, unseen, train_key).scores.mean(),
-        checkpoint=training.Checkpoint(out / "start-checkpoint.safetensors", about, log=out / "start.log.jsonl"),
-        stop_after=60 * minutes - (time.perf_counter() - began),
-        description="a start",
-    )
-    about |= {
-        "steps": int(state.step),
-        "seconds": round(history.seconds, 1),
-        "validation_psnr_db": round(history.validation[-1][1], 2),
-        "device": metrics.device(),
-        "versions": metrics.versions(),
-    }
-    weights.save(out / "start.safetensors", field, state.params, about)
-    return field, state.params, about
-
-
-def make(
-    pictures: Images,
-    field: Field,
-    start: Params | Rated,
-    out: Path,
-    about: dict[str, Any],
-    *,
-    names: list[str] | None = None,
-    setting: Setting,
-    steps: int,
-    psnr: float | None = None,
-    dtype: str = "float32",
-    seed: int = 0,
-    shard: int | None = None,
-    block: int | None = None,
-    mesh: Any = None,
-    progress: bool = True,
-) -> networks.Networks:
-    """Fit every picture from ``start`` and write the set to ``out``; what is there already is kept.
-
-    A fit that diverges is kept as such (:mod:`learnit_core.networks`), so that the others can be had.
-    """
-    coords, key = arrays.grid(pictures.shape[1:3]), seed_key(seed)
-    until = None if psnr is None else 10 ** (-psnr / 10)
-    recipe = recipe_for(field, coords, setting, steps, until)
-    if len(pictures) < 1:
-        raise LearnitError("there are no pictures to be fitted: expected one at least")
-    if block is None:
-        block = networks.described(out).get("block")  # another one would round otherwise
-    if block is None:
-        some = bytes_of(pictures, 0, min(len(pictures), 256))
-        block, _ = many.fastest_block(recipe, start, some, key, count=len(pictures), mesh=mesh)
-    how = {"block": block, "mesh": mesh, "keep_diverged": True}
-
-    def fit(first, number):
-        return many.fit_many(recipe, start, bytes_of(pictures, first, number), key, first=first, chunk=number, **how)
-
-    @jax.jit
-    def score_all(params, data):
-        return jax.lax.map(lambda one: recipe.score(one[0], recipe.batch_of(one[1])), (params, data))
-
-    def score(params, first, number):
-        return np.asarray(score_all(params, bytes_of(pictures, first, number)))
-
-    about = {
-        **about,
-        "checksum": runs.checksum(pictures),
-        "block": block,
-        "setting": setting._asdict(),
-        "steps": steps,
-        "until_psnr_db": psnr,
-        "seed": seed,
-    }
-    with tqdm(total=len(pictures), unit="network", desc="networks", disable=not progress) as bar:
-        return networks.write(
-            out,
-            field,
-            start,
-            fit,
-            len(pictures),
-            about,
-            dtype=dtype,
-            shard=shard,
-            names=names,
-            run={"devices": mesh.size if mesh else None},
-            done=bar.update,
-            score=None if dtype == "float32" else score,
-        )
-
-
-def recipe_for(
-    field: Field, coords: Float[np.ndarray, "pixels 2"], setting: Setting, steps: int, until: float | None = None
-) -> many.Recipe:
-    """Regression on bytes [side, side, c]; the score is the PSNR [dB], not clipped."""
-
-    def batch_of(picture):
-        return Pixels(jnp.asarray(coords), picture.reshape(len(coords), -1).astype(jnp.float32) / 255)
-
-    score = evaluate.regression_score(field, clip=False)
-    return many.Recipe(losses.regression_loss(field), setting, steps, until, batch_of, score)
-
-
-def _report(made: networks.Networks, seconds: float) -> str:
-    """What is said of a finished set. Raises LearnitError if every fit diverged."""
     size = sum(file.stat().st_size for file in made.folder.iterdir())
     text = f"{len(made):,} networks in {made.folder} ({size / 1e6:,.0f} MB, {made.about['type']})"
     scores, diverged = made.scores, made.diverged.tolist()
@@ -190,7 +43,11 @@ def _report(made: networks.Networks, seconds: float) -> str:
     if diverged:
         first = ", ".join(made.names[i] if made.names else f"number {i}" for i in diverged[:3])
         text += f", without {len(diverged):,} that diverged ({first}{', …' if len(diverged) > 3 else ''})"
-    text += f"; {1e3 * seconds / len(made):.2f} ms a network in this run"
+    if fitted:
+        some = "" if fitted == len(made) else f", which fitted {fitted:,}"
+        text += f"; {1e3 * seconds / fitted:.2f} ms a network in this run{some}"
+    else:
+        text += "; all were there already"
     if len(made.runs) > 1:
         text += f"; made on {len(made.runs)} devices or versions that may round differently ({networks.FILE} has them)"
     return text
@@ -203,14 +60,16 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     common = argparse.ArgumentParser(add_help=False)
-    common.add_argument("source", type=Path, help="a folder of pictures, a prepared set, or a .npy array of bytes")
+    common.add_argument("source", type=Path, help="a folder of pictures, a prepared set, or a .npy array")
     common.add_argument("--out", type=Path, required=True, help="the folder to write")
     common.add_argument("--size", type=int, default=32, help="side of a picture (default: %(default)s)")
     common.add_argument("--tiles", type=int, default=1, metavar="N", help="cut each picture into N x N of this size")
+    common.add_argument("--split", choices=prepared.SPLITS, help="of a prepared set (default: train)")
     common.add_argument("--seed", type=int, default=0)
     commands = parser.add_subparsers(dest="command", required=True)
     learn = commands.add_parser("start", parents=[common], help="learn a start")
-    learn.add_argument("--minutes", type=float, default=5.0, help="how long (default: %(default)s)")
+    learn.add_argument("--minutes", type=float, default=5.0, help="how long, at most (default: %(default)s)")
+    learn.add_argument("--grey", action="store_true", help="of grey pictures: one channel (default: three, of colour)")
     fit = commands.add_parser("fit", parents=[common], help="fit every picture")
     fit.add_argument("--start", required=True, help="a weights file, or the name of a shipped one")
     fit.add_argument(
@@ -226,6 +85,13 @@ def parser() -> argparse.ArgumentParser:
     fit.add_argument("--type", choices=networks.TYPES, default="float32", help="numbers on disk (default: %(default)s)")
     fit.add_argument("--devices", type=int, metavar="N", help="share the work out over N devices (0: all there are)")
     fit.add_argument("--shard", type=int, metavar="N", help="networks in a file")
+    fit.add_argument(
+        "--budget",
+        type=int,
+        metavar="BYTES",
+        help="what fits may need besides pictures and networks (default: a quarter of the memory that is free); one "
+        "picture at a time is fitted in any case",
+    )
     return parser
 
 
@@ -242,14 +108,26 @@ def main() -> None:
 
 
 def _start(given: argparse.Namespace) -> None:
-    pictures, _ = read(given.source, size=given.size, channels=3, tiles=given.tiles)
-    _, _, about = learn_start(
-        bytes_of(pictures, 0, len(pictures)), given.out, minutes=given.minutes, pieces=given.tiles**2, seed=given.seed
-    )
-    print(
-        f"{given.out / 'start.safetensors'}: {about['steps']:,} outer steps in {about['seconds']:.0f} s, "
+    channels = 1 if given.grey else 3
+    pictures, _ = read(given.source, size=given.size, channels=channels, tiles=given.tiles, split=given.split)
+    _, _, about = learn_start(whole(pictures), given.out, minutes=given.minutes, pieces=given.tiles**2, seed=given.seed)
+    print(_learned(given.out / "start.safetensors", about))
+
+
+def _learned(file: Path, about: dict[str, Any]) -> str:
+    """What is said of a start: also if the time was up before it was finished."""
+    steps, of = about["steps"], about["num_steps"]
+    text = (
+        f"{file}: {steps:,} outer steps in {about['seconds']:.0f} s, "
         f"{about['validation_psnr_db']:.2f} dB after {INNER_STEPS} steps on pictures kept apart"
     )
+    if steps < of:
+        rate = 50 * (1 + math.cos(math.pi * steps / of))
+        text += (
+            f"; the time was up after {steps:,} of {of:,} steps, when the outer rate was still {rate:.0f} % of its "
+            "first: the start is not finished, and the same command goes on with it"
+        )
+    return text
 
 
 def _fit(given: argparse.Namespace) -> None:
@@ -257,13 +135,17 @@ def _fit(given: argparse.Namespace) -> None:
     channels = field.spec["out_dim"]
     mesh = None if given.devices is None else sharding.devices(given.devices or None)
     began = time.perf_counter()
-    pictures, names = read(given.source, size=given.size, channels=channels, tiles=given.tiles)
+    pictures, names = read(given.source, size=given.size, channels=channels, tiles=given.tiles, split=given.split)
+    said_of_source = {"source": given.source.resolve().name, "tiles": given.tiles, "size": given.size, "start": said}
+    if given.split not in (None, "train"):  # not said of the training split, so that sets from before are gone on with
+        said_of_source["split"] = given.split
+    fitted: list[int] = []
     made = make(
         pictures,
         field,
         start,
         given.out,
-        {"source": given.source.resolve().name, "tiles": given.tiles, "size": given.size, "start": said},
+        said_of_source,
         names=names,
         setting=setting,
         steps=given.steps,
@@ -272,8 +154,10 @@ def _fit(given: argparse.Namespace) -> None:
         seed=given.seed,
         shard=given.shard,
         mesh=mesh,
+        budget=given.budget,
+        fitted=fitted.append,
     )
-    print(_report(made, time.perf_counter() - began))
+    print(_report(made, time.perf_counter() - began, sum(fitted)))
 
 
 def start_and_setting(
@@ -313,6 +197,7 @@ WITHIN = {
     "psnr": (0.01, 150.0),
     "devices": (0, 10**6),
     "shard": (1, 10**9),
+    "budget": (1, 10**15),
 }
 """The smallest and the largest value of each number that the command takes."""
 

@@ -51,29 +51,37 @@ def deal(indices: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray, np.nda
 
 
 def read_folder(folder: Path, size: int, channels: int) -> tuple[list[str], np.ndarray]:
-    """Relative paths, sorted, and pictures float32 [n, size, size, channels] of all a folder holds, however deep.
+    """Relative paths, sorted, and pictures float32 [n, size, size, channels] of all a folder holds, however deep; as
+    :func:`read_bytes` reads them."""
+    names, pictures = read_bytes(folder, size, channels)
+    return names, _to_unit(pictures)
+
+
+def read_bytes(folder: Path, size: int, channels: int) -> tuple[list[str], np.ndarray]:
+    """Relative paths, sorted, and pictures uint8 [n, size, size, channels] of all a folder holds, in memory once.
 
     Hidden files and folders are passed over. Pictures that cannot be read are skipped, and one warning counts them by
     reason; another says if what was read is nearly black. If none can be read, ``LearnitError``.
     """
-    names, pictures, refused, brightest = [], [], {}, 0.0
+    names, refused, brightest = [], {}, 0.0
     found = files.pictures_in(folder)
+    pictures = np.empty((len(found), size, size, channels), np.uint8)
     for name in found:
         try:
             picture = files.read(folder / name, channels=channels, square=size)
         except files.Refused as error:
             refused[name] = error.to_keep()
             continue
+        pictures[len(names)] = picture.pixels
         names.append(name)
-        pictures.append(picture.pixels)
         brightest = max(brightest, picture.brightest)
     if refused:
         warnings.warn(files.left_out(refused, len(found), folder), stacklevel=2)
-    if not pictures:
+    if not names:
         first = next(iter(refused.values()))
         raise LearnitError(f"None of the {len(refused)} pictures in {shown(folder)} can be read; the first: {first}")
     _warn_if_faint(brightest, folder)
-    return names, _to_unit(np.stack(pictures))
+    return names, pictures[: len(names)]
 
 
 def read(path: Path, size: int, channels: int) -> np.ndarray:
@@ -93,7 +101,9 @@ def _warn_if_faint(brightest: float, where: Path) -> None:
 
 
 def _to_unit(pixels: np.ndarray) -> np.ndarray:
-    return pixels.astype(np.float32) / 255
+    made = pixels.astype(np.float32)
+    made /= 255
+    return made
 
 
 def first_of_equals(pictures: np.ndarray) -> list[int]:
