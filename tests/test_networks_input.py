@@ -3,6 +3,7 @@
 import argparse
 import json
 import tracemalloc
+import warnings
 
 import jax
 import numpy as np
@@ -18,6 +19,13 @@ from learnit_core.errors import LearnitError
 from learnit_core.evaluate import Setting
 from learnit_core.experiments import runs
 from learnit_core.signals import photos, prepared
+
+_in_memory = training.in_memory
+
+
+class _Scored:
+    scores = np.zeros(1)
+
 
 FIELD = models.siren(2, 1, width=4, depth=2, w0=10.0)
 START = FIELD.init(jax.random.key(1))
@@ -46,6 +54,30 @@ def folder_of(folder, count, side):
     for i, picture in enumerate(bytes_like(count, side, side)):
         Image.fromarray(picture).save(folder / f"{i:04}.png")
     return folder
+
+
+def test_enlarged_pictures_are_said_to_be(tmp_path):
+    folder = folder_of(tmp_path / "mine", 2, 12)
+    Image.fromarray(bytes_like(24, 24)).save(folder / "large.png")
+    with pytest.warns(
+        UserWarning, match="2 of 3 pictures were enlarged to 16 pixels a side, the smallest from 12.*tiles 3"
+    ):
+        sources.read(folder, size=4, channels=1, tiles=4)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        sources.read(folder, size=4, channels=1, tiles=3)
+
+
+@pytest.mark.parametrize("pieces", [1, 4, 100])
+def test_a_start_is_validated_on_several_photographs(tmp_path, pieces, monkeypatch):
+    seen, pictures = [], bytes_like(20 * max(pieces, 20), 4, 4, 1)
+    monkeypatch.setattr(picture_sets.many, "fit_many", lambda r, p, unseen, k: seen.append(unseen) or _Scored)
+    monkeypatch.setattr(picture_sets.training, "in_memory", lambda train: seen.append(train) or _in_memory(train))
+    picture_sets.learn_start(pictures, tmp_path, minutes=1.0, pieces=pieces, steps=1)
+    train, unseen = seen[0], seen[1]
+    places = [np.flatnonzero((pictures == one).all(axis=(1, 2, 3)))[0] // pieces for one in unseen]
+    assert len(set(places)) >= 2 and len(unseen) <= 2 * 64
+    assert not any((train == one).all(axis=(1, 2, 3)).any() for one in unseen)
 
 
 # Bytes and floats

@@ -35,14 +35,17 @@ def learn_start(
     It ends after ``steps`` outer steps, or with the first step after which ``minutes`` are over, compiling included,
     and one validation besides; the rate has not fallen to zero then, which only the last of the steps has. What is
     returned third says how many ``steps`` of ``num_steps`` there were. One picture in twenty, 64 at most, is kept for
-    validation. Where each photograph was cut into ``pieces``, these are made up to whole photographs, so that they are
-    more than 64 from 65 pieces on. Raises LearnitError for fewer than two photographs, for other numbers than those
-    said, if ``out`` holds a set, and on several hosts, which would write the same files.
+    validation. Where each photograph was cut into ``pieces``, whole photographs are kept, one in ten or eight if there
+    are more, and some 64 of their pieces are looked at. Raises LearnitError for fewer than two photographs, for other
+    numbers than those said, if ``out`` holds a set, and on several hosts, which would write the same files.
     """
     began = time.perf_counter()
     _alone()
-    held = -(-min(64, max(1, len(pictures) // 20)) // pieces) * pieces
-    train, unseen = pictures[held:], pictures[:held]
+    held = -(-min(64, max(1, len(pictures) // 20)) // pieces)
+    if pieces > 1:  # one photograph alone would say little of others
+        held = max(held, min(8, len(pictures) // pieces // 10))
+    train, unseen = pictures[held * pieces :], pictures[: held * pieces]
+    unseen = unseen[:: max(1, len(unseen) // 64)]
     if not len(train):
         what = "photographs" if pieces > 1 else "pictures"
         raise LearnitError(

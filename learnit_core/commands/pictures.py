@@ -3,6 +3,7 @@
 Those of a folder are in memory as bytes, once; of prepared sets and arrays rows are read as they are asked for.
 """
 
+import warnings
 import zlib
 from pathlib import Path
 
@@ -63,7 +64,9 @@ def read(
         found = prepared.pictures(source, size=side, channels=channels)[1][split]
         names = prepared.describe(source)["splits"][split].get("names")
     else:
-        names, found = photos.read_bytes(source, side, channels)
+        sides: list[int] = []
+        names, found = photos.read_bytes(source, side, channels, sides)
+        _warn_if_enlarged(sides, side, tiles)
     if names is not None and len(names) != len(found):
         names = None
     if tiles == 1:
@@ -75,6 +78,18 @@ def read(
     for picture in found:  # in its place: all of them a second time may be too much
         picture[...] = cut(picture[None], tiles).reshape(picture.shape)
     return found.reshape(-1, size, size, channels), names
+
+
+def _warn_if_enlarged(sides: list[int], side: int, tiles: int) -> None:
+    """Enlarged pictures are smoother than natural ones: networks fit them sooner, and scores say too much."""
+    small = sum(own < side for own in sides)
+    if small:
+        fewer = f", or --tiles {max(1, min(sides) * tiles // side)}" if tiles > 1 else ""
+        warnings.warn(
+            f"{small} of {len(sides)} pictures were enlarged to {side} pixels a side, the smallest from {min(sides)}. "
+            f"They are smoother for it, so that they are fitted better: expected {side} pixels or more{fewer}",
+            stacklevel=3,
+        )
 
 
 def cut(pictures: np.ndarray, tiles: int) -> np.ndarray:

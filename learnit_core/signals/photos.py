@@ -57,9 +57,10 @@ def read_folder(folder: Path, size: int, channels: int) -> tuple[list[str], np.n
     return names, _to_unit(pictures)
 
 
-def read_bytes(folder: Path, size: int, channels: int) -> tuple[list[str], np.ndarray]:
+def read_bytes(folder: Path, size: int, channels: int, sides: list[int] | None = None) -> tuple[list[str], np.ndarray]:
     """Relative paths, sorted, and pictures uint8 [n, size, size, channels] of all a folder holds, in memory once.
 
+    To ``sides`` the side of each picture's largest square is appended, as it was before it was scaled [pixels].
     Hidden files and folders are passed over. Pictures that cannot be read are skipped, and one warning counts them by
     reason; another says if what was read is nearly black. If none can be read, ``LearnitError``.
     """
@@ -74,6 +75,8 @@ def read_bytes(folder: Path, size: int, channels: int) -> tuple[list[str], np.nd
             continue
         pictures[len(names)] = picture.pixels
         names.append(name)
+        if sides is not None:
+            sides.append(min(picture.size))
         brightest = max(brightest, picture.brightest)
     if refused:
         warnings.warn(files.left_out(refused, len(found), folder), stacklevel=2)
