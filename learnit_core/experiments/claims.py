@@ -10,6 +10,7 @@ from learnit_core.experiments import evidence
 from learnit_core.experiments.evidence import RANDOM, Evidence
 from learnit_core.experiments.image.rivals import CHOSEN_BY_MATCHING
 from learnit_core.experiments.supplement import FIGURES, SUPPLEMENT, TEXT, of_class
+from learnit_core.experiments.tourism import PROFILES as TOURISM
 from learnit_core.experiments.views import PROFILES
 from learnit_core.experiments.views.table import MANY_STEPS
 from learnit_core.experiments.views.tune import LIMITS
@@ -319,14 +320,15 @@ DIFFERENCES = [
     Difference(
         "steps of fits to 25 views",
         "not said",
-        "1000",
+        f"{MANY_STEPS}",
         "not known",
         "test_supplement.py::test_objects_are_fitted_by_the_papers_settings_of_their_class",
     ),
     Difference(
         "scale of a place",
         "positions of cameras times a twentieth, in the reconstruction's own unit",
-        "the points' median is the origin, and half of the cameras are nearer to it than 3; near and far scale alike",
+        "the points' median is the origin, and half of the cameras are nearer to it than three units; near and "
+        "far scale alike",
         "a factor that differs from place to place, and with it what a frequency of the encoding resolves",
         "test_landmark.py::test_collections_have_one_scale",
     ),
@@ -340,7 +342,7 @@ DIFFERENCES = [
     Difference(
         "size of photographs",
         "not known",
-        "256 pixels on the longer side",
+        f"{TOURISM['paper'].size} pixels on the longer side",
         "not known",
         "test_phototourism.py::test_prepared_photographs_are_scaled_with_their_cameras",
     ),
