@@ -29,7 +29,7 @@ from learnit_core.signals import ImageSplits
 OUTER_STEPS = {2: 200, 8: 60}
 """By inner steps."""
 BLOCKS, RATE, TASKS, OUTER_RATE = 8, 1e-2, 3, 3e-4
-SIDE, CUT, W0 = 64, 4, 30.0
+SIDE, CUT, W0 = 64, 3, 30.0
 """Of the pieces of photographs: side [pixels], CUT x CUT of them a photograph, and the network's frequency."""
 
 ROWS = (
