@@ -96,7 +96,7 @@ def available() -> int | None:
 
 def _of_machine(file: Path = Path("/proc/meminfo")) -> int | None:
     try:
-        lines = dict(line.split(":", 1) for line in file.read_text().splitlines() if ":" in line)
+        lines = dict(line.split(":", 1) for line in file.read_text("utf-8").splitlines() if ":" in line)
         return int(lines["MemAvailable"].split()[0]) * 1024
     except (OSError, KeyError, ValueError, IndexError):
         pass
@@ -114,8 +114,10 @@ def _of_container(folder: Path = Path("/sys/fs/cgroup")) -> int | None:
         ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes", "total_inactive_file"),
     ):
         try:
-            most, now = (int((folder / name).read_text()) for name in (limit, used))  # a limit may be "max"
-            stat = dict(line.split() for line in (folder / limit).with_name("memory.stat").read_text().splitlines())
+            most, now = (int((folder / name).read_text("utf-8")) for name in (limit, used))  # a limit may be "max"
+            stat = dict(
+                line.split() for line in (folder / limit).with_name("memory.stat").read_text("utf-8").splitlines()
+            )
             return max(0, most - now + int(stat.get(old, 0)))
         except (OSError, ValueError):
             continue

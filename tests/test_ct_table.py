@@ -179,7 +179,7 @@ def test_tuning_takes_the_best_setting_and_step_of_the_second_round():
 
     found = tune.tune_cell(few, every, [None], screening=20, limit=100)
     assert (found["choice"], found["steps"], found["score"]) == (["adam", 0.003], 40, 22.0)
-    assert [entry["setting"] for entry in found["final"]] == [["adam", 0.01], ["adam", 0.003]]
+    assert [entry["setting"] for entry in found["final"]] == [["adam", 0.003], ["adam", 0.01]]
     screened = [setting for setting, steps in calls if steps == 20]
     assert {s for s in screened} >= {Setting(name, rate) for name, rates in tune.GRID.items() for rate in rates}
     assert len([steps for _, steps in calls if steps == 100]) == 2
