@@ -25,7 +25,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from learnit_core import evaluate, losses, many, meta, metrics, models
+from learnit_core import evaluate, losses, many, memory, meta, metrics, models
 from learnit_core.errors import LearnitError
 from learnit_core.evaluate import Setting
 from learnit_core.experiments import image, precision, runs, timing
@@ -105,7 +105,7 @@ def outer_step(
         jax.block_until_ready(state)
 
     found = timed(steps, work * number)
-    temporaries = program.memory_analysis().temp_size_in_bytes
+    temporaries = memory.temporaries(program)
     return found | {"seconds": found["seconds"] / number, "compile_seconds": seconds, "temporaries_bytes": temporaries}
 
 

@@ -153,7 +153,7 @@ class Pictures:
         self._inside = None if inside is None else inside.astype(np.uint8)
         self._places = np.arange(len(rows)) if places is None else places  # the rows that count, in their order
         self.step = step
-        """Every so manieth of the pictures that these were thinned from."""
+        """How many pictures of those that these were thinned from stand for each."""
         self.shape = (len(self._places), size, size, channels)
         self.checksum = f"{checksum}-{size}-{channels}"
         """Changes whenever a pixel does, without reading them."""

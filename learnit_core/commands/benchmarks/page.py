@@ -186,8 +186,10 @@ def _many(parts: Parts) -> list[str]:
     rate = share(record["limit"]["of_the_rate"])
     if aim := record.get("steps_to_aim"):
         took = {name: aim[name] or "too many" for name in ("random", "start", "rates")}
-        text += f" {aim['psnr_db']:g} dB on those take {took['random']} tuned steps of Adam from random weights, "
-        text += f"{took['start']} from the learned start's weights, {took['rates']} at the learned rates."
+        text += f" On the validation pictures {aim['psnr_db']:g} dB take {took['random']} tuned steps of Adam from "
+        text += (
+            f"random weights, {took['start']} from the learned start's weights, {took['rates']} at the learned rates."
+        )
     if "checksum" in record:
         text += f" CRC-32 of the pictures: {record['checksum']}."
     after = f"What each change is worth, to a tenth or two: {said}. `make networks`, which traces its programs anew in "

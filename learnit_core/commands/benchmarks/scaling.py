@@ -18,7 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from learnit_core import losses, many, meta, models, sharding, training
+from learnit_core import losses, many, memory, meta, models, sharding, training
 from learnit_core.errors import LearnitError
 from learnit_core.evaluate import Setting
 from learnit_core.experiments import precision, timing
@@ -46,7 +46,7 @@ def run(what: str, settings: Settings) -> dict[str, Any]:
         step, arguments = _outer(**shape)
         program = jax.jit(step).lower(*arguments).compile()
         plain = jax.jit(_outer(**shape, plain=True)[0]).lower(*arguments).compile()
-        sizes = [one.memory_analysis().temp_size_in_bytes for one in (program, plain)]
+        sizes = [memory.temporaries(one) for one in (program, plain)]
         rows.append({"value": value, "temporaries_bytes": sizes[0], "plain_temporaries_bytes": sizes[1]})
         ways[value], work[value] = partial(program, *arguments), precision.operations(step, *arguments)
         jax.block_until_ready(ways[value]())
