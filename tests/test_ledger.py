@@ -349,8 +349,14 @@ def leads_of_the_results_page():
     return found
 
 
+def readme_row(label):
+    """The row's line in README's table of those that overtake MAML."""
+    table = (ledger.ROOT / "README.md").read_text("utf-8").partition("| ahead of MAML |")[2]
+    return next(line for line in table.splitlines() if line.startswith(f"| {label} |"))
+
+
 def test_leads_are_those_of_the_results_page():
-    """At which steps MAML is behind, in the words of the results page; and "faster" says who stays ahead of it."""
+    """At which steps MAML is behind, in the words of the results page; "faster" and README say who stays ahead."""
     lines, last = page_lines(), RESULTS["image"]["profile_values"]["along"]
     papers = lines["With more steps MAML stays ahead of the paper's other rows."].split(" | ")
     ours = lines["With more steps MAML stays ahead of them."].split(" | ")
@@ -368,16 +374,26 @@ def test_leads_are_those_of_the_results_page():
         neither = [not behind and not ahead for behind, ahead in zip(late, throughout, strict=True)]
         each = {"the reverse": late, "holds": throughout, "within noise": neither}
         kind = next((kind for kind, of_seeds in each.items() if all(of_seeds)), "not with every seed")
-        (part,) = (part for part in verdict.split("*")[1].split("; ") if where in part)
+        listed = re.compile(rf"{re.escape(label)} \(([^)]*)\)")
+        (part,) = (
+            part
+            for part in verdict.split("*")[1].split("; ")
+            if any(data in classes.split(", ") for classes in listed.findall(part))
+        )
         assert part.startswith(kind)
         kinds.add(kind)
         # The first step at which MAML is behind, after the last at which it is ahead.
         first = [min((a for a, _ in behind if not ahead or a > ahead[-1][1]), default=None) for ahead, behind in seeds]
         stays = all(behind and behind[-1][1] == last for _, behind in seeds)
-        steps = f"{min(first)}" if stays and len(set(first)) == 1 else f"{min(first)} to {max(first)}" if stays else ""
-        assert f"{label} on {data} (step {steps})" in faster if stays else f"{label} on {data}" not in faster
+        later = dict(part.split(" from step ") for part in "".join(listed.findall(faster)[:1]).split(", ") if part)
+        assert (data in later) == stays
+        if stays:
+            said = f"{min(first)}" if len(set(first)) == 1 else f"{min(first)} to {max(first)}"
+            curves = [one["means"]["meta-maml"] for one in RESULTS["image"]["curves"] if one["data"] == data]
+            reached = min(means[str(step)] for means, step in zip(curves, first, strict=True))
+            assert later[data] == said and f" {said} ({reached:.0f}) |" in readme_row(label)
         overtaken += stays
-    assert (f"*holds; but with more steps, up to {last}, it is overtaken" in faster) == (overtaken > 0)
+    assert (f"*holds; but with more steps, up to {last}, MAML is overtaken by" in faster) == (overtaken > 0)
     assert len(kinds) > 1
 
 

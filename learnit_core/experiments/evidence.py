@@ -60,9 +60,18 @@ def _verdict(kinds: Mapping[str, str]) -> str:
     for label, kind in kinds.items():
         labels.setdefault(kind, []).append(label)
     held = labels.pop("holds", None)
-    others = [f"{kind} on {', '.join(mine)}" for kind, mine in labels.items()]
-    first = "does not show" if held is None else f"holds on {', '.join(held)}" if others else "holds"
+    others = [f"{kind} on {_listed(mine)}" for kind, mine in labels.items()]
+    first = "does not show" if held is None else f"holds on {_listed(held)}" if others else "holds"
     return "; ".join([first, *others])
+
+
+def _listed(labels: Iterable[str]) -> str:
+    """Labels in a row, together if alike but for what follows the last comma: "Mean (text, sdf), Matched (sdf)"."""
+    groups: dict[str, list[str]] = {}
+    for label in labels:
+        head, _, end = label.rpartition(", ")
+        groups.setdefault(head or end, []).extend([end] * bool(head))
+    return ", ".join(f"{head} ({', '.join(ends)})" if ends else head for head, ends in groups.items())
 
 
 def judged(found: Mapping[str, Sequence[Interval]], unit: str) -> tuple[str, str]:
@@ -205,8 +214,12 @@ def until_overtaken(found: Evidence) -> Evidence:
         ours, verdict = found(contents)
         later = overtakers(contents["image"])
         if verdict.startswith("holds") and later:
-            most, by = contents["image"]["profile_values"]["along"], "; ".join(later)
-            verdict += f"; but with more steps, up to {most}, it is overtaken, from about the step given on, by {by}"
+            most = contents["image"]["profile_values"]["along"]
+            by = (
+                f"{LABELS[name]} ({', '.join(f'{data} from step {steps}' for data, (steps, _) in found.items())})"
+                for name, found in later.items()
+            )
+            verdict += f"; but with more steps, up to {most}, MAML is overtaken by {', '.join(by)}"
         return ours, verdict
 
     return evidence

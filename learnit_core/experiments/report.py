@@ -213,11 +213,28 @@ def means(rows: Iterable[Mapping[str, Any]], *by: str) -> dict[tuple, float]:
 
 
 def seeds(content: Mapping[str, Any], *, tuned: bool = True) -> str:
-    """The meta-training seeds, in words, and for which of several settings were ``tuned``."""
+    """The meta-training seeds, in words, and for which of several settings were ``tuned``.
+
+    Classes that have fewer of them than others are named with theirs.
+    """
     if len(content["seeds"]) == 1:
         return f"meta-training seed {content['seeds'][0]}"
     found = f"meta-training seeds {', '.join(map(str, content['seeds']))}"
-    return f"{found}, all with the settings that were tuned for 0" if tuned else found
+    found += ", all with the settings that were tuned for 0" * tuned
+    fewer: dict[str, list[str]] = {}
+    for data, mine in seeds_by_class(content["results"]).items():
+        if mine != sorted(content["seeds"]):
+            fewer.setdefault(", ".join(map(str, mine)), []).append(data)
+    return found + "".join(f" ({' and '.join(classes)}: {said})" for said, classes in fewer.items())
+
+
+def seeds_by_class(rows: Iterable[Mapping[str, Any]]) -> dict[str, list[int]]:
+    """The meta-training seeds of each class of data, in order; controls have none."""
+    found: dict[str, set[int]] = {}
+    for row in rows:
+        if row["observations"] != "none":
+            found.setdefault(row["data"], set()).add(row["seed"])
+    return {data: sorted(mine) for data, mine in found.items()}
 
 
 def machine(content: Mapping[str, Any]) -> str:

@@ -180,7 +180,7 @@ def page(content: dict[str, Any]) -> str:
         "ShapeNet at 128 × 128 with 6 × 256. One view of each unseen object is fitted; PSNR is on five held-out views, "
         "averaged over views, then over objects. Where optimisers, rates and steps come from stands below each table; "
         f"a fit to one view has {profile.limit} steps at most.",
-        f"Trained: {_trainings(profile)}; {_seeds(content)}, {report.machine(content)}.",
+        f"Trained: {_trainings(profile)}; {report.seeds(content)}, {report.machine(content)}.",
         paired="objects",
         note="Where the interval holds zero, this size cannot tell the two apart.",
         verdicts=verdicts(rows),
@@ -227,7 +227,7 @@ def summary(content: dict[str, Any]) -> str:
     lines += [
         "",
         f"`{content['command']}`, {profile.size} × {profile.size}, {profile.depth} × {profile.width}, "
-        f"{num} objects × {views.HELD_OUT} held-out views; trained: {_trainings(profile)}; {_seeds(content)}, on "
+        f"{num} objects × {views.HELD_OUT} held-out views; trained: {_trainings(profile)}; {report.seeds(content)}, on "
         f"{content['device']}. Settings, paired intervals, retrieval, 25 views: "
         "[docs/results/views.md](docs/results/views.md).",
     ]
@@ -242,12 +242,6 @@ def _trainings(profile: views.Profile) -> str:
         loop = f"outer steps of {one.inner_steps} inner ones ({one.inner_optimizer} {one.inner_rate:g})"
         said.append(f"{table.LABELS[name]} {one.num_steps:,} {'gradient steps' if algorithm == 'joint' else loop}")
     return ", ".join(said)
-
-
-def _seeds(content: dict[str, Any]) -> str:
-    """The meta-training seeds, in words; not all classes have all of them."""
-    said, others = report.seeds(content), _classes(content["results"])[1:]
-    return f"{said} ({' and '.join(others)}: {content['seeds'][0]})" if others and len(content["seeds"]) > 1 else said
 
 
 def control_rows(profile: views.Profile, seeds: Sequence[int]) -> list[dict[str, Any]]:
