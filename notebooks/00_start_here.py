@@ -177,6 +177,8 @@ panels[0].legend(loc="lower left", fontsize=9)
 gallery.show(figure, "fit", alt="From random weights: far off after 2 steps, close after 20, on the wave after 500.")
 
 # %% [markdown] tags=["slide-more"]
+# (To try another `W0`, run all cells from there to here: `jax.jit` has compiled the old one into `fast_step`.)
+#
 # After two steps the humps are in the right places and far too low; twenty come close; hundreds are exact. **Question.**
 # Gradient descent works, and the network can hold the wave. What could you change so that two steps are enough, for *any*
 # wave of the class, also one that you have not seen yet? Only one thing is left: where the steps begin.

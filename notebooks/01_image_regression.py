@@ -419,8 +419,8 @@ display(Markdown(along.said))
 # initialisation buys the *first steps*, not the last decibel.
 #
 # Mean begins at the class's mean picture, Matched at MAML's, and Shuffled has the right *distribution* of weights.
-# That none of them comes near MAML after two steps says that the **arrangement** of the weights is what has been
-# learned: MAML's picture before any step looks like nothing much (first column above), yet its weights are placed so
+# That none of them comes near MAML after two steps says that most of what has been learned is the **arrangement** of the
+# weights (the numbers alone can help, too: compare Shuffled with Standard): MAML's picture before any step looks like nothing much (first column above), yet its weights are placed so
 # that a step moves them well. That is the answer to the question at the top.
 #
 # ### The other classes

@@ -740,7 +740,8 @@ checks.full_turn(my_full_turn, prediction_4)
 #     return np.concatenate([half, half[:, ::-1]])
 # ```
 #
-# This is why scanners of parallel rays stop after half a turn, and why a sinogram continues upside down at its edge.
+# This is why scanners of parallel rays stop after half a turn, and why, below its last row, a sinogram goes on with its first
+# one, mirrored left to right.
 # </details>
 
 # %% [markdown]

@@ -87,7 +87,7 @@ gallery.show(
 # 3. write the two loops of Reptile, and tell training with many views (MV) from training with one view an object (SV);
 # 4. judge a reconstruction by pictures that nobody fitted, and test that it has not ignored its input.
 #
-# **You should know** notebook 01, or what a coordinate-based network and Reptile are.
+# **You should know** notebooks 01 and 02, or what a coordinate-based network, Fourier features and Reptile are.
 #
 # | profile | machine | time | memory | what it trains | pictures |
 # |---|---|---|---|---|---|
@@ -311,9 +311,10 @@ one_view_course["all white"] = round(white, 2)
 # its rays. An **outer step** moves the start towards where the inner loop ended; then the next object has its turn. Here are
 # both, written out, for one object.
 #
-# The authors' code descends by SGD with a rate of 0.5, and so do the profiles `standard` and `paper`. `quick` and `long`, of
-# which the shipped networks are, descend by RMSProp, which is Adam without the average of the gradients (it only divides by the root of that of their squares): this small
-# network gets further by it in as many steps (`docs/design.md` has the table), and Reptile's own authors used it.
+# The authors' code descends by SGD with a rate of 0.5, and so do the profiles `standard` and `paper`. `quick`, and the longer
+# training of the networks that are shipped (`long`), descend by RMSProp, which is Adam without the average of the gradients (it
+# only divides by the root of that of their squares): this small network gets further by it in as many steps
+# (`docs/design.md` has the table), and Reptile's own authors used it.
 
 # %%
 loss = losses.radiance_loss(field, num_samples=profile.samples, rays_per_step=profile.rays)
@@ -439,7 +440,8 @@ display(Markdown(text))
 # %% [markdown]
 # **What to notice.** First compare *fitted* with *un-adapted*: the second is the same blurred average object for every
 # picture. A learned start that only ever gave this average would look good in a column of numbers: the mean of the training
-# objects, which sees nothing, is far ahead of Standard, too. Most of MV's lead over Standard is knowing the average object.
+# objects, which sees nothing, is far ahead of Standard, too. On chairs that is most of MV's lead over Standard here, and more
+# than half of it after the longer training; on lamps it is less than a quarter there (`docs/results/views.md`).
 #
 # Then the last column. Its differences are paired (the same objects from two starts), with their 95 % intervals; with as few
 # objects as here they are wide, and the line below the table says which of them hold no zero, that is, are more than noise.
@@ -536,7 +538,7 @@ print(f"Standard takes {when} steps to get where MV is after {every}")
 
 # %% [markdown]
 # A head start: Standard needs more steps to get where MV is after the first 125, and comes nearer from then on.
-# After the longer training Standard needs most of its 1000 steps for that. By then most of MV's leads over the other starts
+# After the longer training Standard needs most of its 1000 steps for that on chairs, and all of them or more on lamps and cars. By then most of MV's leads over the other starts
 # are within noise on chairs, though not on lamps and cars (`docs/results/views.md`, ten objects of each; Standard also has the
 # paper's rate there, with which it is far from done).
 #
@@ -792,9 +794,9 @@ checks.recognised(my_recognised, prediction_5)
 #
 # One picture leaves the third dimension open, and a fit from random weights fills it with fog; more steps only copy the
 # picture more exactly. Weights learned by Reptile on other objects of the class fill it with what such objects have there, and
-# the fit changes that to what the picture shows. Most of the gain is knowing the average object; the rest is knowing how
-# objects differ, and shows after longer training. With many pictures the same start saves steps: most of a thousand after
-# longer training (`docs/results/views.md`).
+# the fit changes that to what the picture shows. A large part of the gain is knowing the average object (of chairs most, of lamps
+# little); the rest is knowing how objects differ, and shows after longer training. With many pictures the same start saves
+# steps: most of a thousand after longer training (`docs/results/views.md`).
 #
 # **References.** Tancik, Mildenhall et al., *Learned Initializations for Optimizing Coordinate-Based Neural
 # Representations*, CVPR 2021 · Mildenhall et al., *NeRF: Representing Scenes as Neural Radiance Fields for View Synthesis*,

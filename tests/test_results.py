@@ -1,6 +1,7 @@
 """Pages under docs/results and README's tables are what their numbers say; and image regression's part of them."""
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 
 from learnit_core import experiments
 from learnit_core.commands import results
-from learnit_core.experiments import image, report
+from learnit_core.experiments import image, report, tuned
 from learnit_core.experiments.image import interpolation
 from learnit_core.experiments.image import results as results_image
 from learnit_core.experiments.image import table as image_table
@@ -54,6 +55,20 @@ def test_gaps_of_pictures_are_held_against_their_bounds(monkeypatch):
     assert lines[1] == "| faces | 1 | MAML over Matched | +4.0 | [+4.0, +4.0] | 5 | NO |"
     assert lines[3].startswith("| faces | 1 | Reptile over Standard | -0.5 |") and lines[3].endswith("| 0 | NO |")
     assert lines[4].endswith("| 4.0 times | – | 5 | NO |"), "eight steps against two"
+
+
+@pytest.mark.parametrize("experiment", experiments.ALL)
+def test_decibels_in_readmes_prose_are_those_of_the_results(experiment):
+    """What is written by hand below a table, up to the next heading, stands on its page, in paper.md, or was tuned."""
+    readme = (ROOT / "README.md").read_text("utf-8")
+    (prose,) = re.findall(rf"<!-- end of {experiment} results -->\n(.*?)(?=^#|<!-- |\Z)", readme, re.M | re.S)
+    prose = prose.partition("\n**Signals of your own")[0].partition("\n**What falls short.** The `standard`")[0]
+    page = "".join((ROOT / "docs" / name).read_text("utf-8") for name in (f"results/{experiment}.md", "paper.md"))
+    profiles = tuned.content(experiment)["profiles"].values()
+    cells = [cell for classes in profiles for part in classes.values() for cell in part["cells"].values()]
+    known = {number.lstrip("+-") for number in re.findall(r"[+-]?\d+\.\d\b", page)}
+    known |= {f"{entry['score']:.1f}" for cell in cells for entry in cell.values()}
+    assert set(re.findall(r"(?<![\d.])\d+\.\d\b", prose)) <= known
 
 
 def test_who_overtakes_for_good():

@@ -187,6 +187,40 @@ def verdicts(
     return lines
 
 
+def leads(
+    title: str,
+    columns: Mapping[str, Sequence[Mapping[str, Any]]],
+    gaps_of: Callable[[Sequence[Mapping[str, Any]]], Iterable[Gap]],
+    labels: Mapping[str, str],
+    shown: Callable[[str], bool],
+) -> list[str]:
+    """Gaps as a table, those whose words are ``shown``: a column for each group of rows, all seeds in a cell."""
+    found: dict[str, dict[str, list[Interval]]] = {}
+    for name, rows in columns.items():
+        for seed in sorted({row["seed"] for row in rows if row["observations"] != "none"}):
+            mine = [row for row in rows if row["seed"] == seed]
+            for what, interval, _ in measured(gaps_of(mine), mine, labels):
+                if shown(what):
+                    found.setdefault(what, {}).setdefault(name, []).append(interval)
+
+    def cell(intervals):
+        means, lows, highs = zip(*intervals, strict=True)
+        said = f"{np.mean(means):+.1f} [{min(lows):+.1f}, {max(highs):+.1f}]"
+        return f"**{said}**" if min(lows) > 0 else said
+
+    return [
+        f"{title}: the mean over meta-training seeds [the lowest and the highest bound of their 95 % paired "
+        "intervals]; bold where it is more than noise with every seed.",
+        "",
+        f"| difference | {' | '.join(columns)} |",
+        "|---|" + "---|" * len(columns),
+        *(
+            f"| {what} | {' | '.join(cell(of[name]) if name in of else '–' for name in columns)} |"
+            for what, of in found.items()
+        ),
+    ]
+
+
 def by_seed(
     content: Mapping[str, Any], markdown: Callable[[list[dict[str, Any]]], str], data: str | None = None
 ) -> list[str]:

@@ -42,7 +42,7 @@ def picture_grid(
 
 
 def error_map(picture: np.ndarray, truth: np.ndarray, *, scale: float = 0.5) -> np.ndarray:
-    """Where a picture [h, w, 1] is wrong, as a colour picture: white is right, red too bright, blue too dark.
+    """Where a picture [h, w, 1] is wrong, as a colour picture: white is right, orange too bright, blue too dark.
 
     An error of ``scale`` has the full colour.
     """

@@ -128,8 +128,13 @@ def summary(content: dict[str, Any]) -> str:
         lines.append(f"| {table.LABELS[name]} | " + " | ".join(cells) + " |")
     profile = report.profile_of(ct.Profile, content)
     num = max(row["num_signals"] for row in rows)
+    by_class = {"phantoms": content["results"]}
     lines += [
         "",
+        *report.leads("Differences [dB]", by_class, gaps, table.LABELS, lambda what: "over Standard" in what),
+        "",
+    ]
+    lines += [
         f"`{content['command']}`, {profile.size} × {profile.size}, {profile.depth} × {profile.width}, "
         f"{profile.num_steps} outer steps, {num} phantoms, "
         f"{report.seeds(content)}, on {content['device']}. Settings, "

@@ -224,14 +224,24 @@ def summary(content: dict[str, Any]) -> str:
             lines.append(f"| {label} | {' | '.join(cells)} |")
     profile = report.profile_of(views.Profile, content)
     num = max(row["num_signals"] for row in rows)
+    lines += ["", *_leads(content["results"]), ""]
     lines += [
-        "",
         f"`{content['command']}`, {profile.size} × {profile.size}, {profile.depth} × {profile.width}, "
         f"{num} objects × {views.HELD_OUT} held-out views; trained: {_trainings(profile)}; {report.seeds(content)}, on "
         f"{content['device']}. Settings, paired intervals, retrieval, 25 views: "
         "[docs/results/views.md](docs/results/views.md).",
     ]
     return "\n".join(lines)
+
+
+def _leads(rows: Sequence[dict[str, Any]]) -> list[str]:
+    """What MV is ahead by, with the tuned settings, for README."""
+    by_class = {data: [row for row in rows if row["data"] == data] for data in _classes(rows)}
+
+    def shown(what):
+        return what.startswith(("MV over", "25 views, tuned")) and table.LABELS["shuffled"] not in what
+
+    return report.leads("What MV is ahead by [dB], from one view and from 25", by_class, gaps, table.LABELS, shown)
 
 
 def _trainings(profile: views.Profile) -> str:
