@@ -97,15 +97,13 @@ def two_rounds(
     grid: dict[str, tuple[float, ...]],
     every: int,
     most: int | None = None,
-    finalists: int | None = None,
 ) -> dict[str, Any]:
     """Setting and number of steps for one initialisation, in two rounds, where the full search would take too long.
 
     ``screen(setting)`` gives curves on few signals and for few steps; settings are ranked by their best mean PSNR. A
     long fit likes other rates than a short one, and not those of one optimiser alone. So ``finish(setting)``, on all
     signals for all steps with a point every ``every`` of them and one after ``most``, is run at the two best rates of
-    each optimiser, and then half a decade beside the best so far, until both are behind it; or at the best
-    ``finalists`` of whatever optimiser alone, which costs less and may miss what long fits like. Returns choice, steps,
+    each optimiser, and then half a decade beside the best so far, until both are behind it. Returns choice, steps,
     score and the scores of both rounds (None: diverged), ready for JSON. Raises LearnitError if all of either round
     diverge.
     """
@@ -115,21 +113,15 @@ def two_rounds(
     def score(setting):
         return found[setting][1]
 
-    short = {
-        name: sorted((db, Setting(name, float(rate))) for rate, db in rates.items() if db is not None)
-        for name, rates in screened.scores.items()
-    }
-    first = (
-        sorted(sum(short.values(), []))[-finalists:]
-        if finalists
-        else [one for fits in short.values() for one in fits[-2:]]
-    )
-    pending = [setting for _, setting in first]
+    pending = []
+    for name, rates in screened.scores.items():
+        short = sorted((db, float(rate)) for rate, db in rates.items() if db is not None)
+        pending += [Setting(name, rate) for _, rate in short[-2:]]
     while pending:
         for setting in pending:
             found[setting] = best_step(finish(setting), every, most=most)
         best = max(found, key=score)
-        pending = [] if finalists else [setting for setting in _beside(best) if setting not in found]
+        pending = [setting for setting in _beside(best) if setting not in found]
     if not np.isfinite(score(best)):
         raise LearnitError(f"all {len(found)} settings of the final round diverge: expected one that does not")
     return {

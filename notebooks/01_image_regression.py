@@ -513,9 +513,10 @@ gallery.show(
 display(Markdown(walks.said))
 
 # %% [markdown]
-# MAML's fits stay close to where they started (the shares are printed below the table), and there the network is almost
-# linear in its weights. The *optimiser of the fit* matters, too: Adam moves every weight by about the same amount, whatever its
-# gradient, and leaves that linear region. (Rates and other optimisers are compared in `docs/results/image.md`.)
+# MAML's fits stay close to where they started (*weights moved by*, as a share of their length), and there the network is
+# almost linear in its weights. So it matters *how far a fit goes*, and with it optimiser and rate. Adam moves every weight by
+# about its rate at each step, whatever the gradient: with small rates it stays in that linear region, as SGD does, and with
+# the usual ones it leaves it. (`docs/results/image.md` compares four rates of SGD and five of Adam from both starts.)
 #
 # Now drag it yourself. Left, networks fitted from Standard, right, from MAML: the same two strings, the same PSNR at
 # both ends, and SGD for both. (Standard does better with Adam, as the table says. To compare, put the name of that row of the
@@ -788,7 +789,8 @@ checks.mixture(my_mixture, prediction_5)
 # Two gradient steps are enough for a picture of a known class, if the weights to start from are learned. It is the
 # arrangement of the weights that matters: networks that show the same picture (Matched), or have the same numbers in
 # another order (Shuffled), do not come near it in two steps. Random weights of the right scale get as far in some ten
-# steps. Near the learned weights a network is almost linear in its weights, so that mixing weights mixes pictures.
+# steps. Near the learned weights a network is almost linear in its weights, so that mixing weights mixes pictures, as long as
+# the fits stayed near.
 #
 # **References.** Tancik, Mildenhall et al., *Learned Initializations for Optimizing Coordinate-Based Neural
 # Representations*, CVPR 2021 · Finn, Abbeel, Levine, *Model-Agnostic Meta-Learning*, ICML 2017 · Nichol, Achiam,

@@ -416,7 +416,8 @@ for name, value in agreements.items():
 # %% [markdown]
 # (Above 30 dB the eye sees hardly any difference.) So from a **fixed** camera a cross-fade would look nearly the same. From
 # random weights the two agree as well; but what agrees there are smears. The number alone shows little. A moving camera
-# shows more: from Reptile's start mixing weights mixes light, *and the place stays where it is when the camera moves*.
+# shows more: from Reptile's start mixing weights mixes light, *and the place stays where it is when the camera moves*. (That is
+# seen in these pictures of one place; no number here measures it.)
 #
 # Drag the square and the camera. (The pictures were computed beforehand: the nearest one is shown, and the line below
 # the square says which mixture it is.)

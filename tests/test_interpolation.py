@@ -110,24 +110,34 @@ def test_equal_networks_agree_and_unlike_ones_do_not():
 
 
 def test_the_report_is_json_and_a_table():
-    fitted = interpolation.FittedTo(None, jnp.array([30.004, 29.5]), jnp.array([3.0, 4.0]))
-    entry = interpolation.entry(fitted, np.float32([20, 30]), data="text")
+    start, params = {"w": jnp.array([3.0, 4.0])}, {"w": jnp.array([[3.0, 5.0], [3.0, 11.0]])}  # 1 and 7 away
+    fitted = interpolation.FittedTo(params, jnp.array([30.004, 29.5]), jnp.array([3.0, 4.0]))
+    entry = interpolation.entry(fitted, start, np.float32([20, 30]), data="text")
     assert entry == {
         "data": "text",
         "target_psnr_db": 30.0,
         "fitted_psnr_db": [30.0, 29.5],
         "steps": 3.5,
+        "moved": 1.0,
         "num_pairs": 2,
         "agreement_db": 25.0,
         "agreement_std": 7.07,
     }
     assert json.loads(json.dumps(entry, allow_nan=False)) == entry
     line = interpolation.markdown({"MAML, SGD": entry}).split("\n")[-1]
-    assert line == "| MAML, SGD | 29.5 to 30.0 | 2 | 25.0 ± 7.1 |"
+    assert line == "| MAML, SGD | 29.5 to 30.0 | 4 | 100.0 % | 2 | 25.0 ± 7.1 |"
 
 
 def test_a_single_pair_has_no_deviation():
-    fitted = interpolation.FittedTo(None, jnp.array([30.0, 29.5]), jnp.array([3.0, 4.0]))
-    entry = interpolation.entry(fitted, np.float32([20]), data="text")
+    fitted = interpolation.FittedTo({"w": jnp.ones((2, 1))}, jnp.array([30.0, 29.5]), jnp.array([3.0, 4.0]))
+    entry = interpolation.entry(fitted, {"w": jnp.ones(1)}, np.float32([20]), data="text")
     assert entry["agreement_std"] is None
     assert interpolation.markdown({"MAML": entry}).endswith("| 1 | 20.0 |")
+
+
+def test_ways_to_fit_are_named_by_what_they_are():
+    assert interpolation.VARIANTS["Standard, Adam 1e-4"] == ("standard", Setting("adam", 1e-4))
+    assert interpolation.VARIANTS["MAML, SGD 3e-3"] == ("meta-maml", Setting("sgd", 3e-3))
+    assert set(interpolation.LARGE_VARIANTS) <= set(interpolation.VARIANTS)
+    per_start = [init for init, _ in interpolation.VARIANTS.values()]
+    assert per_start.count("standard") == per_start.count("meta-maml"), "as many tries for both"

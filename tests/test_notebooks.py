@@ -34,6 +34,13 @@ from learnit_core.tuning import tune
 SOURCES = notebooks()
 START = SOURCES[0]
 EXPERIMENTS = [path for path in SOURCES if path.stem[:3] in ("01_", "02_", "03_", "04_", "05_")]
+SET_BY_THE_PAPER = {
+    "image": {"standard", "mean", "matched", "shuffled", "meta-reptile", "meta-maml"},
+    "ct": {"standard", "mean", "matched", "shuffled", "meta-reptile"},
+    "views": {"standard", "matched", "shuffled", "meta-mv", "meta-sv"},
+    "phototourism": {"meta-reptile"},
+}
+"""Rows of each experiment that the supplement has a setting for."""
 CHECKPOINTS = {
     "01_image_regression": {"quick": 2, "standard": 2},
     "02_ct_reconstruction": {"quick": 1, "standard": 1},
@@ -434,15 +441,24 @@ def test_arrays_of_a_students_own_take_the_place_of_ours(monkeypatch, tmp_path, 
 
 @pytest.mark.nightly
 @pytest.mark.slow
-@pytest.mark.parametrize("path", EXPERIMENTS, ids=lambda path: path.stem)
-def test_two_steps_with_the_papers_settings(monkeypatch, tmp_path, path):
+@pytest.mark.parametrize(
+    ("path", "data"),
+    [(path, data) for path in EXPERIMENTS for data in (("chairs", "cars", "lamps") if "view" in path.stem else ("",))],
+    ids=lambda value: getattr(value, "stem", value),
+)
+def test_two_steps_with_the_papers_settings(monkeypatch, tmp_path, path, data):
     """Every row that was fitted has the setting that it should have, and says whose it is; its steps are cut."""
-    out = run_demo(monkeypatch, tmp_path, path, PROFILE="paper", MAX_STEPS=2)
+    out = run_demo(monkeypatch, tmp_path, path, PROFILE="paper", MAX_STEPS=2, **({"DATA": data} if data else {}))
     found = check_results(out, "paper")["results"]
+    fitted = [row for row in found if row["optimizer"]]
+    assert fitted and all(row["tuned_on"] for row in fitted), "a setting from nowhere"
     if path.stem[:3] == "05_":  # which is not in the paper
         return
-    rows = [row for row in found if row["tuned_on"] and row["experiment"] in ("image", "ct", "views", "phototourism")]
-    assert any([check_setting(row, row["data"], cut=True) for row in rows])
+    rows = [row for row in fitted if row["experiment"] in SET_BY_THE_PAPER]
+    assert {row["data"] for row in rows} >= ({data} if data else set())
+    (experiment,) = {row["experiment"] for row in rows}
+    by_the_paper = {row["init"] for row in rows if check_setting(row, row["data"], cut=True)}
+    assert by_the_paper >= SET_BY_THE_PAPER[experiment]
 
 
 @pytest.mark.nightly

@@ -8,6 +8,8 @@ from scipy import ndimage
 from skimage.transform import radon
 
 from learnit_core.errors import LearnitError
+from learnit_core.experiments import ct
+from learnit_core.signals import phantoms
 from learnit_core.signals.phantoms import scanner_circle
 from learnit_core.tomography import project
 
@@ -119,29 +121,45 @@ def test_gradients_against_finite_differences(double):
     np.testing.assert_allclose(jnp.vdot(sinogram, weights), jnp.vdot(direction, transposed(weights)[0]), rtol=1e-12)
 
 
+def projected_as_the_authors_do(picture, angles=(0.0, 0.4, 1.1, 2.5)):
+    """Turned by minus the angle, to the nearest pixel, and the mean down the columns: [angles, size]."""
+    size, found = len(picture), []
+    centre = size // 2
+    for angle in angles:
+        i, j = np.mgrid[:size, :size] - centre
+        row = np.round(i * np.cos(-angle) - j * np.sin(-angle)).astype(int) + centre
+        column = np.round(j * np.cos(-angle) + i * np.sin(-angle)).astype(int) + centre
+        seen = (row >= 0) & (row < size) & (column >= 0) & (column < size)
+        turned = np.where(seen, picture[np.clip(row, 0, size - 1), np.clip(column, 0, size - 1)], 0)
+        found.append(turned.mean(axis=0))
+    return np.array(found)
+
+
 def test_the_authors_variant_carries_over():
     """The authors turn by minus the angle, take the nearest pixel and the mean down the columns.
 
     So their line averages are ours divided by the side, at the opposite angle, but for the interpolation; on smooth
     pictures that is little, which is why their learning rates carry over.
     """
-    size, angles = 64, np.array([0.0, 0.4, 1.1, 2.5])
+    size = 64
     smooth = ndimage.gaussian_filter(random_image(size), 3) * scanner_circle(size)
     smooth /= smooth.max()
-    centre = size // 2
-    authors = []
-    for angle in angles:
-        i, j = np.mgrid[:size, :size] - centre
-        row = np.round(i * np.cos(-angle) - j * np.sin(-angle)).astype(int) + centre
-        column = np.round(j * np.cos(-angle) + i * np.sin(-angle)).astype(int) + centre
-        seen = (row >= 0) & (row < size) & (column >= 0) & (column < size)
-        turned = np.where(seen, smooth[np.clip(row, 0, size - 1), np.clip(column, 0, size - 1)], 0)
-        authors.append(turned.mean(axis=0))
+    angles, authors = np.array([0.0, 0.4, 1.1, 2.5]), projected_as_the_authors_do(smooth)
     ours = project(jnp.asarray(smooth, jnp.float32), jnp.asarray(-angles, jnp.float32)) / size
     np.testing.assert_allclose(ours, authors, atol=0.02)
     assert np.abs(ours - np.array(authors)).mean() < 0.004
     wrong_way = project(jnp.asarray(smooth, jnp.float32), jnp.asarray(angles, jnp.float32)) / size
     assert np.abs(wrong_way - np.array(authors))[1:].mean() > 0.012
+
+
+def test_the_authors_projections_of_phantoms_are_about_a_hundredth_from_ours():
+    """In the mean over rays, as a share of the mean projection, at the paper's size."""
+    paper = ct.PROFILES["paper"]
+    (made, _, _) = phantoms.splits(paper.size, (4, 0, 0), 0, paper.angle_deviation)
+    for phantom in made[..., 0]:
+        authors = projected_as_the_authors_do(phantom)
+        ours = project(jnp.asarray(phantom), jnp.asarray([-0.0, -0.4, -1.1, -2.5])) / paper.size
+        assert 0.003 < np.abs(ours - authors).mean() / authors.mean() < 0.02
 
 
 def test_outside_the_circle_it_depends_on_the_angle():

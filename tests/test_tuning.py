@@ -168,9 +168,3 @@ def test_what_diverges_in_the_final_round_is_said_and_never_chosen():
     json.dumps(found, allow_nan=False)
     with pytest.raises(LearnitError, match="of the final round diverge"):
         two_rounds(peak_at("sgd", 0.3), lambda setting: np.full((1, 5), np.nan), grid=SMALL, every=10)
-
-
-def test_finalists_alone_are_run_to_the_end():
-    calls = []
-    found = two_rounds(peak_at("adam", 1e-3), long_fits("adam", 3e-5, calls=calls), grid=SMALL, every=10, finalists=2)
-    assert set(calls) == {Setting("adam", 1e-3), Setting("adam", 3e-3)} and found["choice"] == ["adam", 1e-3]

@@ -60,7 +60,8 @@ def run(settings: Settings, experiment: Experiment, asked: argparse.Namespace) -
         learned[init], trained[init] = train(
             experiment, profile, splits, algorithm, asked, out, kept, seconds=left / (len(chosen) - i)
         )
-    write_curves(out, f"{experiment.name}, {splits.name}, profile paper", trained)
+    title = f"{experiment.name}, {splits.name}, profile paper; {experiment.paper.watched}"
+    write_curves(out, title, trained)
     scoring = time.perf_counter()
 
     def write(results, others=None):
@@ -192,6 +193,8 @@ def beside(experiment: Experiment, data: str, found: Sequence[Mapping[str, Any]]
     for source in sorted({row["derived_from"] for row in mine if _others(experiment, row)}):
         theirs, ours = (experiment.labels[init] for init in (supplement.IMITATED[experiment.name], source))
         lines.append(f"Matched and Shuffled are made of {ours} here, in the paper of {theirs}: it has no such figures.")
+    if "steps_to_match" in papers:
+        lines.append("Steps to match are counted by the PSNR of clipped values; the authors do not clip.")
     if papers:
         lines.append(f"The paper's figures are for its own data; whether {data!r} are these, you know.")
     return "\n".join(lines)

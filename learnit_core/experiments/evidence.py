@@ -28,6 +28,8 @@ RANDOM = ("standard", "mean", "matched", "shuffled")
 LEARNED = ("meta-maml", "meta-reptile", "meta-mv", "meta-sv")
 IN_THE_PAPER = (*RANDOM, *LEARNED, "basic-paper")
 CONTROLS = ("class-mean", "nearest-training")
+REACHED_DB = 0.1
+"""How far below the PSNR asked for a fit counts as having reached it [dB]."""
 
 
 class Group(NamedTuple):
@@ -253,18 +255,29 @@ def sooner(experiment: str, of: str, *over: str) -> Evidence:
 
 
 def agreement(fitted_by: str) -> Evidence:
-    """Mean weights against mean picture: MAML's networks minus Standard's, which are fitted by what suits them best."""
+    """Mean weights against mean picture: MAML's networks, fitted by one optimiser, minus Standard's, by either.
+
+    Each at the rate at which they mix best, of those with which all of their fits reach the PSNR asked for.
+    """
 
     def evidence(contents):
         found = {}
         for name, variants in contents["image"]["interpolation"].items():
-            scores = {how: (entry["agreement_db"], entry["agreement_std"]) for how, entry in variants.items()}
-            standard = max(score for how, score in scores.items() if how.startswith("Standard"))
+            scores = {
+                how: (entry["agreement_db"], entry["agreement_std"])
+                for how, entry in variants.items()
+                if min(entry["fitted_psnr_db"]) > entry["target_psnr_db"] - REACHED_DB
+            }
+            best = (
+                max((score for how, score in scores.items() if how.startswith(start)), default=None)
+                for start in ("Standard", f"MAML, {fitted_by}")
+            )
+            standard, learned = best
             count = len(next(iter(variants.values()))["fitted_psnr_db"])
-            for how in (how for how in scores if how.startswith(f"MAML, {fitted_by}")):
+            if standard and learned:
                 # Deviations are over pairs, which share pictures: a mean over all pairs of n pictures varies by up to
                 # twice a pair's variance over n.
-                found[name] = [_apart(standard, scores[how], count, wider=2.0)]
+                found[name] = [_apart(standard, learned, count, wider=2.0)]
         return judged(found, "dB")
 
     return evidence

@@ -125,7 +125,8 @@ class Paper(NamedTuple):
     seed)`` gives what a learned initialisation, ``params``, is compared with, draws by row of the table, and how near
     those that are fitted come to their targets [dB], by row; ``aim`` is how near they should. ``scored(profile, field,
     splits, made, *, seed)`` gives rows of the table on ``splits.test``, from the draws ``made`` with the settings of
-    the profile. ``algorithms(profile)`` is what trains which row, where that depends on the profile.
+    the profile. ``algorithms(profile)`` is what trains which row, where that depends on the profile. ``watched`` says
+    how validation signals are fitted for the curve of PSNR against outer steps.
     """
 
     meta_grad: Callable[[Any, Field, str], Callable]
@@ -133,6 +134,7 @@ class Paper(NamedTuple):
     scored: Callable[..., list[dict[str, Any]]]
     algorithms: Callable[[Any], Mapping[str, str]] | None = None
     aim: float = 0.0
+    watched: str = "after the inner loop"
 
 
 class Part(NamedTuple):

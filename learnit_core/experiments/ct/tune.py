@@ -12,14 +12,13 @@ from learnit_core.experiments.ct import table
 from learnit_core.experiments.experiment import Job, Tuning
 from learnit_core.experiments.fits import Draws
 from learnit_core.experiments.rows import psnrs
-from learnit_core.tuning import two_rounds
+from learnit_core.tuning import FINAL, two_rounds
 
 GRID = {"sgd": (1.0, 3.0, 10.0, 30.0, 100.0), "adam": (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2)}
 """Rates tried. The loss is the mean square of line averages, whose gradients are small: hence SGD's large ones."""
 
 SCREENED = 4
 SCREENING_STEPS = {1: 50, 2: 100, 4: 200, 8: 300}
-FINALISTS = 2
 
 
 def jobs(profile: ct.Profile, data: str) -> tuple[Sequence[Sequence[Job]], dict[str, Any]]:
@@ -62,7 +61,6 @@ def tune_cell(
         lambda setting: run_few(draws, setting, screening),
         lambda setting: run_all(draws, setting, limit),
         grid=GRID,
-        finalists=FINALISTS,
         every=ct.EVERY,
         most=limit,
     )
@@ -73,9 +71,8 @@ TUNING = Tuning(
     grid=GRID,
     jobs=jobs,
     borrowed="phantoms",
-    rounds=[SCREENED, SCREENING_STEPS, FINALISTS],
+    rounds=[SCREENED, SCREENING_STEPS],
     protocol="Screening: every rate of the grid (widened where the best stands on its edge) on the first "
     f"{SCREENED} validation phantoms, for a part of the steps; the score is the best mean PSNR along the way. Final: "
-    f"the {FINALISTS} best of them on all validation phantoms with all steps. The choice is the setting and the number "
-    "of steps with the best mean PSNR.",
+    f"{FINAL}. The choice is the setting and the number of steps with the best mean PSNR.",
 )

@@ -81,9 +81,9 @@ TWO_STRINGS = Section(
     title="A network is a picture",
     paragraph="Give a small network a place in the picture, and it returns how bright it is there. Two such "
     "networks hold a picture of text each, and the slider mixes <em>their weights</em>, not their "
-    "pictures: each mixture is a network, and computed in your browser as you drag. Fitted from random "
-    "weights (Standard), what lies half-way is noise. Fitted from weights that were learned (MAML), it is "
-    "a clean mixture.",
+    "pictures: each mixture is a network, and computed in your browser as you drag. Fitted by plain gradient "
+    "descent from random weights (Standard), what lies half-way is noise. Fitted like that from weights that were "
+    "learned (MAML), it is a clean mixture.",
     notebook="01_image_regression",
     make=lambda: between_fits("standard", "text", 2, ("first string", "second string")),
 )

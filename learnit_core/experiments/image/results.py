@@ -88,15 +88,8 @@ def agreement(shipped: str, pictures: np.ndarray, variants: Iterable[str], setti
     """Agreement of mean weights and mean picture from one shipped initialisation, all pairs."""
     field, params, _ = weights.pretrained(shipped)
     starts = {"standard": baselines.standard(field), "meta-maml": params}
-    pairs = np.array([(i, j) for i in range(len(pictures)) for j in range(i)])
-    said = {}
-    for name in variants:
-        init, setting = interpolation.VARIANTS[name]
-        most = settings.cap(interpolation.MAX_STEPS)
-        fitted = interpolation.fit_to(field, starts[init], pictures, setting, max_steps=most)
-        values = interpolation.agreement(field, fitted.params, pairs, pictures.shape[1:3])
-        said[name] = interpolation.entry(fitted, values, data=shipped)
-    return said
+    most = settings.cap(interpolation.MAX_STEPS)
+    return interpolation.compare(field, starts, pictures, variants, data=shipped, max_steps=most)[1]
 
 
 def gaps(data: str) -> list[Gap]:
@@ -267,7 +260,8 @@ def summary(content: dict[str, Any]) -> str:
             f"{', '.join(f'{n} {data}' for data, n in num.items())} test pictures, "
             f"{report.seeds(content)}, on {content['device']}. "
             f"{unmatched}{rivals.CHOSEN_BY_MATCHING} "
-            "All tables, settings and intervals: [docs/results/image.md](docs/results/image.md).",
+            "All tables, settings, intervals, and what each initialisation took to make: "
+            "[docs/results/image.md](docs/results/image.md).",
         ]
     )
 

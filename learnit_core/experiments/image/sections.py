@@ -7,9 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import jax
 import numpy as np
-import optax
 from jaxtyping import Float
 from matplotlib.figure import Figure
 
@@ -259,24 +257,9 @@ def walks(settings: Settings, *, count: int = 5, seed: int = 0) -> Walks:
     field, learned, _ = weights.pretrained(image.SHIPPED["standard"]["text"]["meta-maml"])
     strings = image.large_test("text", count=count if settings.max_steps is None else 3)
     first, shape = {"standard": baselines.standard(field, seed=seed), "meta-maml": learned}, strings.shape[1:3]
-    pairs = np.array([(i, j) for i in range(len(strings)) for j in range(i)])
-
-    def fitted(name):
-        init, setting = interpolation.VARIANTS[name]
-        most = settings.cap(interpolation.MAX_STEPS)
-        return interpolation.fit_to(field, first[init], strings, setting, max_steps=most)
-
-    names = interpolation.LARGE_VARIANTS
-    fits = dict(zip(names, evaluate.side_by_side(fitted, names), strict=True))
-    report, lines = {}, []
-    for name, found in fits.items():
-        agreement = interpolation.agreement(field, found.params, pairs, shape)
-        report[name] = interpolation.entry(found, agreement, data=f"text, {shape[0]} x {shape[1]}")
-        start = first[interpolation.VARIANTS[name][0]]
-        moved = optax.global_norm(jax.tree.map(lambda leaf, before: leaf - before, found.params, start))
-        report[name]["moved"] = round(float(moved / np.sqrt(len(strings)) / optax.global_norm(start)), 4)
-        lines.append(f"- {name}: the weights moved by {100 * report[name]['moved']:.1f} % of their length.")
-    return Walks(field, fits, shape, report, interpolation.markdown(report) + "\n\n" + "\n".join(lines))
+    about = {"data": f"text, {shape[0]} x {shape[1]}", "max_steps": settings.cap(interpolation.MAX_STEPS)}
+    fits, report = interpolation.compare(field, first, strings, interpolation.SHOWN, **about)
+    return Walks(field, fits, shape, report, interpolation.markdown(report))
 
 
 def photographs(truths: Float[np.ndarray, "n 64 64 3"], *, seed: int = 0) -> tuple[list[Figure], Rows]:

@@ -15,6 +15,12 @@ from learnit_core.structures import Field, Params, rows
 
 LANDMARK = tourism.SHIPPED["long"]["landmark"]
 
+_FIT, _STEPS = tourism.VALIDATED
+WATCHED = (
+    f"right halves, left ones fitted with {_FIT.optimizer} {_FIT.learning_rate:g}, {_STEPS} steps "
+    "(the table has others)"
+)
+
 
 def fit_appearance(label: str, settings: Settings, folder: Path) -> tuple[Field, Params, dict[str, Any]]:
     """A network fitted to one photograph of the landmark, from Reptile's initialisation in ``folder``."""
@@ -64,5 +70,5 @@ TOURISM = Experiment(
     tuning=tune.TUNING,
     results=results.RESULTS,
     sections=explorers.SECTIONS,
-    paper=Paper(tourism.meta_grad_for, table.others, table.scored, algorithms=tourism.algorithms),
+    paper=Paper(tourism.meta_grad_for, table.others, table.scored, algorithms=tourism.algorithms, watched=WATCHED),
 )

@@ -4,6 +4,8 @@ from learnit_core.experiments import views
 from learnit_core.experiments.experiment import Experiment, Paper
 from learnit_core.experiments.views import baselines, bench, explorers, results, table, tune
 
+WATCHED = f"{views.VALIDATED} objects from one view each, after the inner loop"
+
 
 def _others(*arguments, **seed):
     made, reached = baselines.make(*arguments, **seed)
@@ -30,6 +32,6 @@ VIEWS = Experiment(
     results=results.RESULTS,
     sections=explorers.SECTIONS,
     bench=bench.run,
-    paper=Paper(views.meta_grad_for, _others, table.scored, aim=baselines.RENDERED_DB),
+    paper=Paper(views.meta_grad_for, _others, table.scored, aim=baselines.RENDERED_DB, watched=WATCHED),
     validated=lambda images: min(len(images), views.VALIDATED),
 )
