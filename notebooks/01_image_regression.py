@@ -258,10 +258,10 @@ for name, algorithm in algorithms.items():
 # gradient but a displacement: where two steps of a small rate have led. That does no harm, since Adam divides by the usual
 # size of what it is given.
 #
-# Now hundreds of outer steps. The rate of Adam falls along a cosine (notebook 00 shows what happens otherwise; in the
-# profile `paper` it is small and constant). A progress bar shows the PSNR after two steps on *validation* pictures. The training saves itself as it goes: interrupt
-# it, run the cell again, and it goes on as if nothing had happened. What is shipped for your choices, and is not trained
-# here, is loaded.
+# Now hundreds of outer steps. The rate of Adam falls along a cosine (notebook 00 shows what happens otherwise; in the profile
+# `paper` it is small and constant). A progress bar shows the PSNR after two steps on *validation* pictures. The training
+# saves itself as it goes: interrupt it, run the cell again, and it goes on as if nothing had happened. What is shipped for
+# your choices, and is not trained here, is loaded.
 
 # %%
 metas, histories = dict(chosen.shipped), {}
@@ -418,10 +418,10 @@ display(Markdown(along.said))
 # number one, which is Standard.) So measure a learned start against *that*, not only against Standard as it comes. A learned
 # initialisation buys the *first steps*, not the last decibel.
 #
-# Mean begins at the class's mean picture, Matched at MAML's, and Shuffled has the right *distribution* of weights.
-# That none of them comes near MAML after two steps says that most of what has been learned is the **arrangement** of the
-# weights (the numbers alone can help, too: compare Shuffled with Standard): MAML's picture before any step looks like nothing much (first column above), yet its weights are placed so
-# that a step moves them well. That is the answer to the question at the top.
+# Mean begins at the class's mean picture, Matched at MAML's, and Shuffled has the right *distribution* of weights. That none
+# of them comes near MAML after two steps says that most of what has been learned is the **arrangement** of the weights (the
+# numbers alone can help, too: compare Shuffled with Standard): MAML's picture before any step looks like nothing much (first
+# column above), yet its weights are placed so that a step moves them well. That is the answer to the question at the top.
 #
 # ### The other classes
 #
@@ -467,10 +467,10 @@ else:
 #
 # ## 7. Interpolating weights
 #
-# Fit several pictures *from the same initialisation*, then walk in a straight line from one network's **weights** to
-# the next. First row: networks fitted from Standard with its best optimiser. Second: from Standard with SGD. Last: from
-# MAML with SGD. All are fitted to the same PSNR, so that none has an advantage from a better fit. The networks are the larger ones
-# of the first picture of this notebook, whose initialisation of text is shipped.
+# Fit several pictures *from the same initialisation*, then walk in a straight line from one network's **weights** to the
+# next. First row: networks fitted from Standard with the paper's Adam. Second: from Standard with SGD. Last: from MAML with
+# SGD. All are fitted to the same PSNR, so that none has an advantage from a better fit. The networks are the larger ones of
+# the first picture of this notebook, whose initialisation of text is shipped.
 
 # %%
 walks = sections.walks(lesson.settings, seed=SEED)

@@ -106,9 +106,10 @@ gallery.show(
 #
 # `DATA` is what is trained on: `phantoms`, a folder of square grey slices of one size, or what
 # [`data_scripts/slices.py`](https://github.com/OWNER/learnit/blob/main/data_scripts/slices.py) makes of DICOM, NIfTI and
-# other volumes. `TEST_DATA` is what is reconstructed; name slices of your own and leave `DATA` empty, and nothing is
-# trained: they meet the initialisation that was learned on phantoms (section 8). So does a sinogram that was measured: a
-# `.npz` with `sinogram` [angles, bins], `angles` and `unit` ("degrees" or "radians"). In Colab, `KEEP_ON_DRIVE` puts results and checkpoints on your drive.
+# other volumes. `TEST_DATA` is what is reconstructed; name slices of your own and leave `DATA` empty, and nothing is trained:
+# they meet the initialisation that was learned on phantoms (section 8). So does a sinogram that was measured: a `.npz` with
+# `sinogram` [angles, bins], `angles` and `unit` ("degrees" or "radians"). In Colab, `KEEP_ON_DRIVE` puts results and
+# checkpoints on your drive.
 #
 # </details>
 #
@@ -460,19 +461,20 @@ gallery.show(
 )
 
 # %% [markdown]
-# **What to notice.** From every number of projections Reptile is ahead of all other ways, back-projection included.
-# From *one* projection it gets no further than the nearest training slice: one projection says hardly more than the
-# class does. From two on it is ahead of both controls. **Mean** starts from a head *as a picture*, and that helps: it
-# ends between Standard and Reptile, from every number of projections. So does **Matched** up to four, although it
-# started from the very picture that Reptile's weights show; from eight it has lost that lead over Standard (a larger
-# network, in `docs/results/ct.md`, keeps it). Beyond its picture, then, a learned initialisation is a way of *changing*, and that sits in how its weights are arranged.
+# **What to notice.** From every number of projections Reptile is ahead of all other ways, back-projection included. From
+# *one* projection it gets no further than the nearest training slice: one projection says hardly more than the class does.
+# From two on it is ahead of both controls. **Mean** starts from a head *as a picture*, and that helps: it ends between
+# Standard and Reptile, from every number of projections. So does **Matched** up to four, although it started from the very
+# picture that Reptile's weights show; from eight it has lost that lead over Standard (a larger network, in
+# `docs/results/ct.md`, keeps it). Beyond its picture, then, a learned initialisation is a way of *changing*, and that sits in
+# how its weights are arranged.
 #
-# The last two lines of the list of differences ask a question of the paper's main text: is Reptile with n views as good as Standard
-# with 2n? With two it is, with four it is not. All differences are paired: the same slices from two initialisations, so
-# that hard and easy slices do not blur the comparison. With as few slices as here the intervals are wide;
-# `docs/results/ct.md` has the table on 32 slices, for the larger network, whose fits may also be longer. (In `quick` a
-# fit has 250 steps at most from one view, 500 from more; from four and eight views most fits take all of them, and
-# would gain from further ones.)
+# The last two lines of the list of differences ask a question of the paper's main text: is Reptile with n views as good as
+# Standard with 2n? With two it is, with four it is not. All differences are paired: the same slices from two initialisations,
+# so that hard and easy slices do not blur the comparison. With as few slices as here the intervals are wide;
+# `docs/results/ct.md` has the table on 32 slices, for the larger network, whose fits may also be longer. (In `quick` a fit
+# has 250 steps at most from one view, 500 from more; from four and eight views most fits take all of them, and would gain
+# from further ones.)
 #
 # ## 7. Between two reconstructions
 #
@@ -558,9 +560,10 @@ heads
 # %% [markdown]
 # ## 8. Off the class
 #
-# A prior is an opinion. What does it do to a slice that is *not* a Shepp-Logan head? With `LEARNIT_TEST_DATA=folder` (or
-# one file) your own slices, or a measured sinogram, are reconstructed here; otherwise we take smooth blobs, cut to the same circle. The network is
-# again the larger one of the first picture. Its start was learned on phantoms, and its settings were tuned on phantoms, too.
+# A prior is an opinion. What does it do to a slice that is *not* a Shepp-Logan head? With `LEARNIT_TEST_DATA=folder` (or one
+# file) your own slices, or a measured sinogram, are reconstructed here; otherwise we take smooth blobs, cut to the same
+# circle. The network is again the larger one of the first picture. Its start was learned on phantoms, and its settings were
+# tuned on phantoms, too.
 #
 # *Predict:* two, four and eight projections. Where will the start that expects a head do harm, and where will it help?
 
@@ -749,9 +752,9 @@ checks.full_turn(my_full_turn, prediction_4)
 # ### Exercise 5: how many views determine a slice?
 #
 # A projection is linear in the slice, so there is a matrix: one column for each pixel, one row for each ray. *Predict:* a
-# slice has 9 × 9 pixels, of which 49 lie inside the scanner's circle, and each view has 9 rays. How many views, spread over half a
-# turn, does it take until the rays determine all 49? *Do:* build the matrix. Its column for a pixel is the sinogram, ray after
-# ray, of the picture that is 1 there and 0 elsewhere; pixels are counted row by row.
+# slice has 9 × 9 pixels, of which 49 lie inside the scanner's circle, and each view has 9 rays. How many views, spread over
+# half a turn, does it take until the rays determine all 49? *Do:* build the matrix. Its column for a pixel is the sinogram,
+# ray after ray, of the picture that is 1 there and 0 elsewhere; pixels are counted row by row.
 
 # %% tags=["exercise"]
 prediction_5 = ...  # a number of views
@@ -778,8 +781,8 @@ checks.projection_matrix(my_matrix, prediction_5)
 # ```
 #
 # Counting alone says six views, 54 rays for 49 pixels, at least. But rays of different views are not independent (each view
-# adds up to the same number, to begin with), and the outermost see little, so that more may be needed: the check prints how many. With
-# fewer, a prior has to decide; with more, it has less and less to say.
+# adds up to the same number, to begin with), and the outermost see little, so that more may be needed: the check prints how
+# many. With fewer, a prior has to decide; with more, it has less and less to say.
 # </details>
 
 # %% [markdown]

@@ -73,11 +73,11 @@ gallery.show(
 )
 
 # %% [markdown]
-# One picture does not determine an object: almost anything could be behind what it shows. A fit from random weights
-# spends this freedom on coloured fog. The learned weights spend it on a *chair*. That expectation, a **prior**, sits in
-# nothing but the weights from which the fit begins. This notebook shows how it gets there and what it is worth. (The learned
-# weights of this first picture come with the package; they were trained for longer than the ones that we train below, and
-# section 5 keeps the two apart.) It follows the third experiment of *Learned Initializations for Optimizing Coordinate-Based Neural
+# One picture does not determine an object: almost anything could be behind what it shows. A fit from random weights spends
+# this freedom on coloured fog. The learned weights spend it on a *chair*. That expectation, a **prior**, sits in nothing but
+# the weights from which the fit begins. This notebook shows how it gets there and what it is worth. (The learned weights of
+# this first picture come with the package; they were trained for longer than the ones that we train below, and section 5
+# keeps the two apart.) It follows the third experiment of *Learned Initializations for Optimizing Coordinate-Based Neural
 # Representations* (Tancik, Mildenhall et al., CVPR 2021), on objects that are drawn here instead of ShapeNet's.
 #
 # **You will be able to**
@@ -537,10 +537,10 @@ when = f"more than {long}" if behind.all() else behind.sum() * every
 print(f"Standard takes {when} steps to get where MV is after {every}")
 
 # %% [markdown]
-# A head start: Standard needs more steps to get where MV is after the first 125, and comes nearer from then on.
-# After the longer training Standard needs most of its 1000 steps for that on chairs, and all of them or more on lamps and cars. By then most of MV's leads over the other starts
-# are within noise on chairs, though not on lamps and cars (`docs/results/views.md`, ten objects of each; Standard also has the
-# paper's rate there, with which it is far from done).
+# A head start: Standard needs more steps to get where MV is after the first 125, and comes nearer from then on. After the
+# longer training Standard needs most of its 1000 steps for that on chairs, and all of them or more on lamps and cars. By then
+# most of MV's leads over the other starts are within noise on chairs, though not on lamps and cars (`docs/results/views.md`,
+# ten objects of each; Standard also has the paper's rate there, with which it is far from done).
 #
 # ## 8. Turn it
 #
@@ -757,9 +757,10 @@ checks.depth(my_depth, prediction_4)
 # %% [markdown]
 # ### Exercise 5: does it look at the picture?
 #
-# Show every reconstruction to the held-out cameras of every object. An object is *recognised* if its own reconstruction is better
-# at its held-out views than **every other reconstruction**. *Predict:* an initialisation ignores its picture, and gives the same
-# object ten times. How many of ten objects are recognised? (A draw does not count.) *Do:* count the objects that are recognised.
+# Show every reconstruction to the held-out cameras of every object. An object is *recognised* if its own reconstruction is
+# better at its held-out views than **every other reconstruction**. *Predict:* an initialisation ignores its picture, and
+# gives the same object ten times. How many of ten objects are recognised? (A draw does not count.) *Do:* count the objects
+# that are recognised.
 
 # %% tags=["exercise"]
 prediction_5 = ...  # a number from 0 to 10
@@ -793,10 +794,10 @@ checks.recognised(my_recognised, prediction_5)
 # ## Summary
 #
 # One picture leaves the third dimension open, and a fit from random weights fills it with fog; more steps only copy the
-# picture more exactly. Weights learned by Reptile on other objects of the class fill it with what such objects have there, and
-# the fit changes that to what the picture shows. A large part of the gain is knowing the average object (of chairs most, of lamps
-# little); the rest is knowing how objects differ, and shows after longer training. With many pictures the same start saves
-# steps: most of a thousand after longer training (`docs/results/views.md`).
+# picture more exactly. Weights learned by Reptile on other objects of the class fill it with what such objects have there,
+# and the fit changes that to what the picture shows. A large part of the gain is knowing the average object (of chairs most,
+# of lamps little); the rest is knowing how objects differ, and shows after longer training. With many pictures the same start
+# saves steps: most of a thousand after longer training (`docs/results/views.md`).
 #
 # **References.** Tancik, Mildenhall et al., *Learned Initializations for Optimizing Coordinate-Based Neural
 # Representations*, CVPR 2021 · Mildenhall et al., *NeRF: Representing Scenes as Neural Radiance Fields for View Synthesis*,

@@ -71,11 +71,11 @@ gallery.show(
 )
 
 # %% [markdown]
-# The fit begins at the learned weights and makes a few gradient steps. What all photographs share, the place, stands in
-# the weights already; what a few steps change is what photographs differ in: the light, *everywhere at once*. How weights are
-# learned from which few steps do that is the subject of this notebook. It follows the fourth experiment of *Learned Initializations for
-# Optimizing Coordinate-Based Neural Representations* (Tancik, Mildenhall et al., CVPR 2021) and Figure 2 of its supplement,
-# on a landmark that is drawn rather than downloaded.
+# The fit begins at the learned weights and makes a few gradient steps. What all photographs share, the place, stands in the
+# weights already; what a few steps change is what photographs differ in: the light, *everywhere at once*. How weights are
+# learned from which few steps do that is the subject of this notebook. It follows the fourth experiment of *Learned
+# Initializations for Optimizing Coordinate-Based Neural Representations* (Tancik, Mildenhall et al., CVPR 2021) and Figure 2
+# of its supplement, on a landmark that is drawn rather than downloaded.
 #
 # **You will be able to**
 #
@@ -282,8 +282,8 @@ if histories:
 
 # %% [markdown]
 # The dashed line is the same fit from random weights. In `quick` the curve lies above it from its first point on, and gains
-# more in the first half of the training than in the second, while the outer rate falls to zero. (Each point is the mean of a few
-# photographs only: in other trainings it may dip for a moment.)
+# more in the first half of the training than in the second, while the outer rate falls to zero. (Each point is the mean of a
+# few photographs only: in other trainings it may dip for a moment.)
 #
 # ## 4. Adaptation, step by step
 #
@@ -296,8 +296,8 @@ show_fit("meta-reptile", learned, [0, 1, 4, 16, tuned["meta-reptile"].steps], "a
 
 # %% [markdown]
 # Before the first step the network shows the place in a light that is no photograph's. Then it takes on this one's, on the
-# right, too, where nobody told it: compare the second scores with those of section 2. The first 16 steps help both halves, since
-# light is what they change; the later ones help the left half more, which is the one they see.
+# right, too, where nobody told it: compare the second scores with those of section 2. The first 16 steps help both halves,
+# since light is what they change; the later ones help the left half more, which is the one they see.
 #
 # ## 5. The score
 #
@@ -370,8 +370,8 @@ gallery.show(
 
 # %% [markdown]
 # All mixtures are seen from *one and the same camera*, which belongs to none of the four photographs. As in the supplement,
-# Reptile's *initialisation*, which nobody has adapted, stands in the centre of its grid, in place of the mixture. *Predict:* what
-# will the grid from random weights show in its corners?
+# Reptile's *initialisation*, which nobody has adapted, stands in the centre of its grid, in place of the mixture. *Predict:*
+# what will the grid from random weights show in its corners?
 
 
 # %%
@@ -612,8 +612,8 @@ checks.way(my_way, prediction_4)
 # ### Exercise 5: judged by what was not seen
 #
 # *Predict:* a network was fitted to the left half of a photograph, and fits it well; the right half is worse. A score over
-# the **whole** picture, instead of the right half, would be … ? *Do:* compute the PSNR of the right half only, for values from 0 to
-# 1: cut the prediction to [0, 1], and begin at column `width // 2`.
+# the **whole** picture, instead of the right half, would be … ? *Do:* compute the PSNR of the right half only, for values
+# from 0 to 1: cut the prediction to [0, 1], and begin at column `width // 2`.
 
 # %% tags=["exercise"]
 prediction_5 = ...  # "higher", "lower" or "the same"
@@ -648,10 +648,10 @@ checks.right_half(my_right_psnr, prediction_5)
 # What all photographs of a place share goes into the initialisation, what is one photograph's own into a few steps. The line
 # is drawn by the inner loop: whatever few steps can change is treated as appearance. Nothing in the program knows about light.
 #
-# **References.** Tancik, Mildenhall et al., *Learned Initializations for Optimizing Coordinate-Based Neural
-# Representations*, CVPR 2021 · Mildenhall et al., *NeRF*, ECCV 2020 · Martin-Brualla et al., *NeRF in the Wild*, CVPR 2021 ·
-# Schönberger, Frahm, *Structure-from-Motion Revisited*, CVPR 2016 (COLMAP) · Jin et al., *Image Matching across Wide Baselines*,
-# IJCV 2021 (the Phototourism photographs) · Nichol, Achiam, Schulman, *On First-Order Meta-Learning Algorithms*, 2018.
+# **References.** Tancik, Mildenhall et al., *Learned Initializations for Optimizing Coordinate-Based Neural Representations*,
+# CVPR 2021 · Mildenhall et al., *NeRF*, ECCV 2020 · Martin-Brualla et al., *NeRF in the Wild*, CVPR 2021 · Schönberger,
+# Frahm, *Structure-from-Motion Revisited*, CVPR 2016 (COLMAP) · Jin et al., *Image Matching across Wide Baselines*, IJCV 2021
+# (the Phototourism photographs) · Nichol, Achiam, Schulman, *On First-Order Meta-Learning Algorithms*, 2018.
 
 # %%
 lesson.finish(

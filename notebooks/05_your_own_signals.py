@@ -511,7 +511,12 @@ for name, rows_of in points.items():
         share = (found_owner == owner).mean()
         cells.append(f"{100 * share:.0f} ± {100 * np.sqrt(share * (1 - share) / len(new)):.0f} %")
     lines.append(f"| {name} | {' | '.join(cells)} |")
-display(Markdown("\n".join(lines) + f"\n\nRight answers for {len(owner)} unknown pieces, ± standard error."))
+display(
+    Markdown(
+        "\n".join(lines) + f"\n\nRight answers for {len(owner)} unknown pieces, ± standard error as if they were "
+        "independent. (They come from few photographs, so the true uncertainty is larger.)"
+    )
+)
 
 # %% [markdown]
 # Compare the rows, and mind the ±. Does the learned start make weights that tell more? Or is it how the fit is made? SGD
@@ -621,7 +626,8 @@ checks.positions(my_positions, prediction_1)
 #     return np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, len(sizes))
 # ```
 #
-# Without `indexing="ij"`, numpy swaps the first two axes: a square picture comes out mirrored at its diagonal, and nothing warns.
+# Without `indexing="ij"`, numpy swaps the first two axes: a square picture comes out mirrored at its diagonal, and nothing
+# warns.
 # </details>
 
 # %% [markdown]
