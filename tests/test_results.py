@@ -71,6 +71,19 @@ def test_decibels_in_readmes_prose_are_those_of_the_results(experiment):
     assert set(re.findall(r"(?<![\d.])\d+\.\d\b", prose)) <= known
 
 
+def test_mixtures_are_clean_after_small_steps_by_either_optimiser_and_not_after_large_ones():
+    """What notebook 01 and the kit say, of each class: it is how far the weights go that matters."""
+    content = json.loads((results.TARGET / "image.json").read_text("utf-8"))
+    for shipped in (image.SHIPPED["quick"][data]["meta-maml"] for data in image.CLASSES):
+        found = content["interpolation"][shipped]
+        assert set(found) == set(interpolation.VARIANTS)
+        standard = max(found[how]["agreement_db"] for how in found if how.startswith("Standard"))
+        near, far = ("MAML, SGD 3e-3", "MAML, Adam 1e-5"), ("MAML, SGD 3e-2", "MAML, Adam 1e-3")
+        assert min(found[how]["agreement_db"] for how in near) > standard + 8
+        assert max(found[how]["agreement_db"] for how in far) < standard - 2
+        assert 2 * max(found[how]["moved"] for how in near) < min(found[how]["moved"] for how in far)
+
+
 def test_who_overtakes_for_good():
     """After MAML's last lead, up to the end, with every seed."""
     late = {"ahead": [(2, 7)], "behind": [(0, 1), (9, 50), (70, 100)]}

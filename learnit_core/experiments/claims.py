@@ -51,8 +51,8 @@ STEPS = "How many steps sooner; not paired."
 MIXING = (
     "Picture of the mean weights against mean picture, from one shipped start each, minus Standard's, fitted with SGD "
     "or with Adam. Each at the rate at which it mixes best, of those of the results page with which all fits reach the "
-    "same PSNR: the further MAML's go from the start, the worse they mix. It says that mixing is nearly linear, not "
-    "that a mixture is a plausible picture. Not paired."
+    "same PSNR. At larger rates MAML's weights go further from the start, and can mix worse than Standard's. It says "
+    "that mixing is nearly linear, not that a mixture is a plausible picture. Not paired."
 )
 CHOSEN = (
     "How often tuning on validation signals chose it, in all tables: each search counts once, a schedule of settings "

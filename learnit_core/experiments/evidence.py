@@ -277,7 +277,8 @@ def agreement(fitted_by: str) -> Evidence:
             if standard and learned:
                 # Deviations are over pairs, which share pictures: a mean over all pairs of n pictures varies by up to
                 # twice a pair's variance over n.
-                found[name] = [_apart(standard, learned, count, wider=2.0)]
+                label = name.removeprefix("image-").removesuffix("-quick-maml")
+                found[label] = [_apart(standard, learned, count, wider=2.0)]
         return judged(found, "dB")
 
     return evidence
