@@ -478,12 +478,12 @@ gallery.show(
 #
 # ## 7. Between two reconstructions
 #
-# Take the two heads at the top of this notebook, each reconstructed from four projections by the larger network, and walk in a
-# straight line from one network's *weights* to the other's. Near the start of a fit the picture is nearly a linear function
-# of the weights, as any smooth function is for small changes; there, mixing weights mixes pictures. How far
-# the fit goes matters: Adam moves every weight by about its rate at each step, whatever the gradient, and at the rates that
-# fit best leaves this region. So the learned start is shown twice: fitted with its tuned setting, which is Adam, and with the
-# paper's SGD, for 300 of its 1000 steps.
+# Take the two heads at the top of this notebook, each reconstructed from four projections by the larger network, and walk in
+# a straight line from one network's *weights* to the other's. Near the start of a fit the picture is nearly a linear function
+# of the weights, as any smooth function is for small changes; there, mixing weights mixes pictures. How far the fit goes
+# matters: Adam moves every weight by about its rate at each step, whatever the gradient, and at the rates that fit best
+# leaves this region. So the learned start is shown twice: fitted with its tuned setting, which is Adam, and with the paper's
+# SGD, for 300 of its 1000 steps.
 
 # %%
 walks = {"Standard": look.fitted["standard"], "Reptile": look.fitted["meta-reptile"]}

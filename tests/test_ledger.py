@@ -183,7 +183,10 @@ def over_seeds(found):
 
 
 def by_hand(contents, name, of, over, **at):
-    """Of the paired differences of two rows, and how many seeds; many signals are bootstrapped as everywhere."""
+    """Of the paired differences of two rows, and how many seeds.
+
+    With many signals the ledger bootstraps: there the bounds are its own, held against Student's to some tenths.
+    """
     found = []
     for a in rows(name, contents, init=of, in_table=True, **at):
         (b,) = (
@@ -192,10 +195,11 @@ def by_hand(contents, name, of, over, **at):
             if row["observations"] == "none" or (row["seed"], row["observations"]) == (a["seed"], a["observations"])
         )
         apart = np.subtract(a["psnr_per_signal"], b["psnr_per_signal"])
-        if len(apart) < evaluate.MANY_SIGNALS:
-            found.append(student(apart.mean(), apart.var(ddof=1), len(apart)))
-        else:
-            found.append(evaluate.paired_interval(a["psnr_per_signal"], b["psnr_per_signal"]))
+        found.append(student(apart.mean(), apart.var(ddof=1), len(apart)))
+        if len(apart) >= evaluate.MANY_SIGNALS:
+            bootstrapped = evaluate.paired_interval(a["psnr_per_signal"], b["psnr_per_signal"])
+            np.testing.assert_allclose(bootstrapped, found.pop(), atol=0.6)
+            found.append(bootstrapped)
     return over_seeds(found), len(found)
 
 
@@ -270,7 +274,9 @@ def test_mixtures_are_compared_at_their_best_rates(optimizer):
         ]
         (standard, its), (learned, spread) = best
         count = len(next(iter(reached.values()))["fitted_psnr_db"])
-        said = over_seeds([student(learned - standard, 2 * (its**2 + spread**2), count)])
+        # Twice the variance, as pairs share pictures, of which 21 pairs of seven show three quarters.
+        said = over_seeds([student(learned - standard, 2 * (its**2 + spread**2) * 4 / 3, count)])
+        assert count == 7
         label = {"image-text-64": "text-64"}.get(name) or name.split("-")[1]
         assert f" {label} {said}" in page_lines()[f"Mixing weights stays meaningful, {optimizer}."]
 
@@ -284,15 +290,20 @@ def test_a_rate_with_which_fits_fall_short_is_no_best_rate():
     assert evidence.agreement("Adam")(mine)[0] == said
 
 
-def test_a_mean_over_pairs_varies_by_less_than_twice_a_pairs_variance_over_the_pictures():
-    """Why ``agreement`` doubles it: pairs share pictures. Scores of pairs that are sums of their pictures'."""
-    rng, count = np.random.default_rng(0), 7
+@pytest.mark.parametrize("noise", [0.0, 1.0])
+def test_intervals_of_means_over_pairs_are_wide_enough(noise):
+    """Pairs share pictures: of scores that are sums of their pictures', with or without noise of each pair."""
+    rng, count, sets = np.random.default_rng(0), 7, 20_000
     i, j = np.triu_indices(count, 1)
-    for noise in (0.0, 1.0):
-        pictures = rng.normal(size=(20_000, count))
-        pairs = pictures[:, i] + pictures[:, j] + noise * rng.normal(size=(20_000, len(i)))
-        assert pairs.mean(axis=1).var() <= 1.05 * 2 * pairs.var() / count
-        assert noise or pairs.mean(axis=1).var() > 1.5 * pairs.var() / count, "once is not enough"
+    pictures = rng.normal(size=(sets, count))
+    pairs = pictures[:, i] + pictures[:, j] + noise * rng.normal(size=(sets, len(i)))
+    one = {"agreement_db": 0.0, "fitted_psnr_db": [30.0] * count, "target_psnr_db": 30.0}
+    seen = float(np.sqrt(pairs.var(axis=1, ddof=1).mean()))  # what a set of pairs shows of its deviation
+    made = {"Standard": one | {"agreement_std": 0.0}, "MAML, SGD 1": one | {"agreement_std": seen}}
+    said, _ = evidence.agreement("SGD")({"image": {"interpolation": {"image-text-64": made}}})
+    half = float(re.findall(r"[\d.]+", said)[-1]) / scipy.stats.t.ppf(0.975, count - 1)
+    needed = float(pairs.mean(axis=1).std())
+    assert half > 0.95 * needed and (noise or half < 1.1 * needed)
 
 
 @pytest.mark.parametrize("seeds", [1, 2, 3])
@@ -505,9 +516,10 @@ def test_a_scale_is_held_against_the_better_of_both():
 
 
 def test_what_a_scale_was_chosen_for_is_said_wherever_two_steps_are_compared():
-    assert f"{rivals.CHOSEN_BY_MATCHING} Of a scale" in page_lines()["MAML is ahead of other rows."]
-    for file in ("README.md", "docs/results/image.md"):
-        assert rivals.CHOSEN_BY_MATCHING in (ledger.ROOT / file).read_text("utf-8")
+    assert f"{rivals.CHOSEN_BY_MATCHING} So MAML is held" in page_lines()["MAML is ahead of other rows."]
+    for file in ("README.md", "docs/results/image.md", "docs/paper.md"):
+        text = (ledger.ROOT / file).read_text("utf-8")
+        assert rivals.CHOSEN_BY_MATCHING in text and rivals.NOT_SEARCHED in text
 
 
 def test_one_gap_that_is_reversed_changes_its_verdict():

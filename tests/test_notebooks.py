@@ -251,9 +251,13 @@ def check_pictures(metrics):
     assert metrics["leads"]["standard-scaled"]["behind"][-1][1] == 40
     assert metrics["leads"]["standard"]["ahead"][0][1] > 10
     mixed = metrics["interpolation"]
-    # "MAML's fits stay close to where they started, and there the network is almost linear in its weights."
+    # "MAML's fits by SGD stay close to where they started, and there the network is almost linear in its weights."
     assert mixed["MAML, SGD 3e-3"]["agreement_db"] > 8 + mixed["Standard, Adam 1e-4"]["agreement_db"]
     assert mixed["MAML, SGD 3e-3"]["moved"] < min(e["moved"] for name, e in mixed.items() if "MAML" not in name)
+    # "Adam … at the rate in the last row … leaves that linear region."
+    *_, last = mixed
+    assert last.startswith("MAML, Adam") and mixed[last]["moved"] > 3 * mixed["MAML, SGD 3e-3"]["moved"]
+    assert mixed[last]["agreement_db"] < mixed["MAML, SGD 3e-3"]["agreement_db"] - 8
 
 
 def check_own_signals(metrics):

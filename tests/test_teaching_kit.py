@@ -8,6 +8,7 @@ import pytest
 from learnit_core.commands import slides
 from learnit_core.commands.execution import read
 from learnit_core.commands.repository import ROOT, notebooks
+from learnit_core.experiments import tuned
 
 KIT = ROOT / "docs" / "teach"
 PAGES = {path.stem: path.read_text("utf-8") for path in sorted(KIT.glob("*.md"))}
@@ -139,6 +140,17 @@ def unfounded(paragraph):
         places = text.splitlines() if file == "../paper.md" else [text]
         missing += min(([n for n in wanted if n not in NUMBER.findall(place)] for place in places), key=len)
     return missing
+
+
+def test_the_order_that_turns_round_is_that_of_the_search():
+    """M12: two SGD steps on validation text, with one rate for both starts and with each its own."""
+    cells = tuned.content("image")["profiles"]["quick"]["text"]["cells"]["after_two_steps"]
+    maml, standard = (cells[init]["scores"]["sgd"] for init in ("meta-maml", "standard"))
+    told = " ".join(MISCONCEPTIONS["M12"].split())
+    small, large = "0.01", "0.03"
+    assert f"rate {small} for both, MAML has {maml[small]:.1f} dB and Standard {standard[small]:.1f};" in told
+    assert f"with {large} for both, {maml[large]:.1f} and {standard[large]:.1f}: the order turns round" in told
+    assert f"Each with its own, {max(maml.values()):.1f} and {max(standard.values()):.1f}" in told
 
 
 def test_figures_stand_in_the_files_that_are_named():

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from learnit_core.experiments import evidence
 from learnit_core.experiments.evidence import RANDOM, Evidence
-from learnit_core.experiments.image.rivals import CHOSEN_BY_MATCHING
+from learnit_core.experiments.image.rivals import CHOSEN_BY_MATCHING, NOT_SEARCHED
 from learnit_core.experiments.supplement import FIGURES, SUPPLEMENT, TEXT, of_class
 from learnit_core.experiments.tourism import PROFILES as TOURISM
 from learnit_core.experiments.views import PROFILES
@@ -39,7 +39,7 @@ LOOP = (
 BUDGETS_OF_MANY = f"Tuned, MV's rate is the one for {LIMITS['meta-mv']} steps, the others' that for {MANY_STEPS}."
 BUDGETS = "Rows of the table that the paper does not have: its Basic NeRF has other numbers of steps and rays."
 RIVALS = "Rows of the table that the paper does not have."
-BETTER_OF_BOTH = f"{RIVALS} {CHOSEN_BY_MATCHING} Of a scale and plain Standard, MAML is held against the better."
+BETTER_OF_BOTH = f"{RIVALS} {CHOSEN_BY_MATCHING} So MAML is held against the better of these two. {NOT_SEARCHED}"
 LASTING = (
     "Ours are the steps, from the table's on, at which MAML is behind, seed by seed (–: at none; not named: with no "
     "seed), by the results page's intervals, each number of steps with the setting tuned for it. It holds where MAML "
@@ -49,10 +49,11 @@ NO_DATA = "No such data here."
 PICTURES = "Seen in the notebook's pictures; nothing that could fail is kept of it."
 STEPS = "How many steps sooner; not paired."
 MIXING = (
-    "Picture of the mean weights against mean picture, from one shipped start each, minus Standard's, fitted with SGD "
-    "or with Adam. Each at the rate at which it mixes best, of those of the results page with which all fits reach the "
-    "same PSNR. At larger rates MAML's weights go further from the start, and can mix worse than Standard's. It says "
-    "that mixing is nearly linear, not that a mixture is a plausible picture. Not paired."
+    "Picture of the mean weights against mean picture, from one shipped start each, minus Standard's, by whichever "
+    "optimiser it mixes better. Each at the rate at which it mixes best, of those of the results page with which all "
+    "fits reach the same PSNR: mostly the smallest. At larger rates MAML's weights go further from the start, and can "
+    "mix worse than Standard's. It says that mixing is nearly linear, not that a mixture is a plausible picture. Not "
+    "paired."
 )
 CHOSEN = (
     "How often tuning on validation signals chose it, in all tables: each search counts once, a schedule of settings "

@@ -44,9 +44,8 @@ class Group(NamedTuple):
         return _kind(1 if low > 0 else -1 if high < 0 else 0 for _, low, high in self.intervals)
 
     def __str__(self) -> str:
-        """Mean over seeds [lowest, highest bound over seeds]."""
-        means, lows, highs = zip(*self.intervals, strict=True)
-        return f"{self.label} {sum(means) / len(means):+.1f} [{min(lows):+.1f}, {max(highs):+.1f}]"
+        """The label, and the mean over seeds [lowest, highest bound over seeds]."""
+        return f"{self.label} {report.pooled(self.intervals)}"
 
 
 def _kind(signs: Iterable[int]) -> str:
@@ -84,18 +83,11 @@ def judged(found: Mapping[str, Sequence[Interval]], unit: str) -> tuple[str, str
     return f"{'; '.join(map(str, groups))} {unit}", _verdict({group.label: group.kind for group in groups})
 
 
-def _by_seed(content: Mapping[str, Any]) -> dict[int, list[Mapping[str, Any]]]:
-    """Rows of each meta-training seed; controls stand under one seed and count for all."""
-    rows = content["results"]
-    seeds = sorted({row["seed"] for row in rows if row["observations"] != "none"})
-    return {seed: [row for row in rows if row["seed"] == seed or row["observations"] == "none"] for seed in seeds}
-
-
 def _paired(content: Mapping[str, Any], gaps: Iterable[Gap]) -> tuple[str, str]:
     """``gaps``, whose ``what`` are the labels, paired over signals within each seed."""
     gaps = list(gaps)
     found: dict[str, list[Interval]] = {}
-    for rows in _by_seed(content).values():
+    for rows in report.rows_by_seed(content["results"]).values():
         for label, interval, _ in report.measured(gaps, rows, {}):
             found.setdefault(label, []).append(interval)
     return judged(found, "dB")
@@ -218,10 +210,13 @@ def until_overtaken(found: Evidence) -> Evidence:
         if verdict.startswith("holds") and later:
             most = contents["image"]["profile_values"]["along"]
             by = (
-                f"{LABELS[name]} ({', '.join(f'{data} from step {steps}' for data, (steps, _) in found.items())})"
-                for name, found in later.items()
+                f"{LABELS[name]} ({', '.join(f'{data} from step {steps}' for data, (steps, _) in classes.items())})"
+                for name, classes in later.items()
             )
-            verdict += f"; but with more steps, up to {most}, MAML is overtaken by {', '.join(by)}"
+            verdict += f"; but with more steps, up to {most}, MAML is overtaken by {', '.join(by)}; "
+            verdict += (
+                f"it has {min(db for classes in later.values() for _, db in classes.values()):.0f} dB or more there"
+            )
         return ours, verdict
 
     return evidence
@@ -242,7 +237,7 @@ def sooner(experiment: str, of: str, *over: str) -> Evidence:
     def evidence(contents):
         content = contents[experiment]
         found: dict[str, list[Interval]] = {}
-        for rows in _by_seed(content).values():
+        for rows in report.rows_by_seed(content["results"]).values():
             for label, at in _columns(content).items():
                 mine = [row for row in rows if row["in_table"] and all(row[k] == v for k, v in at.items())]
                 steps = {row["init"]: (row["steps_to_match"], row["steps_to_match_std"]) for row in mine}
@@ -275,10 +270,10 @@ def agreement(fitted_by: str) -> Evidence:
             standard, learned = best
             count = len(next(iter(variants.values()))["fitted_psnr_db"])
             if standard and learned:
-                # Deviations are over pairs, which share pictures: a mean over all pairs of n pictures varies by up to
-                # twice a pair's variance over n.
+                # Deviations are over the pairs of n pictures, which they share: the mean over pairs varies by up to
+                # twice a pair's variance over n, and the pairs of one set show (n - 1) / (n + 1) of that variance.
                 label = name.removeprefix("image-").removesuffix("-quick-maml")
-                found[label] = [_apart(standard, learned, count, wider=2.0)]
+                found[label] = [_apart(standard, learned, count, wider=2 * (count + 1) / (count - 1))]
         return judged(found, "dB")
 
     return evidence

@@ -187,6 +187,18 @@ def verdicts(
     return lines
 
 
+def rows_by_seed(rows: Sequence[Mapping[str, Any]]) -> dict[int, list[Mapping[str, Any]]]:
+    """Rows of each meta-training seed; controls stand under one seed and count for all."""
+    seeds = sorted({row["seed"] for row in rows if row["observations"] != "none"})
+    return {seed: [row for row in rows if row["seed"] == seed or row["observations"] == "none"] for seed in seeds}
+
+
+def pooled(intervals: Sequence[Interval]) -> str:
+    """Mean over seeds [lowest, highest bound over seeds]."""
+    means, lows, highs = zip(*intervals, strict=True)
+    return f"{sum(means) / len(means):+.1f} [{min(lows):+.1f}, {max(highs):+.1f}]"
+
+
 def leads(
     title: str,
     columns: Mapping[str, Sequence[Mapping[str, Any]]],
@@ -197,25 +209,22 @@ def leads(
     """Gaps as a table, those whose words are ``shown``: a column for each group of rows, all seeds in a cell."""
     found: dict[str, dict[str, list[Interval]]] = {}
     for name, rows in columns.items():
-        for seed in sorted({row["seed"] for row in rows if row["observations"] != "none"}):
-            mine = [row for row in rows if row["seed"] == seed]
+        for mine in rows_by_seed(rows).values():
             for what, interval, _ in measured(gaps_of(mine), mine, labels):
                 if shown(what):
                     found.setdefault(what, {}).setdefault(name, []).append(interval)
 
-    def cell(intervals):
-        means, lows, highs = zip(*intervals, strict=True)
-        said = f"{np.mean(means):+.1f} [{min(lows):+.1f}, {max(highs):+.1f}]"
-        return f"**{said}**" if min(lows) > 0 else said
+    def told(intervals):
+        return f"**{pooled(intervals)}**" if min(one.low for one in intervals) > 0 else pooled(intervals)
 
     return [
         f"{title}: the mean over meta-training seeds [the lowest and the highest bound of their 95 % paired "
-        "intervals]; bold where it is more than noise with every seed.",
+        "intervals]; bold where all of it lies above zero.",
         "",
         f"| difference | {' | '.join(columns)} |",
         "|---|" + "---|" * len(columns),
         *(
-            f"| {what} | {' | '.join(cell(of[name]) if name in of else '–' for name in columns)} |"
+            f"| {what} | {' | '.join(told(of[name]) if name in of else '–' for name in columns)} |"
             for what, of in found.items()
         ),
     ]
@@ -253,13 +262,13 @@ def seeds(content: Mapping[str, Any], *, tuned: bool = True) -> str:
     """
     if len(content["seeds"]) == 1:
         return f"meta-training seed {content['seeds'][0]}"
-    found = f"meta-training seeds {', '.join(map(str, content['seeds']))}"
-    found += ", all with the settings that were tuned for 0" * tuned
     fewer: dict[str, list[str]] = {}
     for data, mine in seeds_by_class(content["results"]).items():
         if mine != sorted(content["seeds"]):
             fewer.setdefault(", ".join(map(str, mine)), []).append(data)
-    return found + "".join(f" ({' and '.join(classes)}: {said})" for said, classes in fewer.items())
+    found = f"meta-training seeds {', '.join(map(str, content['seeds']))}"
+    found += "".join(f" ({' and '.join(classes)}: {said} only)" for said, classes in fewer.items())
+    return found + ", all with the settings that were tuned for 0" * tuned
 
 
 def seeds_by_class(rows: Iterable[Mapping[str, Any]]) -> dict[str, list[int]]:

@@ -129,7 +129,12 @@ def page(content: dict[str, Any]) -> str:
             sections += [f"## {data}, seed {seed}", table.markdown(part)]
             curves = [one for one in content.get("curves", ()) if (one["data"], one["seed"]) == (data, seed)]
             sections += [text for one in curves for text in (_curves(one), table.overtaking(one["leads"]))]
-    sections.append("## Interpolation")
+    sections += [
+        "## Interpolation",
+        f"From one start several pictures are fitted to {interpolation.TARGET_DB:g} dB, or as far as "
+        f"{interpolation.MAX_STEPS} steps go; the picture of the mean weights of two is compared with the mean of "
+        "their pictures (± deviation over pairs). How far the weights moved is a share of the start's length.",
+    ]
     for data, said in content["interpolation"].items():
         sections += [f"**{data}**", interpolation.markdown(said)]
     return report.page(
@@ -141,7 +146,7 @@ def page(content: dict[str, Any]) -> str:
         f"Profile `{content['profile']}`; {report.seeds(content)}, {report.machine(content)}.",
         gaps="## Gaps after two steps",
         paired="signals",
-        note=rivals.CHOSEN_BY_MATCHING,
+        note=f"{rivals.CHOSEN_BY_MATCHING} {rivals.NOT_SEARCHED}",
         columns=["class"],
         verdicts=verdicts(rows),
         sections=sections,
@@ -205,7 +210,7 @@ def _overtaken(content: dict[str, Any]) -> list[str]:
         "With more steps, each number of them with the setting tuned for it, others overtake MAML: from these steps on "
         "it is never ahead of them again, and it is behind them at the end of the curves "
         f"({content['profile_values']['along']} steps), with every seed by a 95 % paired interval. In brackets: MAML's "
-        "PSNR [dB] there, the lowest of the seeds.",
+        "PSNR [dB] there, the lowest of the seeds; beyond 100 dB all are exact but for rounding.",
         "",
         f"| ahead of MAML | {' | '.join(image.CLASSES)} |",
         "|---|" + "---|" * len(image.CLASSES),
@@ -259,7 +264,7 @@ def summary(content: dict[str, Any]) -> str:
             f"SIREN {profile.depth} × {profile.width}, {profile.num_steps} outer steps), "
             f"{', '.join(f'{n} {data}' for data, n in num.items())} test pictures, "
             f"{report.seeds(content)}, on {content['device']}. "
-            f"{unmatched}{rivals.CHOSEN_BY_MATCHING} "
+            f"{unmatched}{rivals.CHOSEN_BY_MATCHING} {rivals.NOT_SEARCHED} "
             "All tables, settings, intervals, and what each initialisation took to make: "
             "[docs/results/image.md](docs/results/image.md).",
         ]

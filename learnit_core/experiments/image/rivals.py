@@ -45,9 +45,12 @@ PLAIN = {"standard-scaled": "standard"}
 CHOSEN_BY_MATCHING = (
     "*Standard, scaled* has the scale, and a shared trunk the number of joint steps, that match MAML soonest, not "
     "those that are best after two steps: there *Standard, scaled* can be behind its member with scale one, plain "
-    "Standard. The optimiser and the rate of a shared trunk's joint fit were not searched."
+    "Standard."
 )
 """What is to be said wherever rows are compared after two steps."""
+
+NOT_SEARCHED = "The optimiser and the rate of a shared trunk's joint fit were not searched."
+"""What is to be said beside that."""
 
 
 class Shared(NamedTuple):
