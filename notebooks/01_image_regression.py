@@ -498,7 +498,7 @@ gallery.show(
     "interpolation_large",
     alt="Straight lines in weight space between three fitted strings in a network of 5 x 256. From Standard fitted with "
     "Adam the half-way pictures are blotchy, from Standard fitted with SGD grey noise, from MAML fitted with SGD clean "
-    "mixtures, and fitted with Adam blotchy again.",
+    "mixtures, and fitted with Adam grainy ones.",
 )
 
 # %% [markdown]
