@@ -65,7 +65,7 @@ def prose(experiment):
     return " ".join(found.split()), re.findall(r"(?<![\d.])\d+\.\d\b", found)
 
 
-@pytest.mark.parametrize("experiment", set(experiments.ALL) - {"views", "tourism"})
+@pytest.mark.parametrize("experiment", [name for name in experiments.ALL if name not in ("views", "tourism")])
 def test_readmes_prose_has_no_decibels_that_a_table_could_have(experiment):
     assert prose(experiment)[1] == []
 
