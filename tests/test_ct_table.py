@@ -298,7 +298,14 @@ def test_a_fit_of_any_number_of_steps_is_scored():
 
 def test_the_summary_marks_the_best_initialisation_of_each_column():
     def row(init, num_projections, db):
-        about = {"init": init, "psnr_db": db, "in_table": True, "num_signals": 1}
+        about = {
+            "init": init,
+            "psnr_db": db,
+            "in_table": True,
+            "num_signals": 2,
+            "seed": 0,
+            "psnr_per_signal": [db, db],
+        }
         return about | {"observations": "none" if num_projections is None else f"views={num_projections}"}
 
     rows = [row("class-mean", None, 99.0)]  # a control is never in bold
